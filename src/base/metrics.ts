@@ -1,0 +1,107 @@
+type Labels = Record<string, string>;
+
+/** Counters, gauges and histograms in Prometheus' text exposition format 0.0.4. */
+export class Metrics {
+  #families = new Map<string, Family>();
+
+  counter(name: string, help: string): Counter {
+    return this.#family(name, help, 'counter', (family) => new Counter(family)) as Counter;
+  }
+
+  gauge(name: string, help: string): Gauge {
+    return this.#family(name, help, 'gauge', (family) => new Gauge(family)) as Gauge;
+  }
+
+  /** `buckets` are upper bounds in the unit that the name ends in, ascending; +Inf is added. */
+  histogram(name: string, help: string, buckets: number[]): Histogram {
+    return this.#family(name, help, 'histogram', (family) => new Histogram(family, buckets)) as Histogram;
+  }
+
+  expose(): string {
+    return [...this.#families.values()].map((family) => family.expose()).join('');
+  }
+
+  #family(name: string, help: string, type: string, create: (family: Family) => Metric): Metric {
+    let family = this.#families.get(name);
+    if (!family) {
+      family = new Family(name, help, type);
+      family.metric = create(family);
+      this.#families.set(name, family);
+    }
+    return family.metric!;
+  }
+}
+
+type Metric = Counter | Gauge | Histogram;
+
+class Family {
+  readonly samples = new Map<string, number>();
+  metric: Metric | undefined;
+  readonly name: string;
+  readonly help: string;
+  readonly type: string;
+
+  constructor(name: string, help: string, type: string) {
+    this.name = name;
+    this.help = help;
+    this.type = type;
+  }
+
+  add(key: string, by: number): void {
+    this.samples.set(key, (this.samples.get(key) ?? 0) + by);
+  }
+
+  expose(): string {
+    const lines = [...this.samples].map(([key, value]) => `${key} ${value}\n`);
+    return `# HELP ${this.name} ${this.help}\n# TYPE ${this.name} ${this.type}\n${lines.join('')}`;
+  }
+}
+
+export class Counter {
+  #family: Family;
+
+  constructor(family: Family) {
+    this.#family = family;
+  }
+
+  increment(labels: Labels = {}, by = 1): void {
+    this.#family.add(this.#family.name + show(labels), by);
+  }
+}
+
+export class Gauge {
+  #family: Family;
+
+  constructor(family: Family) {
+    this.#family = family;
+  }
+
+  set(value: number, labels: Labels = {}): void {
+    this.#family.samples.set(this.#family.name + show(labels), value);
+  }
+}
+
+export class Histogram {
+  #family: Family;
+  #buckets: number[];
+
+  constructor(family: Family, buckets: number[]) {
+    this.#family = family;
+    this.#buckets = buckets;
+  }
+
+  observe(value: number, labels: Labels = {}): void {
+    const { name } = this.#family;
+    for (const bound of this.#buckets) {
+      this.#family.add(`${name}_bucket${show({ ...labels, le: String(bound) })}`, value <= bound ? 1 : 0);
+    }
+    this.#family.add(`${name}_bucket${show({ ...labels, le: '+Inf' })}`, 1);
+    this.#family.add(`${name}_sum${show(labels)}`, value);
+    this.#family.add(`${name}_count${show(labels)}`, 1);
+  }
+}
+
+function show(labels: Labels): string {
+  const pairs = Object.entries(labels).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
+  return pairs.length > 0 ? `{${pairs.join(',')}}` : '';
+}
