@@ -1,0 +1,59 @@
+/** What a runtime needs in order to run one container of a pod. Paths are absolute on the node. */
+export interface ContainerSpec {
+  /** Unique for each attempt: `<pod uid>/<container>/<restart count>`. */
+  id: string;
+  pod: {
+    namespace: string;
+    name: string;
+    uid: string;
+    ip: string;
+    serviceAccount: string;
+    labels: Record<string, string>;
+  };
+  container: string;
+  /** The image's unpacked root folder. */
+  rootDir: string;
+  /** argv after the interpreter: the entry module first (a path on the node), then its arguments. */
+  command: string[];
+  workingDir: string;
+  env: Record<string, string>;
+  /** Volume mounts: what the container sees at `mountPath` lies at `hostPath` on the node. */
+  mounts: { mountPath: string; hostPath: string; readOnly: boolean }[];
+  memoryLimitBytes?: number | undefined;
+  /** What the pod asked for beyond the default of nothing. */
+  grants: { worker: boolean; addons: boolean; egress: string[] };
+  /** CRI-format log file; the runtime rotates it. */
+  logPath: string;
+  logBytesMax: number;
+  logFilesMax: number;
+}
+
+export interface ContainerState {
+  id: string;
+  phase: 'starting' | 'running' | 'exited';
+  pid?: number | undefined;
+  /** True once the program answers on its port (its fetch handler is loaded, or it called listen). */
+  listening: boolean;
+  startedAtMs: number;
+  finishedAtMs?: number | undefined;
+  exitCode?: number | undefined;
+  /** `OOMKilled`, `Error`, `Completed` or `ContainerCannotRun`. */
+  reason?: string | undefined;
+  message?: string | undefined;
+}
+
+/** One way of running containers. Every implementation passes the contract suite in `runtime.contract.ts`. */
+export interface Runtime {
+  readonly name: 'isolate' | 'container';
+  /** Resolves when the process exists; a spec that can't be started ends as an `exited` state, not a throw. */
+  start(spec: ContainerSpec): Promise<void>;
+  /** SIGTERM, then SIGKILL after the grace period; resolves when it has exited. Unknown ids resolve at once. */
+  stop(id: string, options: { graceSeconds: number }): Promise<void>;
+  /** Forgets an exited container. */
+  remove(id: string): Promise<void>;
+  list(): Promise<ContainerState[]>;
+  /** Calls back on every change of state until the returned function is called. */
+  subscribe(listener: (state: ContainerState) => void): () => void;
+  /** An open byte stream to a port of a running pod, as a probe, a port-forward or the node proxy needs it. */
+  dial(target: { podIP: string; port: number; signal?: AbortSignal }): Promise<import('node:net').Socket>;
+}

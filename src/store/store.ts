@@ -1,0 +1,57 @@
+/** An object as stored. `value` is shared and must not be changed in place. */
+export interface StoredObject {
+  key: string;
+  /** The revision that wrote this value: the object's resourceVersion. */
+  revision: number;
+  value: object;
+}
+
+export interface StoreEvent {
+  type: 'put' | 'delete';
+  /** True when a put made the key anew. */
+  created: boolean;
+  key: string;
+  /** The revision of this change; unique and ascending in the whole store. */
+  revision: number;
+  /** After a put the new value, after a delete the last one. */
+  value: object;
+  /** What the key held before, if anything. */
+  previous?: object | undefined;
+}
+
+export interface ListPage {
+  items: StoredObject[];
+  /** The revision that the page is consistent with. */
+  revision: number;
+  /** Pass to the next call as `after`; absent on the last page. */
+  next?: string | undefined;
+  /** How many items follow this page. */
+  remaining: number;
+}
+
+/**
+ * Revisioned objects. One global, monotonic revision numbers every change; a write is durable on disk
+ * before its promise resolves. Keys are paths such as `/apps/deployments/default/web`.
+ * Errors are `StatusError`: AlreadyExists, NotFound, Conflict (wrong expected revision), Expired (a
+ * revision that was compacted away), InternalError (disk).
+ */
+export interface Store {
+  /** The newest committed revision. */
+  revision(): number;
+  get(key: string): StoredObject | undefined;
+  /** Keys under `prefix` in byte order; `atRevision` reads the past as far as it has not been compacted. */
+  list(prefix: string, options?: { limit?: number; after?: string; atRevision?: number }): ListPage;
+  create(key: string, value: object): Promise<StoredObject>;
+  update(key: string, value: object, expectedRevision: number): Promise<StoredObject>;
+  /** Resolves to the revision of the deletion. */
+  delete(key: string, expectedRevision?: number): Promise<{ revision: number; last: StoredObject }>;
+  /**
+   * All changes under `prefix` after `fromRevision`, in order and without gaps, until `signal` aborts.
+   * Throws Expired at once when `fromRevision` was compacted; a consumer that falls too far behind is ended
+   * with Expired too.
+   */
+  watch(prefix: string, options: { fromRevision: number; signal?: AbortSignal }): AsyncIterable<StoreEvent>;
+  /** Forgets history up to and including `revision`. */
+  compact(revision: number): void;
+  close(): Promise<void>;
+}
