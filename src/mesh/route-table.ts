@@ -1,0 +1,47 @@
+/**
+ * Where every Service leads, as seen from one node. Plain JSON, so that it can travel to the pods; never changed
+ * in place: a new table replaces the old one.
+ */
+export interface RouteTable {
+  /** A digest of the content: equal versions mean equal tables. */
+  version: string;
+  /** The node that the table was compiled for. */
+  node: { name: string; zone: string };
+  routes: Route[];
+}
+
+/** One Service. */
+export interface Route {
+  namespace: string;
+  name: string;
+  /** Empty for a headless Service. */
+  clusterIPs: string[];
+  /** Near endpoints first: same node, then same zone, then all (`spec.trafficDistribution`). */
+  preferClose: boolean;
+  /** Only endpoints on this node (`spec.internalTrafficPolicy: Local`). */
+  localOnly: boolean;
+  ports: RoutePort[];
+}
+
+export interface RoutePort {
+  name: string;
+  /** The Service's port, the one that a caller names. */
+  port: number;
+  endpoints: Endpoint[];
+}
+
+/** One pod (or outside address) behind a Service port. */
+export interface Endpoint {
+  ip: string;
+  /** The pod's port. */
+  port: number;
+  /** Empty for an address outside the cluster. */
+  node: string;
+  zone: string;
+  /** On this node: a socket pair reaches it. */
+  isLocal: boolean;
+  /** `host:port` of the other node's mesh port; absent for local and for outside addresses. */
+  meshAddress?: string;
+  /** What the peer's certificate must name, one of them; empty where nothing is known of it. */
+  spiffeIds: string[];
+}
