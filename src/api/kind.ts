@@ -1,0 +1,109 @@
+import type { KindAddress, KubeObject } from './object.ts';
+import { objectMeta } from './parts/meta.ts';
+import type { Path } from './path.ts';
+import type { Report } from './report.ts';
+import { object, oneOf, type Schema, type SchemaNode, type TypeOf } from './schema.ts';
+
+/** A column of `kubectl get`; priority 1 shows only with `-o wide`. */
+export interface Column<T> {
+  name: string;
+  type?: 'string' | 'integer' | 'date';
+  format?: 'name';
+  doc?: string;
+  priority?: 1;
+  value(object: T, nowMs: number): string | number;
+}
+
+/** Where the scale subresource finds its numbers, as in a CustomResourceDefinition. */
+export interface ScalePaths {
+  specReplicas: string;
+  statusReplicas: string;
+  selector: string;
+}
+
+/** What one file under `kinds/` says of its kind. Everything else derives from it. */
+export interface KindDeclaration<T extends KubeObject> {
+  group: string;
+  version: string;
+  kind: string;
+  plural: string;
+  singular?: string;
+  shortNames?: readonly string[];
+  categories?: readonly string[];
+  namespaced: boolean;
+  schema: Schema<T>;
+  /** Names must be DNS subdomains unless said otherwise; returns what is wrong, in Kubernetes' words. */
+  nameRule?: (name: string) => string[];
+  subresources?: { status?: true; scale?: ScalePaths };
+  /** Further subresources that the API server knows, such as `log` or `binding`; listed in discovery. */
+  verbs?: readonly string[];
+  columns?: readonly Column<T>[];
+  /** Field selectors beside `metadata.name` and `metadata.namespace`. */
+  selectableFields?: Readonly<Record<string, (object: T) => string>>;
+  /** True where a write of the status subresource may change labels and annotations too (Pod, Node). */
+  statusWritesMetadata?: true;
+  /** Changes a fresh copy before it is validated and stored. */
+  onCreate?: (object: T) => void;
+  onUpdate?: (next: T, previous: T) => void;
+  check?: (object: T, report: Report, root: Path) => void;
+  checkUpdate?: (next: T, previous: T, report: Report, root: Path) => void;
+}
+
+export interface KindDefinition<T extends KubeObject = KubeObject> extends KindAddress<T> {
+  readonly singular: string;
+  readonly shortNames: readonly string[];
+  readonly categories: readonly string[];
+  readonly schema: SchemaNode;
+  readonly nameRule: ((name: string) => string[]) | undefined;
+  readonly subresources: { status?: true; scale?: ScalePaths };
+  readonly verbs: readonly string[];
+  // Methods, here and in Column, so that a KindDefinition<Pod> is also a KindDefinition<KubeObject>.
+  readonly columns: readonly Column<T>[];
+  readonly selectableFields: Readonly<Record<string, { read(object: T): string }['read']>>;
+  readonly statusWritesMetadata: boolean;
+  onCreate?(object: T): void;
+  onUpdate?(next: T, previous: T): void;
+  check?(object: T, report: Report, root: Path): void;
+  checkUpdate?(next: T, previous: T, report: Report, root: Path): void;
+}
+
+const allVerbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
+
+export function defineKind<T extends KubeObject>(declaration: KindDeclaration<T>): KindDefinition<T> {
+  return {
+    singular: declaration.kind.toLowerCase(),
+    shortNames: [],
+    categories: [],
+    nameRule: undefined,
+    subresources: {},
+    verbs: allVerbs,
+    columns: [],
+    selectableFields: {},
+    statusWritesMetadata: false,
+    ...declaration,
+  };
+}
+
+/** The schema of a whole object: `fields` beside apiVersion, kind and metadata. */
+export function kindSchema<const K extends string, const F extends Record<string, Schema<unknown>>>(
+  name: string,
+  at: { apiVersion: string; kind: K },
+  fields: F,
+  doc?: string,
+) {
+  return object(
+    name,
+    {
+      apiVersion: oneOf([at.apiVersion] as readonly string[], {
+        doc: 'The versioned schema of this object, as group/version.',
+      }),
+      kind: oneOf([at.kind] as readonly string[], { doc: 'The kind of this object.' }),
+      metadata: objectMeta,
+      ...fields,
+    },
+    doc === undefined ? {} : { doc },
+  );
+}
+
+/** The static type of a kind's objects. */
+export type ObjectOf<S> = TypeOf<S>;

@@ -1,0 +1,25 @@
+import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
+import { boolean, bytes, map, string } from '../schema.ts';
+
+const schema = kindSchema(
+  'io.k8s.api.core.v1.ConfigMap',
+  { apiVersion: 'v1', kind: 'ConfigMap' },
+  {
+    binaryData: map(bytes()),
+    data: map(string()),
+    immutable: boolean(),
+  },
+  'ConfigMap holds configuration for pods to read.',
+);
+
+export interface ConfigMap extends ObjectOf<typeof schema> {}
+
+export const configMap = defineKind<ConfigMap>({
+  group: '',
+  version: 'v1',
+  kind: 'ConfigMap',
+  plural: 'configmaps',
+  shortNames: ['cm'],
+  namespaced: true,
+  schema,
+});

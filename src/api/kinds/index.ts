@@ -1,0 +1,33 @@
+import type { KindDefinition } from '../kind.ts';
+import { certificateSigningRequest } from './certificateSigningRequest.ts';
+import { configMap } from './configMap.ts';
+import { deployment } from './deployment.ts';
+import { endpointSlice } from './endpointSlice.ts';
+import { event } from './event.ts';
+import { inferenceService } from './inferenceService.ts';
+import { lease } from './lease.ts';
+import { namespace } from './namespace.ts';
+import { node } from './node.ts';
+import { pod } from './pod.ts';
+import { replicaSet } from './replicaSet.ts';
+import { secret } from './secret.ts';
+import { service } from './service.ts';
+import { serviceAccount } from './serviceAccount.ts';
+
+/** Every kind that the API serves. */
+export const kinds: KindDefinition[] = [
+  configMap,
+  endpointSlice,
+  event,
+  namespace,
+  node,
+  pod,
+  secret,
+  service,
+  serviceAccount,
+  deployment,
+  replicaSet,
+  certificateSigningRequest,
+  lease,
+  inferenceService,
+];

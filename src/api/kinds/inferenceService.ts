@@ -1,0 +1,191 @@
+import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
+import { container } from '../parts/container.ts';
+import { podSpec } from '../parts/podSpec.ts';
+import {
+  any,
+  boolean,
+  integer,
+  keyedList,
+  list,
+  map,
+  object,
+  oneOf,
+  required,
+  string,
+  type TypeOf,
+  time,
+} from '../schema.ts';
+
+const component = 'io.kserve.serving.v1beta1.';
+
+export const modelFormat = object(`${component}ModelFormat`, {
+  name: required(string()),
+  version: string(),
+});
+export type ModelFormat = TypeOf<typeof modelFormat>;
+
+export const storageSpec = object(`${component}StorageSpec`, {
+  key: string(),
+  parameters: map(string()),
+  path: string(),
+  schemaPath: string(),
+});
+
+const containerFields = container.fields;
+
+/** The model itself, plus any field of the container that serves it. */
+export const modelSpec = object(`${component}ModelSpec`, {
+  ...containerFields,
+  name: string(),
+  modelFormat: required(modelFormat),
+  protocolVersion: string(),
+  runtime: string(),
+  runtimeVersion: string(),
+  storage: storageSpec,
+  storageUri: string(),
+});
+export type ModelSpec = TypeOf<typeof modelSpec>;
+
+export const loggerSpec = object(`${component}LoggerSpec`, {
+  metadataAnnotations: list(string()),
+  metadataHeaders: list(string()),
+  mode: oneOf(['all', 'request', 'response']),
+  url: string(),
+});
+
+export const batcherSpec = object(`${component}Batcher`, {
+  maxBatchSize: integer(),
+  maxLatency: integer(),
+  timeout: integer(),
+});
+
+const componentExtension = {
+  annotations: map(string()),
+  autoScaling: any(),
+  batcher: batcherSpec,
+  canaryTrafficPercent: integer(),
+  containerConcurrency: integer(),
+  deploymentStrategy: any(),
+  labels: map(string()),
+  logger: loggerSpec,
+  maxReplicas: integer(),
+  minReplicas: integer(),
+  scaleMetric: oneOf(['cpu', 'memory', 'concurrency', 'rps']),
+  scaleMetricType: string(),
+  scaleTarget: integer(),
+  timeout: integer(),
+};
+
+// A predictor is a pod spec in which the containers may be left out.
+const { containers, ...podFields } = podSpec.fields;
+
+export const predictorSpec = object(`${component}PredictorSpec`, {
+  ...podFields,
+  ...componentExtension,
+  containers: keyedList(['name'], container),
+  model: modelSpec,
+  workerSpec: any(),
+});
+export type PredictorSpec = TypeOf<typeof predictorSpec>;
+
+export const customComponentSpec = object(`${component}CustomComponentSpec`, {
+  ...podFields,
+  ...componentExtension,
+  containers: keyedList(['name'], container),
+});
+
+export const inferenceServiceSpec = object(`${component}InferenceServiceSpec`, {
+  explainer: customComponentSpec,
+  predictor: required(predictorSpec),
+  transformer: customComponentSpec,
+});
+export type InferenceServiceSpec = TypeOf<typeof inferenceServiceSpec>;
+
+export const addressable = object(`${component}Addressable`, {
+  CACerts: string(),
+  audience: string(),
+  name: string(),
+  url: string(),
+});
+
+export const inferenceServiceCondition = object(`${component}Condition`, {
+  lastTransitionTime: time(),
+  message: string(),
+  reason: string(),
+  severity: string(),
+  status: required(oneOf(['True', 'False', 'Unknown'])),
+  type: required(string()),
+});
+export type InferenceServiceCondition = TypeOf<typeof inferenceServiceCondition>;
+
+const trafficTarget = object(`${component}TrafficTarget`, {
+  configurationName: string(),
+  latestRevision: boolean(),
+  percent: integer(),
+  revisionName: string(),
+  tag: string(),
+  url: string(),
+});
+
+export const componentStatus = object(`${component}ComponentStatusSpec`, {
+  address: addressable,
+  grpcUrl: string(),
+  latestCreatedRevision: string(),
+  latestReadyRevision: string(),
+  latestRolledoutRevision: string(),
+  previousRolledoutRevision: string(),
+  restUrl: string(),
+  traffic: list(trafficTarget),
+  url: string(),
+});
+
+export const modelStatus = object(`${component}ModelStatus`, {
+  copies: object(`${component}ModelCopies`, { failedCopies: integer(), totalCopies: integer() }),
+  lastFailureInfo: object(`${component}FailureInfo`, {
+    exitCode: integer(),
+    location: string(),
+    message: string(),
+    modelRevisionName: string(),
+    reason: string(),
+    time: time(),
+  }),
+  states: object(`${component}ModelRevisionStates`, {
+    activeModelState: string(),
+    targetModelState: string(),
+  }),
+  transitionStatus: string(),
+});
+
+export const inferenceServiceStatus = object(`${component}InferenceServiceStatus`, {
+  address: addressable,
+  annotations: map(string()),
+  clusterServingRuntimeName: string(),
+  components: map(componentStatus),
+  conditions: keyedList(['type'], inferenceServiceCondition),
+  deploymentMode: string(),
+  modelStatus,
+  observedGeneration: integer(),
+  servingRuntimeName: string(),
+  url: string(),
+});
+export type InferenceServiceStatus = TypeOf<typeof inferenceServiceStatus>;
+
+const schema = kindSchema(
+  'io.kserve.serving.v1beta1.InferenceService',
+  { apiVersion: 'serving.kserve.io/v1beta1', kind: 'InferenceService' },
+  { spec: inferenceServiceSpec, status: inferenceServiceStatus },
+  'InferenceService runs a trained model and gives it an address.',
+);
+
+export interface InferenceService extends ObjectOf<typeof schema> {}
+
+export const inferenceService = defineKind<InferenceService>({
+  group: 'serving.kserve.io',
+  version: 'v1beta1',
+  kind: 'InferenceService',
+  plural: 'inferenceservices',
+  shortNames: ['isvc'],
+  namespaced: true,
+  subresources: { status: true },
+  schema,
+});

@@ -1,0 +1,33 @@
+import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
+import { integer, microTime, object, string, type TypeOf } from '../schema.ts';
+
+export const leaseSpec = object('io.k8s.api.coordination.v1.LeaseSpec', {
+  acquireTime: microTime(),
+  holderIdentity: string(),
+  leaseDurationSeconds: integer(),
+  leaseTransitions: integer(),
+  preferredHolder: string(),
+  renewTime: microTime(),
+  strategy: string(),
+});
+export type LeaseSpec = TypeOf<typeof leaseSpec>;
+
+const schema = kindSchema(
+  'io.k8s.api.coordination.v1.Lease',
+  { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease' },
+  {
+    spec: leaseSpec,
+  },
+  'Lease is a lock that its holder renews.',
+);
+
+export interface Lease extends ObjectOf<typeof schema> {}
+
+export const lease = defineKind<Lease>({
+  group: 'coordination.k8s.io',
+  version: 'v1',
+  kind: 'Lease',
+  plural: 'leases',
+  namespaced: true,
+  schema,
+});

@@ -1,0 +1,45 @@
+import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
+import { keyedList, list, object, oneOf, required, string, type TypeOf, time } from '../schema.ts';
+
+export const namespaceSpec = object('io.k8s.api.core.v1.NamespaceSpec', {
+  finalizers: list(string()),
+});
+export type NamespaceSpec = TypeOf<typeof namespaceSpec>;
+
+export const namespaceCondition = object('io.k8s.api.core.v1.NamespaceCondition', {
+  lastTransitionTime: time(),
+  message: string(),
+  reason: string(),
+  status: required(oneOf(['True', 'False', 'Unknown'])),
+  type: required(string()),
+});
+export type NamespaceCondition = TypeOf<typeof namespaceCondition>;
+
+export const namespaceStatus = object('io.k8s.api.core.v1.NamespaceStatus', {
+  conditions: keyedList(['type'], namespaceCondition),
+  phase: oneOf(['Active', 'Terminating']),
+});
+export type NamespaceStatus = TypeOf<typeof namespaceStatus>;
+
+const schema = kindSchema(
+  'io.k8s.api.core.v1.Namespace',
+  { apiVersion: 'v1', kind: 'Namespace' },
+  {
+    spec: namespaceSpec,
+    status: namespaceStatus,
+  },
+  'Namespace is a scope for names.',
+);
+
+export interface Namespace extends ObjectOf<typeof schema> {}
+
+export const namespace = defineKind<Namespace>({
+  group: '',
+  version: 'v1',
+  kind: 'Namespace',
+  plural: 'namespaces',
+  shortNames: ['ns'],
+  namespaced: false,
+  schema,
+  subresources: { status: true },
+});

@@ -1,0 +1,172 @@
+import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
+import {
+  boolean,
+  integer,
+  keyedList,
+  list,
+  map,
+  object,
+  oneOf,
+  quantity,
+  required,
+  setList,
+  string,
+  type TypeOf,
+  time,
+} from '../schema.ts';
+
+export const taint = object('io.k8s.api.core.v1.Taint', {
+  effect: required(oneOf(['NoSchedule', 'PreferNoSchedule', 'NoExecute'])),
+  key: required(string()),
+  timeAdded: time(),
+  value: string(),
+});
+export type Taint = TypeOf<typeof taint>;
+
+export const configMapNodeConfigSource = object('io.k8s.api.core.v1.ConfigMapNodeConfigSource', {
+  kubeletConfigKey: required(string()),
+  name: required(string()),
+  namespace: required(string()),
+  resourceVersion: string(),
+  uid: string(),
+});
+export type ConfigMapNodeConfigSource = TypeOf<typeof configMapNodeConfigSource>;
+
+export const nodeConfigSource = object('io.k8s.api.core.v1.NodeConfigSource', {
+  configMap: configMapNodeConfigSource,
+});
+export type NodeConfigSource = TypeOf<typeof nodeConfigSource>;
+
+export const nodeSpec = object('io.k8s.api.core.v1.NodeSpec', {
+  configSource: nodeConfigSource,
+  externalID: string(),
+  podCIDR: string(),
+  podCIDRs: setList(string()),
+  providerID: string(),
+  taints: list(taint),
+  unschedulable: boolean(),
+});
+export type NodeSpec = TypeOf<typeof nodeSpec>;
+
+export const attachedVolume = object('io.k8s.api.core.v1.AttachedVolume', {
+  devicePath: required(string()),
+  name: required(string()),
+});
+export type AttachedVolume = TypeOf<typeof attachedVolume>;
+
+export const nodeAddress = object('io.k8s.api.core.v1.NodeAddress', {
+  address: required(string()),
+  type: required(string()),
+});
+export type NodeAddress = TypeOf<typeof nodeAddress>;
+
+export const nodeCondition = object('io.k8s.api.core.v1.NodeCondition', {
+  lastHeartbeatTime: time(),
+  lastTransitionTime: time(),
+  message: string(),
+  reason: string(),
+  status: required(oneOf(['True', 'False', 'Unknown'])),
+  type: required(string()),
+});
+export type NodeCondition = TypeOf<typeof nodeCondition>;
+
+export const nodeConfigStatus = object('io.k8s.api.core.v1.NodeConfigStatus', {
+  active: nodeConfigSource,
+  assigned: nodeConfigSource,
+  error: string(),
+  lastKnownGood: nodeConfigSource,
+});
+export type NodeConfigStatus = TypeOf<typeof nodeConfigStatus>;
+
+export const daemonEndpoint = object('io.k8s.api.core.v1.DaemonEndpoint', {
+  Port: required(integer()),
+});
+export type DaemonEndpoint = TypeOf<typeof daemonEndpoint>;
+
+export const nodeDaemonEndpoints = object('io.k8s.api.core.v1.NodeDaemonEndpoints', {
+  kubeletEndpoint: daemonEndpoint,
+});
+export type NodeDaemonEndpoints = TypeOf<typeof nodeDaemonEndpoints>;
+
+export const nodeFeatures = object('io.k8s.api.core.v1.NodeFeatures', {
+  supplementalGroupsPolicy: boolean(),
+});
+export type NodeFeatures = TypeOf<typeof nodeFeatures>;
+
+export const containerImage = object('io.k8s.api.core.v1.ContainerImage', {
+  names: list(string()),
+  sizeBytes: integer(),
+});
+export type ContainerImage = TypeOf<typeof containerImage>;
+
+export const nodeSwapStatus = object('io.k8s.api.core.v1.NodeSwapStatus', {
+  capacity: integer(),
+});
+export type NodeSwapStatus = TypeOf<typeof nodeSwapStatus>;
+
+export const nodeSystemInfo = object('io.k8s.api.core.v1.NodeSystemInfo', {
+  architecture: required(string()),
+  bootID: required(string()),
+  containerRuntimeVersion: required(string()),
+  kernelVersion: required(string()),
+  kubeProxyVersion: required(string()),
+  kubeletVersion: required(string()),
+  machineID: required(string()),
+  operatingSystem: required(string()),
+  osImage: required(string()),
+  swap: nodeSwapStatus,
+  systemUUID: required(string()),
+});
+export type NodeSystemInfo = TypeOf<typeof nodeSystemInfo>;
+
+export const nodeRuntimeHandlerFeatures = object('io.k8s.api.core.v1.NodeRuntimeHandlerFeatures', {
+  recursiveReadOnlyMounts: boolean(),
+  userNamespaces: boolean(),
+});
+export type NodeRuntimeHandlerFeatures = TypeOf<typeof nodeRuntimeHandlerFeatures>;
+
+export const nodeRuntimeHandler = object('io.k8s.api.core.v1.NodeRuntimeHandler', {
+  features: nodeRuntimeHandlerFeatures,
+  name: string(),
+});
+export type NodeRuntimeHandler = TypeOf<typeof nodeRuntimeHandler>;
+
+export const nodeStatus = object('io.k8s.api.core.v1.NodeStatus', {
+  addresses: keyedList(['type'], nodeAddress),
+  allocatable: map(quantity()),
+  capacity: map(quantity()),
+  conditions: keyedList(['type'], nodeCondition),
+  config: nodeConfigStatus,
+  daemonEndpoints: nodeDaemonEndpoints,
+  features: nodeFeatures,
+  images: list(containerImage),
+  nodeInfo: nodeSystemInfo,
+  phase: string(),
+  runtimeHandlers: list(nodeRuntimeHandler),
+  volumesAttached: list(attachedVolume),
+  volumesInUse: list(string()),
+});
+export type NodeStatus = TypeOf<typeof nodeStatus>;
+
+const schema = kindSchema(
+  'io.k8s.api.core.v1.Node',
+  { apiVersion: 'v1', kind: 'Node' },
+  {
+    spec: nodeSpec,
+    status: nodeStatus,
+  },
+  'Node is a machine that runs pods.',
+);
+
+export interface Node extends ObjectOf<typeof schema> {}
+
+export const node = defineKind<Node>({
+  group: '',
+  version: 'v1',
+  kind: 'Node',
+  plural: 'nodes',
+  shortNames: ['no'],
+  namespaced: false,
+  schema,
+  subresources: { status: true },
+});

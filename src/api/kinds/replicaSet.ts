@@ -1,0 +1,56 @@
+import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
+import { labelSelector } from '../parts/meta.ts';
+import { podTemplateSpec } from '../parts/podSpec.ts';
+import { integer, keyedList, object, oneOf, required, string, type TypeOf, time } from '../schema.ts';
+
+export const replicaSetSpec = object('io.k8s.api.apps.v1.ReplicaSetSpec', {
+  minReadySeconds: integer(),
+  replicas: integer(),
+  selector: required(labelSelector),
+  template: podTemplateSpec,
+});
+export type ReplicaSetSpec = TypeOf<typeof replicaSetSpec>;
+
+export const replicaSetCondition = object('io.k8s.api.apps.v1.ReplicaSetCondition', {
+  lastTransitionTime: time(),
+  message: string(),
+  reason: string(),
+  status: required(oneOf(['True', 'False', 'Unknown'])),
+  type: required(string()),
+});
+export type ReplicaSetCondition = TypeOf<typeof replicaSetCondition>;
+
+export const replicaSetStatus = object('io.k8s.api.apps.v1.ReplicaSetStatus', {
+  availableReplicas: integer(),
+  conditions: keyedList(['type'], replicaSetCondition),
+  fullyLabeledReplicas: integer(),
+  observedGeneration: integer(),
+  readyReplicas: integer(),
+  replicas: required(integer()),
+  terminatingReplicas: integer(),
+});
+export type ReplicaSetStatus = TypeOf<typeof replicaSetStatus>;
+
+const schema = kindSchema(
+  'io.k8s.api.apps.v1.ReplicaSet',
+  { apiVersion: 'apps/v1', kind: 'ReplicaSet' },
+  {
+    spec: replicaSetSpec,
+    status: replicaSetStatus,
+  },
+  'ReplicaSet keeps a number of pods of one template running.',
+);
+
+export interface ReplicaSet extends ObjectOf<typeof schema> {}
+
+export const replicaSet = defineKind<ReplicaSet>({
+  group: 'apps',
+  version: 'v1',
+  kind: 'ReplicaSet',
+  plural: 'replicasets',
+  shortNames: ['rs'],
+  categories: ['all'],
+  namespaced: true,
+  schema,
+  subresources: { status: true },
+});

@@ -1,0 +1,25 @@
+import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
+import { boolean, bytes, map, string } from '../schema.ts';
+
+const schema = kindSchema(
+  'io.k8s.api.core.v1.Secret',
+  { apiVersion: 'v1', kind: 'Secret' },
+  {
+    data: map(bytes()),
+    immutable: boolean(),
+    stringData: map(string()),
+    type: string(),
+  },
+  'Secret holds a small amount of confidential data. It is encrypted where it is stored.',
+);
+
+export interface Secret extends ObjectOf<typeof schema> {}
+
+export const secret = defineKind<Secret>({
+  group: '',
+  version: 'v1',
+  kind: 'Secret',
+  plural: 'secrets',
+  namespaced: true,
+  schema,
+});

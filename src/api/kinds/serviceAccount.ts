@@ -1,0 +1,26 @@
+import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
+import { localObjectReference, objectReference } from '../parts/meta.ts';
+import { boolean, keyedList, list } from '../schema.ts';
+
+const schema = kindSchema(
+  'io.k8s.api.core.v1.ServiceAccount',
+  { apiVersion: 'v1', kind: 'ServiceAccount' },
+  {
+    automountServiceAccountToken: boolean(),
+    imagePullSecrets: list(localObjectReference),
+    secrets: keyedList(['name'], objectReference),
+  },
+  'ServiceAccount is an identity that pods run under.',
+);
+
+export interface ServiceAccount extends ObjectOf<typeof schema> {}
+
+export const serviceAccount = defineKind<ServiceAccount>({
+  group: '',
+  version: 'v1',
+  kind: 'ServiceAccount',
+  plural: 'serviceaccounts',
+  shortNames: ['sa'],
+  namespaced: true,
+  schema,
+});

@@ -1,0 +1,74 @@
+import { boolean, integer, list, object, oneOf, required, string, type TypeOf } from '../schema.ts';
+
+export const capabilities = object('io.k8s.api.core.v1.Capabilities', {
+  add: list(string()),
+  drop: list(string()),
+});
+export type Capabilities = TypeOf<typeof capabilities>;
+
+export const seLinuxOptions = object('io.k8s.api.core.v1.SELinuxOptions', {
+  level: string(),
+  role: string(),
+  type: string(),
+  user: string(),
+});
+export type SELinuxOptions = TypeOf<typeof seLinuxOptions>;
+
+export const seccompProfile = object('io.k8s.api.core.v1.SeccompProfile', {
+  localhostProfile: string(),
+  type: required(oneOf(['Localhost', 'RuntimeDefault', 'Unconfined'])),
+});
+export type SeccompProfile = TypeOf<typeof seccompProfile>;
+
+export const appArmorProfile = object('io.k8s.api.core.v1.AppArmorProfile', {
+  localhostProfile: string(),
+  type: required(oneOf(['Localhost', 'RuntimeDefault', 'Unconfined'])),
+});
+export type AppArmorProfile = TypeOf<typeof appArmorProfile>;
+
+export const windowsSecurityContextOptions = object('io.k8s.api.core.v1.WindowsSecurityContextOptions', {
+  gmsaCredentialSpec: string(),
+  gmsaCredentialSpecName: string(),
+  hostProcess: boolean(),
+  runAsUserName: string(),
+});
+export type WindowsSecurityContextOptions = TypeOf<typeof windowsSecurityContextOptions>;
+
+export const securityContext = object('io.k8s.api.core.v1.SecurityContext', {
+  allowPrivilegeEscalation: boolean(),
+  appArmorProfile,
+  capabilities,
+  privileged: boolean(),
+  procMount: oneOf(['Default', 'Unmasked']),
+  readOnlyRootFilesystem: boolean(),
+  runAsGroup: integer(),
+  runAsNonRoot: boolean(),
+  runAsUser: integer(),
+  seLinuxOptions,
+  seccompProfile,
+  windowsOptions: windowsSecurityContextOptions,
+});
+export type SecurityContext = TypeOf<typeof securityContext>;
+
+export const sysctl = object('io.k8s.api.core.v1.Sysctl', {
+  name: required(string()),
+  value: required(string()),
+});
+export type Sysctl = TypeOf<typeof sysctl>;
+
+export const podSecurityContext = object('io.k8s.api.core.v1.PodSecurityContext', {
+  appArmorProfile,
+  fsGroup: integer(),
+  fsGroupChangePolicy: oneOf(['OnRootMismatch', 'Always']),
+  runAsGroup: integer(),
+  runAsNonRoot: boolean(),
+  runAsUser: integer(),
+  seLinuxChangePolicy: string(),
+  seLinuxOptions,
+  seccompProfile,
+  supplementalGroups: list(integer()),
+  supplementalGroupsPolicy: oneOf(['Merge', 'Strict']),
+  sysctls: list(sysctl),
+  windowsOptions: windowsSecurityContextOptions,
+});
+export type PodSecurityContext = TypeOf<typeof podSecurityContext>;
