@@ -55,6 +55,8 @@ export class FakeClock implements Clock {
   /** Moves time on, running what falls due in order, and lets promises settle after each. */
   async advance(byMs: number): Promise<void> {
     const endMs = this.#nowMs + byMs;
+    // What was started just before may be about to set its timers.
+    await new Promise((resolve) => setImmediate(resolve));
     for (;;) {
       const next = this.#timers.filter((t) => t.dueMs <= endMs).sort((a, b) => a.dueMs - b.dueMs)[0];
       if (!next) break;

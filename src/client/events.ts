@@ -1,0 +1,243 @@
+import { randomBytes } from 'node:crypto';
+import type { KindAddress, KubeObject } from '../api/object.ts';
+import { type CancelTimer, type Clock, sleep, toTime } from '../base/clock.ts';
+import { isStatus, messageOf } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { Client } from './client.ts';
+
+/** Events about one object: this many at once, then one every `refillMs`; the rest is dropped. */
+export const burstMax = 25;
+const refillMs = 300_000;
+/** A repeat is written at most this often; what happens between is counted into the next write. */
+export const repeatWriteMs = 10_000;
+/** Kinds of events remembered, so that repeats are counted; the one unused for longest is forgotten. */
+const rememberedMax = 1024;
+/** Writes that wait, for instance while the link is down; the oldest is dropped. */
+export const pendingMax = 256;
+const messageCharactersMax = 1024;
+const retryMs = 10_000;
+const attemptsMax = 12;
+
+/** core/v1 ObjectReference, as far as events use it. */
+export interface EventSubject {
+  apiVersion: string;
+  kind: string;
+  name: string;
+  namespace?: string | undefined;
+  uid?: string | undefined;
+  resourceVersion?: string | undefined;
+  fieldPath?: string | undefined;
+}
+
+/** Tells people what happened to an object, through core/v1 Events. Never throws and never waits. */
+export interface EventRecorder {
+  record(subject: EventSubject, type: 'Normal' | 'Warning', reason: string, message: string): void;
+  /** Resolves when what was recorded is written or given up. */
+  flush(): Promise<void>;
+  /** Gives up what waits. */
+  stop(): void;
+}
+
+/** The subject that stands for `object`, whose kind the caller names because listed objects don't carry it. */
+export function subjectOf(kind: KindAddress, object: KubeObject): EventSubject {
+  const { name = '', namespace, uid, resourceVersion } = object.metadata ?? {};
+  const apiVersion = kind.group ? `${kind.group}/${kind.version}` : kind.version;
+  return { apiVersion, kind: kind.kind, name, namespace, uid, resourceVersion };
+}
+
+interface CoreEvent extends KubeObject {
+  involvedObject: EventSubject;
+  type: string;
+  reason: string;
+  message: string;
+  count: number;
+  firstTimestamp: string;
+  lastTimestamp: string;
+  source: { component: string; host?: string | undefined };
+  reportingComponent: string;
+  reportingInstance: string;
+}
+
+const event: KindAddress<CoreEvent> = {
+  group: '',
+  version: 'v1',
+  kind: 'Event',
+  plural: 'events',
+  namespaced: true,
+};
+
+/** One kind of happening: the same subject, reason and message. */
+interface Series {
+  event: CoreEvent;
+  isCreated: boolean;
+  writtenMs: number;
+  timer: CancelTimer | undefined;
+}
+
+export function createEventRecorder(options: {
+  client: Client;
+  clock: Clock;
+  log: Log;
+  /** Who tells, e.g. `deployment-controller`. */
+  component: string;
+  /** The node that tells, if any. */
+  host?: string;
+}): EventRecorder {
+  return new Recorder(options);
+}
+
+class Recorder implements EventRecorder {
+  #options: Parameters<typeof createEventRecorder>[0];
+  #series = new Map<string, Series>();
+  #buckets = new Map<string, { tokens: number; atMs: number }>();
+  #pending = new Set<Series>();
+  #writing: Promise<void> | undefined;
+  #stopping = new AbortController();
+
+  constructor(options: Parameters<typeof createEventRecorder>[0]) {
+    this.#options = options;
+  }
+
+  record(subject: EventSubject, type: 'Normal' | 'Warning', reason: string, message: string): void {
+    if (this.#stopping.signal.aborted) return;
+    const { clock, log } = this.#options;
+    const text =
+      message.length > messageCharactersMax ? `${message.slice(0, messageCharactersMax - 1)}…` : message;
+    const object = `${subject.kind}/${subject.namespace ?? ''}/${subject.name}/${subject.uid ?? ''}`;
+    if (!this.#take(object)) {
+      log.debug('event dropped, too many about this object', { object, reason });
+      return;
+    }
+    const key = `${object}/${type}/${reason}/${text}`;
+    const series = this.#series.get(key);
+    if (series) {
+      series.event.count++;
+      series.event.lastTimestamp = toTime(clock.nowMs());
+      remember(this.#series, key, series);
+      this.#writeRepeat(series);
+    } else {
+      const fresh = { event: this.#compose(subject, type, reason, text), isCreated: false };
+      const started: Series = { ...fresh, writtenMs: clock.nowMs(), timer: undefined };
+      remember(this.#series, key, started);
+      this.#enqueue(started);
+    }
+  }
+
+  async flush(): Promise<void> {
+    for (const series of this.#series.values()) {
+      if (series.timer) this.#enqueue(series);
+    }
+    await this.#writing;
+  }
+
+  stop(): void {
+    this.#stopping.abort();
+    for (const series of this.#series.values()) series.timer?.();
+    this.#pending.clear();
+  }
+
+  /** Whether the subject's token bucket allows one more. */
+  #take(object: string): boolean {
+    const nowMs = this.#options.clock.nowMs();
+    const bucket = this.#buckets.get(object) ?? { tokens: burstMax, atMs: nowMs };
+    const tokens = Math.min(burstMax, bucket.tokens + (nowMs - bucket.atMs) / refillMs);
+    const isAllowed = tokens >= 1;
+    remember(this.#buckets, object, { tokens: isAllowed ? tokens - 1 : tokens, atMs: nowMs });
+    return isAllowed;
+  }
+
+  #compose(subject: EventSubject, type: string, reason: string, message: string): CoreEvent {
+    const { clock, component, host } = this.#options;
+    const time = toTime(clock.nowMs());
+    return {
+      // Kubernetes keeps events about cluster-scoped objects in the default namespace.
+      metadata: {
+        name: `${subject.name}.${randomBytes(8).toString('hex')}`,
+        namespace: subject.namespace || 'default',
+      },
+      involvedObject: subject,
+      type,
+      reason,
+      message,
+      count: 1,
+      firstTimestamp: time,
+      lastTimestamp: time,
+      source: { component, host },
+      reportingComponent: component,
+      reportingInstance: host ?? '',
+    };
+  }
+
+  #writeRepeat(series: Series): void {
+    if (series.timer || this.#pending.has(series)) return;
+    const { clock } = this.#options;
+    const waitMs = series.writtenMs + repeatWriteMs - clock.nowMs();
+    if (waitMs <= 0) this.#enqueue(series);
+    else series.timer = clock.after(waitMs, () => this.#enqueue(series));
+  }
+
+  #enqueue(series: Series): void {
+    series.timer?.();
+    series.timer = undefined;
+    this.#pending.add(series);
+    if (this.#pending.size > pendingMax) {
+      const [oldest] = this.#pending;
+      this.#pending.delete(oldest!);
+    }
+    this.#writing ??= this.#drain().finally(() => {
+      this.#writing = undefined;
+    });
+  }
+
+  async #drain(): Promise<void> {
+    await Promise.resolve();
+    let attempts = 0;
+    while (!this.#stopping.signal.aborted) {
+      const [series] = this.#pending;
+      if (!series) return;
+      this.#pending.delete(series);
+      try {
+        await this.#write(series);
+        attempts = 0;
+      } catch (error) {
+        const isWorthRetry = isStatus(error, 'ServiceUnavailable') && ++attempts < attemptsMax;
+        if (!isWorthRetry) {
+          this.#options.log.debug('event not written', {
+            reason: series.event.reason,
+            error: messageOf(error),
+          });
+          continue;
+        }
+        this.#pending = new Set([series, ...this.#pending]);
+        await sleep(this.#options.clock, retryMs, this.#stopping.signal);
+      }
+    }
+  }
+
+  async #write(series: Series): Promise<void> {
+    const { client, clock } = this.#options;
+    const { metadata, count, lastTimestamp } = series.event;
+    series.writtenMs = clock.nowMs();
+    if (series.isCreated) {
+      try {
+        const key = { namespace: metadata?.namespace, name: metadata?.name ?? '' };
+        await client.patch(event, key, { type: 'merge', body: { count, lastTimestamp } });
+        return;
+      } catch (error) {
+        // Events expire on the server; the next one starts a new object.
+        if (!isStatus(error, 'NotFound')) throw error;
+      }
+    }
+    await client.create(event, series.event);
+    series.isCreated = true;
+  }
+}
+
+/** A map as a cache: the entry used last stands last, the first is forgotten when it grows too big. */
+function remember<V>(map: Map<string, V>, key: string, value: V): void {
+  map.delete(key);
+  map.set(key, value);
+  if (map.size <= rememberedMax) return;
+  const [oldest] = map.keys();
+  map.delete(oldest!);
+}
