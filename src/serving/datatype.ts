@@ -1,0 +1,157 @@
+import { StatusError } from '../base/errors.ts';
+
+/** Tensor data as it lies in memory: numbers, 64-bit integers, or strings (BYTES). */
+export type TensorData =
+  | Float32Array
+  | Float64Array
+  | Int8Array
+  | Uint8Array
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+  | BigInt64Array
+  | BigUint64Array
+  | string[];
+
+export interface Tensor {
+  datatype: Datatype;
+  shape: number[];
+  data: TensorData;
+}
+
+/**
+ * The Open Inference Protocol's datatypes and ONNX Runtime's names of them.
+ * Source: https://github.com/kserve/open-inference-protocol, "Tensor Data Types".
+ */
+const datatypes = {
+  BOOL: { onnx: 'bool', array: Uint8Array },
+  UINT8: { onnx: 'uint8', array: Uint8Array },
+  UINT16: { onnx: 'uint16', array: Uint16Array },
+  UINT32: { onnx: 'uint32', array: Uint32Array },
+  UINT64: { onnx: 'uint64', array: BigUint64Array },
+  INT8: { onnx: 'int8', array: Int8Array },
+  INT16: { onnx: 'int16', array: Int16Array },
+  INT32: { onnx: 'int32', array: Int32Array },
+  INT64: { onnx: 'int64', array: BigInt64Array },
+  FP16: { onnx: 'float16', array: Uint16Array },
+  FP32: { onnx: 'float32', array: Float32Array },
+  FP64: { onnx: 'float64', array: Float64Array },
+  BYTES: { onnx: 'string', array: undefined },
+} as const;
+
+export type Datatype = keyof typeof datatypes;
+export type OnnxType = (typeof datatypes)[Datatype]['onnx'];
+
+export function isDatatype(name: unknown): name is Datatype {
+  return typeof name === 'string' && Object.hasOwn(datatypes, name);
+}
+
+export function onnxTypeOf(datatype: Datatype): OnnxType {
+  return datatypes[datatype].onnx;
+}
+
+export function datatypeOf(onnxType: string): Datatype {
+  const found = Object.entries(datatypes).find(([, { onnx }]) => onnx === onnxType);
+  if (!found) throw new StatusError('BadRequest', `ONNX tensors of type ${onnxType} can't be served`);
+  return found[0] as Datatype;
+}
+
+/** Reads a tensor's JSON `data`: flat or nested in row-major order. Throws BadRequest that names `where`. */
+export function fromJson(datatype: Datatype, values: unknown, count: number, where: string): TensorData {
+  if (datatype === 'FP16')
+    throw new StatusError('BadRequest', `${where}: FP16 has no JSON form, send it as binary data`);
+  if (!Array.isArray(values)) throw new StatusError('BadRequest', `${where}: data must be an array`);
+  const flat = values.some(Array.isArray) ? values.flat(Number.POSITIVE_INFINITY) : values;
+  if (flat.length !== count) {
+    throw new StatusError(
+      'BadRequest',
+      `${where}: the shape holds ${count} elements, data has ${flat.length}`,
+    );
+  }
+  const kind = datatypes[datatype];
+  if (kind.array === undefined)
+    return flat.map((value, i) => expect(value, typeof value === 'string', i, 'a string', where));
+  if (kind.array === BigInt64Array || kind.array === BigUint64Array) {
+    const integers = flat.map((value, i) =>
+      BigInt(expect(value, Number.isInteger(value), i, 'an integer', where)),
+    );
+    return new kind.array(integers);
+  }
+  if (datatype === 'BOOL') {
+    return Uint8Array.from(flat, (value, i) =>
+      Number(expect(value, typeof value === 'boolean', i, 'a boolean', where)),
+    );
+  }
+  const array = new kind.array(count);
+  for (let i = 0; i < count; i++)
+    array[i] = expect(flat[i], typeof flat[i] === 'number', i, 'a number', where);
+  return array;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: the caller states the type that `holds` has just proven.
+function expect(value: any, holds: boolean, index: number, expected: string, where: string): any {
+  if (!holds)
+    throw new StatusError(
+      'BadRequest',
+      `${where}: data[${index}] must be ${expected}, got ${JSON.stringify(value)}`,
+    );
+  return value;
+}
+
+/** Reads a tensor's little-endian bytes; BYTES elements are each preceded by their length in 4 bytes. */
+export function fromBytes(datatype: Datatype, bytes: Uint8Array, count: number, where: string): TensorData {
+  const array = datatypes[datatype].array;
+  if (array === undefined) return readStrings(bytes, count, where);
+  const expected = count * array.BYTES_PER_ELEMENT;
+  if (bytes.length !== expected) {
+    throw new StatusError(
+      'BadRequest',
+      `${where}: the shape needs ${expected} bytes of ${datatype}, got ${bytes.length}`,
+    );
+  }
+  const aligned = bytes.slice();
+  return new array(aligned.buffer, 0, count);
+}
+
+function readStrings(bytes: Uint8Array, count: number, where: string): string[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const strings: string[] = [];
+  let at = 0;
+  while (at + 4 <= bytes.length && strings.length < count) {
+    const length = view.getUint32(at, true);
+    if (at + 4 + length > bytes.length) break;
+    strings.push(new TextDecoder().decode(bytes.subarray(at + 4, at + 4 + length)));
+    at += 4 + length;
+  }
+  if (strings.length !== count || at !== bytes.length) {
+    throw new StatusError(
+      'BadRequest',
+      `${where}: expected ${count} length-prefixed strings that fill ${bytes.length} bytes`,
+    );
+  }
+  return strings;
+}
+
+export function toBytes(data: TensorData): Uint8Array {
+  if (!Array.isArray(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  const parts = data.flatMap((text) => {
+    const bytes = Buffer.from(text);
+    const length = Buffer.alloc(4);
+    length.writeUInt32LE(bytes.length);
+    return [length, bytes];
+  });
+  return Buffer.concat(parts);
+}
+
+/** The JSON form of a tensor's data; 64-bit integers keep all their digits, NaN and infinities become null as in JSON. */
+export function toJson(datatype: Datatype, data: TensorData): unknown[] {
+  if (datatype === 'FP16')
+    throw new StatusError('BadRequest', 'an FP16 output has no JSON form, ask for binary data');
+  if (datatype === 'BOOL') return Array.from(data as Uint8Array, Boolean);
+  return Array.from(data as Iterable<unknown>, (value) =>
+    typeof value === 'bigint'
+      ? (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(String(value))
+      : value,
+  );
+}

@@ -1,0 +1,154 @@
+import { StatusError } from '../base/errors.ts';
+import { fromBytes, fromJson, isDatatype, type Tensor, toBytes, toJson } from './datatype.ts';
+
+/** One input or output of a model; -1 in `shape` stands for any extent. */
+export interface TensorMetadata {
+  name: string;
+  datatype: Tensor['datatype'];
+  shape: number[];
+}
+
+export interface InferRequest {
+  id: string | undefined;
+  inputs: Record<string, Tensor>;
+  /** The outputs asked for, in order; `undefined` means all. */
+  outputs: { name: string; binary: boolean }[] | undefined;
+  binaryByDefault: boolean;
+}
+
+export const tensorElementsMax = 64 * 1024 * 1024;
+
+/**
+ * Reads an infer request, JSON or with binary tensors behind the JSON (`headLength` bytes of it).
+ * Source: https://github.com/kserve/open-inference-protocol and its binary tensor data extension.
+ */
+export function readInferRequest(body: Uint8Array, headLength: number | undefined): InferRequest {
+  if (headLength !== undefined && headLength > body.length) {
+    throw bad(`Inference-Header-Content-Length is ${headLength}, but the body has only ${body.length} bytes`);
+  }
+  const head = parseHead(body.subarray(0, headLength));
+  let binary = body.subarray(headLength ?? body.length);
+  const inputs: Record<string, Tensor> = {};
+  if (!Array.isArray(head.inputs) || head.inputs.length === 0)
+    throw bad('inputs: at least one tensor is needed');
+  for (const [i, input] of head.inputs.entries()) {
+    const where = `inputs[${i}]`;
+    const { name, datatype, shape, count } = readTensorHead(input, where);
+    if (Object.hasOwn(inputs, name)) throw bad(`${where}: "${name}" is given twice`);
+    const size = asObject(input.parameters ?? {}, `${where}.parameters`).binary_data_size;
+    if (size === undefined) {
+      inputs[name] = { datatype, shape, data: fromJson(datatype, input.data, count, where) };
+    } else {
+      if (!isCount(size) || size > binary.length) {
+        throw bad(
+          `${where}: binary_data_size is ${JSON.stringify(size)}, but ${binary.length} bytes are left in the body`,
+        );
+      }
+      inputs[name] = { datatype, shape, data: fromBytes(datatype, binary.subarray(0, size), count, where) };
+      binary = binary.subarray(size);
+    }
+  }
+  if (binary.length > 0) throw bad(`${binary.length} bytes are left after the last binary tensor`);
+  if (head.id !== undefined && typeof head.id !== 'string') throw bad('id: must be a string');
+  const binaryByDefault = asObject(head.parameters ?? {}, 'parameters').binary_data_output === true;
+  return { id: head.id, inputs, outputs: readOutputs(head.outputs, binaryByDefault), binaryByDefault };
+}
+
+function parseHead(bytes: Uint8Array): Record<string, unknown> {
+  try {
+    return asObject(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)), 'the request');
+  } catch (error) {
+    if (error instanceof StatusError) throw error;
+    throw bad(`the request is not JSON: ${(error as Error).message}`);
+  }
+}
+
+function readTensorHead(input: unknown, where: string) {
+  const { name, datatype, shape } = asObject(input, where);
+  if (typeof name !== 'string' || name === '') throw bad(`${where}.name: must be a non-empty string`);
+  if (!isDatatype(datatype))
+    throw bad(`${where}.datatype: ${JSON.stringify(datatype)} is no datatype of the protocol`);
+  if (!Array.isArray(shape) || !shape.every(isCount))
+    throw bad(`${where}.shape: must be an array of non-negative integers`);
+  const count = shape.reduce((product: number, extent: number) => product * extent, 1);
+  if (count > tensorElementsMax)
+    throw bad(`${where}.shape: ${count} elements are more than the ${tensorElementsMax} allowed`);
+  return { name, datatype, shape: shape as number[], count };
+}
+
+function readOutputs(outputs: unknown, binaryByDefault: boolean): InferRequest['outputs'] {
+  if (outputs === undefined) return undefined;
+  if (!Array.isArray(outputs)) throw bad('outputs: must be an array');
+  return outputs.map((output, i) => {
+    const { name, parameters } = asObject(output, `outputs[${i}]`);
+    if (typeof name !== 'string') throw bad(`outputs[${i}].name: must be a string`);
+    const wanted = asObject(parameters ?? {}, `outputs[${i}].parameters`).binary_data;
+    return { name, binary: wanted === undefined ? binaryByDefault : wanted === true };
+  });
+}
+
+/** Writes the answer to `request`: JSON, or JSON followed by the outputs that were asked for as binary. */
+export function writeInferResponse(
+  model: { name: string; version: string },
+  request: InferRequest,
+  outputs: Record<string, Tensor>,
+): { body: Uint8Array<ArrayBuffer>; headLength: number | undefined } {
+  const asked =
+    request.outputs ?? Object.keys(outputs).map((name) => ({ name, binary: request.binaryByDefault }));
+  const binaries: Uint8Array[] = [];
+  const described = asked.map(({ name, binary }) => {
+    const { datatype, shape, data } = outputs[name]!;
+    if (!binary) return { name, datatype, shape, data: toJson(datatype, data) };
+    const bytes = toBytes(data);
+    binaries.push(bytes);
+    return { name, datatype, shape, parameters: { binary_data_size: bytes.length } };
+  });
+  const head = { model_name: model.name, model_version: model.version, id: request.id, outputs: described };
+  const headBytes = Buffer.from(JSON.stringify(head));
+  const body = Buffer.concat([headBytes, ...binaries]);
+  return { body, headLength: binaries.length > 0 ? headBytes.length : undefined };
+}
+
+/** Refuses inputs that the model does not take, in words. */
+export function checkInputs(
+  expected: TensorMetadata[],
+  request: InferRequest,
+  outputs: TensorMetadata[],
+): void {
+  for (const name of Object.keys(request.inputs)) {
+    if (!expected.some((input) => input.name === name))
+      throw bad(`the model has no input "${name}"; its inputs are ${names(expected)}`);
+  }
+  for (const { name, datatype, shape } of expected) {
+    const given = request.inputs[name];
+    if (!given) throw bad(`input "${name}" is missing; the model's inputs are ${names(expected)}`);
+    if (given.datatype !== datatype) throw bad(`input "${name}" must be ${datatype}, got ${given.datatype}`);
+    const fits =
+      shape.length === given.shape.length &&
+      shape.every((extent, i) => extent === -1 || extent === given.shape[i]);
+    if (!fits) throw bad(`input "${name}" must have shape [${shape}] (-1: any), got [${given.shape}]`);
+  }
+  for (const { name } of request.outputs ?? []) {
+    if (!outputs.some((output) => output.name === name)) {
+      throw bad(`the model has no output "${name}"; its outputs are ${names(outputs)}`);
+    }
+  }
+}
+
+function names(tensors: TensorMetadata[]): string {
+  return tensors.map(({ name }) => `"${name}"`).join(', ');
+}
+
+function asObject(value: unknown, where: string): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw bad(`${where}: must be an object`);
+  return value as Record<string, unknown>;
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function bad(message: string): StatusError {
+  return new StatusError('BadRequest', message);
+}
