@@ -6,6 +6,7 @@ export interface StoredObject {
   value: object;
 }
 
+/** One change. All watchers share the same event object, so a WeakMap can keep its encoding. */
 export interface StoreEvent {
   type: 'put' | 'delete';
   /** True when a put made the key anew. */
@@ -29,14 +30,22 @@ export interface ListPage {
   remaining: number;
 }
 
+/** A running watch: iterate it once. */
+export interface StoreWatch extends AsyncIterable<StoreEvent> {
+  /** Every change under the prefix up to this revision was handed out: what a bookmark may say. */
+  readonly revision: number;
+}
+
 /**
  * Revisioned objects. One global, monotonic revision numbers every change; a write is durable on disk
- * before its promise resolves. Keys are paths such as `/apps/deployments/default/web`.
+ * before its promise resolves. Keys are paths such as `/apps/deployments/default/web`. A value is kept as
+ * JSON: what is handed out is a copy of what was written, without `undefined` members.
  * Errors are `StatusError`: AlreadyExists, NotFound, Conflict (wrong expected revision), Expired (a
- * revision that was compacted away), InternalError (disk).
+ * revision that was compacted away), Timeout (a revision that does not exist yet), InternalError (disk),
+ * TooManyRequests (the write queue is full), RequestEntityTooLarge, ServiceUnavailable (closed).
  */
 export interface Store {
-  /** The newest committed revision. */
+  /** The newest committed revision; an empty store is at 1, since 0 means "any" to Kubernetes. */
   revision(): number;
   get(key: string): StoredObject | undefined;
   /** Keys under `prefix` in byte order; `atRevision` reads the past as far as it has not been compacted. */
@@ -50,8 +59,9 @@ export interface Store {
    * Throws Expired at once when `fromRevision` was compacted; a consumer that falls too far behind is ended
    * with Expired too.
    */
-  watch(prefix: string, options: { fromRevision: number; signal?: AbortSignal }): AsyncIterable<StoreEvent>;
+  watch(prefix: string, options: { fromRevision: number; signal?: AbortSignal }): StoreWatch;
   /** Forgets history up to and including `revision`. */
   compact(revision: number): void;
+  /** Commits what is queued, ends the watches and lets the data folder go. */
   close(): Promise<void>;
 }

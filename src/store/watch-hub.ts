@@ -1,0 +1,120 @@
+import { revisionTooLarge, watchTooOld } from './revision-errors.ts';
+import type { StoreEvent, StoreWatch } from './store.ts';
+
+/** Changes read from disk at a time by a watch that catches up. */
+const catchUpChunk = 256;
+
+interface Source {
+  /** The newest committed revision. */
+  revision(): number;
+  compacted(): number;
+  /** From disk: changes under `prefix` in (after, to], at most `limit`. */
+  events(prefix: string, after: number, to: number, limit: number): StoreEvent[];
+}
+
+interface Cursor {
+  prefix: string;
+  /** All up to here was handed out. */
+  revision: number;
+  wake: (() => void) | undefined;
+}
+
+/**
+ * Serves watches. A watch is a cursor into one shared ring of recent events, so it costs nothing while it waits, has
+ * no queue of its own that could grow, and cannot miss what happens between catching up and going live. One that
+ * fell out of the ring reads from disk; one that fell behind compaction is ended with Expired.
+ */
+export class WatchHub {
+  #source: Source;
+  #recent: StoreEvent[] = [];
+  #recentMax: number;
+  #waiting = new Set<Cursor>();
+  #closed = false;
+
+  constructor(source: Source, options: { recentMax: number }) {
+    this.#source = source;
+    this.#recentMax = options.recentMax;
+  }
+
+  /** Takes committed events; their revisions go on from the last without a gap. */
+  publish(events: StoreEvent[]): void {
+    this.#recent.push(...events);
+    // Trimmed by half a ring at a time: removing from the front moves the rest.
+    if (this.#recent.length > this.#recentMax * 1.5) {
+      this.#recent = this.#recent.slice(-this.#recentMax);
+    }
+    const newest = events.at(-1)?.revision ?? 0;
+    for (const cursor of this.#waiting) {
+      if (events.some((event) => event.key.startsWith(cursor.prefix))) this.#wake(cursor);
+      else cursor.revision = newest;
+    }
+  }
+
+  watch(prefix: string, options: { fromRevision: number; signal?: AbortSignal }): StoreWatch {
+    const { fromRevision, signal } = options;
+    if (fromRevision < this.#source.compacted()) throw watchTooOld(fromRevision, this.#source.compacted());
+    if (fromRevision > this.#source.revision()) throw revisionTooLarge(fromRevision, this.#source.revision());
+    const cursor: Cursor = { prefix, revision: fromRevision, wake: undefined };
+    const events = this.#follow(cursor, signal);
+    return {
+      get revision() {
+        return cursor.revision;
+      },
+      [Symbol.asyncIterator]: () => events,
+    };
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const cursor of this.#waiting) this.#wake(cursor);
+  }
+
+  async *#follow(cursor: Cursor, signal: AbortSignal | undefined): AsyncGenerator<StoreEvent> {
+    const onAbort = () => this.#wake(cursor);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      for (;;) {
+        const { events, upTo } = this.#read(cursor);
+        for (const event of events) {
+          if (signal?.aborted) return;
+          cursor.revision = event.revision;
+          yield event;
+        }
+        cursor.revision = upTo;
+        if (signal?.aborted || this.#closed) return;
+        if (upTo >= this.#source.revision()) await this.#changed(cursor);
+      }
+    } finally {
+      this.#waiting.delete(cursor);
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** The next events after the cursor, and the revision that they reach. */
+  #read({ prefix, revision }: Cursor): { events: StoreEvent[]; upTo: number } {
+    const newest = this.#source.revision();
+    if (revision >= newest) return { events: [], upTo: revision };
+    const oldestRecent = this.#recent[0]?.revision ?? newest + 1;
+    if (revision + 1 >= oldestRecent) {
+      const upTo = Math.min(newest, revision + catchUpChunk);
+      const recent = this.#recent.slice(revision + 1 - oldestRecent, upTo + 1 - oldestRecent);
+      return { events: recent.filter(({ key }) => key.startsWith(prefix)), upTo };
+    }
+    if (revision < this.#source.compacted()) throw watchTooOld(revision, this.#source.compacted());
+    const events = this.#source.events(prefix, revision, oldestRecent - 1, catchUpChunk);
+    return { events, upTo: events.length < catchUpChunk ? oldestRecent - 1 : events.at(-1)!.revision };
+  }
+
+  #changed(cursor: Cursor): Promise<void> {
+    return new Promise((resolve) => {
+      cursor.wake = resolve;
+      this.#waiting.add(cursor);
+    });
+  }
+
+  #wake(cursor: Cursor): void {
+    this.#waiting.delete(cursor);
+    cursor.wake?.();
+    cursor.wake = undefined;
+  }
+}
