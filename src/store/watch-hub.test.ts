@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { isStatus } from '../base/errors.ts';
+import { openStore } from './open.ts';
+import type { StoreOptions } from './options.ts';
+import type { Store, StoreEvent } from './store.ts';
+
+function open(t: TestContext, options: Partial<StoreOptions> = {}): Store {
+  const store = openStore({ path: ':memory:', ...options });
+  t.after(() => store.close());
+  return store;
+}
+
+async function take(events: AsyncIterator<StoreEvent>, count: number): Promise<StoreEvent[]> {
+  const taken: StoreEvent[] = [];
+  while (taken.length < count) {
+    const { value, done } = await events.next();
+    if (done) break;
+    taken.push(value);
+  }
+  return taken;
+}
+
+test('a watch gives what was written, created, replaced and deleted', async (t) => {
+  const store = open(t);
+  const events = store.watch('/p/', { fromRevision: 1 })[Symbol.asyncIterator]();
+  const live = take(events, 3);
+  await store.create('/p/a', { n: 1 });
+  await store.create('/q/a', {});
+  await store.update('/p/a', { n: 2 }, 2);
+  await store.delete('/p/a');
+  const expected: StoreEvent[] = [
+    { type: 'put', created: true, key: '/p/a', revision: 2, value: { n: 1 }, previous: undefined },
+    { type: 'put', created: false, key: '/p/a', revision: 4, value: { n: 2 }, previous: { n: 1 } },
+    { type: 'delete', created: false, key: '/p/a', revision: 5, value: { n: 2 }, previous: { n: 2 } },
+  ];
+  assert.deepEqual(await live, expected);
+  const again = store.watch('/p/', { fromRevision: 2 })[Symbol.asyncIterator]();
+  assert.deepEqual(await take(again, 2), expected.slice(1));
+});
+
+test('a watch from disk gives the same events as one from memory', async (t) => {
+  const store = open(t, { watchBacklogMax: 4 });
+  const fromMemory = take(store.watch('/', { fromRevision: 1 })[Symbol.asyncIterator](), 60);
+  for (let n = 0; n < 20; n++) {
+    const { revision } = await store.create('/a', { n });
+    await store.update('/a', { n: -n }, revision);
+    await store.delete('/a');
+  }
+  const fromDisk = take(store.watch('/', { fromRevision: 1 })[Symbol.asyncIterator](), 60);
+  assert.deepEqual(await fromDisk, await fromMemory);
+});
+
+test('a watch that catches up while writers go on misses nothing', async (t) => {
+  const store = open(t, { watchBacklogMax: 8 });
+  for (let n = 0; n < 600; n++) void store.create(`/early/${n}`, {});
+  await store.create('/last-early', {});
+  const writes = 1000;
+  const watch = store.watch('/', { fromRevision: 1 })[Symbol.asyncIterator]();
+  const write = async () => {
+    for (let n = 0; n < writes; n++) await store.create(`/late/${n}`, {});
+  };
+  const [events] = await Promise.all([take(watch, 601 + writes), write()]);
+  assert.deepEqual(
+    events.map(({ revision }) => revision),
+    Array.from({ length: 601 + writes }, (_, index) => index + 2),
+  );
+});
+
+test('a consumer that falls behind compaction is ended with Expired', async (t) => {
+  const store = open(t, { historyMax: 20, watchBacklogMax: 4 });
+  const slow = store.watch('/', { fromRevision: 1 })[Symbol.asyncIterator]();
+  const first = slow.next();
+  await store.create('/first', {});
+  await first;
+  for (let n = 0; n < 50; n++) await store.create(`/${n}`, {});
+  await assert.rejects(
+    take(slow, 50),
+    (error) => isStatus(error, 'Expired') && error.message.startsWith('too old resource version: 2 ('),
+  );
+});
+
+test('an abort ends a waiting watch, and closing the store ends the others', async (t) => {
+  const store = open(t);
+  const stop = new AbortController();
+  const aborted = store.watch('/', { fromRevision: 1, signal: stop.signal })[Symbol.asyncIterator]().next();
+  const closed = store.watch('/', { fromRevision: 1 })[Symbol.asyncIterator]().next();
+  stop.abort();
+  assert.deepEqual(await aborted, { value: undefined, done: true });
+  await store.close();
+  assert.deepEqual(await closed, { value: undefined, done: true });
+  const late = open(t).watch('/', { fromRevision: 1, signal: AbortSignal.abort() });
+  assert.deepEqual(await late[Symbol.asyncIterator]().next(), { value: undefined, done: true });
+});
+
+test("a watch's revision says up to where everything was handed out", async (t) => {
+  const store = open(t);
+  const watch = store.watch('/p/', { fromRevision: 1 });
+  const events = watch[Symbol.asyncIterator]();
+  const first = events.next();
+  await store.create('/other', {});
+  assert.equal(watch.revision, 2);
+  await store.create('/p/a', {});
+  await store.create('/other2', {});
+  await first;
+  assert.equal(watch.revision, 3);
+  const second = events.next();
+  await store.create('/other3', {});
+  assert.equal(watch.revision, 5);
+  await store.create('/p/b', {});
+  assert.equal((await second).value?.revision, 6);
+});
+
+test('all watchers of a change share its event', async (t) => {
+  const store = open(t);
+  const [one, two] = [1, 2].map(() => store.watch('/', { fromRevision: 1 })[Symbol.asyncIterator]().next());
+  await store.create('/a', {});
+  assert.equal((await one!).value, (await two!).value);
+});
