@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { type Event, event } from '../api/kinds/event.ts';
 import type { KindAddress, KubeObject } from '../api/object.ts';
 import { type CancelTimer, type Clock, sleep, toTime } from '../base/clock.ts';
 import { isStatus, messageOf } from '../base/errors.ts';
@@ -45,30 +46,9 @@ export function subjectOf(kind: KindAddress, object: KubeObject): EventSubject {
   return { apiVersion, kind: kind.kind, name, namespace, uid, resourceVersion };
 }
 
-interface CoreEvent extends KubeObject {
-  involvedObject: EventSubject;
-  type: string;
-  reason: string;
-  message: string;
-  count: number;
-  firstTimestamp: string;
-  lastTimestamp: string;
-  source: { component: string; host?: string | undefined };
-  reportingComponent: string;
-  reportingInstance: string;
-}
-
-const event: KindAddress<CoreEvent> = {
-  group: '',
-  version: 'v1',
-  kind: 'Event',
-  plural: 'events',
-  namespaced: true,
-};
-
 /** One kind of happening: the same subject, reason and message. */
 interface Series {
-  event: CoreEvent;
+  event: Event;
   isCreated: boolean;
   writtenMs: number;
   timer: CancelTimer | undefined;
@@ -111,8 +91,8 @@ class Recorder implements EventRecorder {
     const key = `${object}/${type}/${reason}/${text}`;
     const series = this.#series.get(key);
     if (series) {
-      series.event.count++;
-      series.event.lastTimestamp = toTime(clock.nowMs());
+      const { count = 1 } = series.event;
+      series.event = { ...series.event, count: count + 1, lastTimestamp: toTime(clock.nowMs()) };
       remember(this.#series, key, series);
       this.#writeRepeat(series);
     } else {
@@ -146,7 +126,7 @@ class Recorder implements EventRecorder {
     return isAllowed;
   }
 
-  #compose(subject: EventSubject, type: string, reason: string, message: string): CoreEvent {
+  #compose(subject: EventSubject, type: string, reason: string, message: string): Event {
     const { clock, component, host } = this.#options;
     const time = toTime(clock.nowMs());
     return {
