@@ -1,0 +1,39 @@
+import { Command } from 'commander';
+import { messageOf } from '../base/errors.ts';
+import { defineAgent } from './agent.ts';
+import { defineBuild } from './build.ts';
+import { defineDemo } from './demo.ts';
+import { definePush } from './push.ts';
+import { defineTrain } from './train.ts';
+import { defineUp } from './up.ts';
+import { defineVersion } from './version.ts';
+
+const program = new Command('selvage')
+  .description(
+    "The cloud-native edge in one install: Kubernetes' API, containers, a service mesh and machine learning.",
+  )
+  .showHelpAfterError('(see selvage --help)')
+  .addHelpText(
+    'after',
+    `
+A first walk, with a real kubectl:
+  selvage up &
+  selvage build examples/my-app -t my-app:1.0.0
+  kubectl create deployment my-app --image=my-app:1.0.0
+  kubectl expose deployment my-app --type=LoadBalancer --port=80
+  kubectl get services
+
+Everything Selvage keeps lies in one folder: --data-dir, else $SELVAGE_HOME, else ~/.selvage.`,
+  );
+
+for (const define of [defineUp, defineDemo, defineBuild, defineTrain, definePush, defineAgent, defineVersion])
+  define(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.stderr.write(
+    `selvage: ${process.env.SELVAGE_DEBUG && error instanceof Error ? error.stack : messageOf(error)}\n`,
+  );
+  process.exitCode = 1;
+}
