@@ -1,0 +1,139 @@
+import { createHash } from 'node:crypto';
+import type { ObjectMeta } from '../api/object.ts';
+import type { Endpoint, Route, RouteTable } from './route-table.ts';
+
+/** The parts of a core/v1 Service that routing reads. */
+export interface ServiceInput {
+  metadata?: ObjectMeta;
+  spec?: {
+    type?: string;
+    clusterIP?: string;
+    clusterIPs?: string[];
+    internalTrafficPolicy?: string;
+    trafficDistribution?: string;
+    ports?: { name?: string; port: number; protocol?: string }[];
+  };
+}
+
+/** The parts of a discovery.k8s.io/v1 EndpointSlice that routing reads. */
+export interface EndpointSliceInput {
+  metadata?: ObjectMeta;
+  addressType?: string;
+  endpoints?: {
+    addresses: string[];
+    nodeName?: string;
+    zone?: string;
+    conditions?: { ready?: boolean; serving?: boolean; terminating?: boolean };
+  }[];
+  ports?: { name?: string; port?: number; protocol?: string }[];
+}
+
+/** The parts of a core/v1 Node that routing reads. */
+export interface NodeInput {
+  metadata?: ObjectMeta;
+}
+
+export const meshAddressAnnotation = 'selvage.dev/mesh-address';
+export const serviceAccountsAnnotation = 'selvage.dev/service-accounts';
+const zoneLabel = 'topology.kubernetes.io/zone';
+const serviceNameLabel = 'kubernetes.io/service-name';
+
+/** Compiles the cluster's Services, as seen from `node`, into one table; the same input gives the same version. */
+export function compileRoutes(cluster: {
+  services: ServiceInput[];
+  endpointSlices: EndpointSliceInput[];
+  nodes: NodeInput[];
+  /** The name of the node that will use the table. */
+  node: string;
+  trustDomain?: string;
+}): RouteTable {
+  const nodes = new Map(cluster.nodes.map((node) => [node.metadata?.name ?? '', node]));
+  const slices = Map.groupBy(
+    cluster.endpointSlices,
+    (slice) => `${slice.metadata?.namespace}/${slice.metadata?.labels?.[serviceNameLabel]}`,
+  );
+  const view = { nodes, node: cluster.node, trustDomain: cluster.trustDomain ?? 'cluster.local' };
+  const routes = cluster.services
+    .filter((service) => service.spec?.type !== 'ExternalName')
+    .map((service) =>
+      compileService(
+        service,
+        slices.get(`${service.metadata?.namespace}/${service.metadata?.name}`) ?? [],
+        view,
+      ),
+    )
+    .sort((a, b) => compareText(a.namespace, b.namespace) || compareText(a.name, b.name));
+  const node = { name: cluster.node, zone: nodes.get(cluster.node)?.metadata?.labels?.[zoneLabel] ?? '' };
+  const version = createHash('sha256').update(JSON.stringify({ node, routes })).digest('hex').slice(0, 16);
+  return { version, node, routes };
+}
+
+interface View {
+  nodes: Map<string, NodeInput>;
+  node: string;
+  trustDomain: string;
+}
+
+function compileService(service: ServiceInput, slices: EndpointSliceInput[], view: View): Route {
+  const spec = service.spec ?? {};
+  const clusterIPs = spec.clusterIPs ?? (spec.clusterIP ? [spec.clusterIP] : []);
+  const distribution = spec.trafficDistribution ?? '';
+  return {
+    namespace: service.metadata?.namespace ?? '',
+    name: service.metadata?.name ?? '',
+    clusterIPs: clusterIPs.filter((ip) => ip !== 'None' && ip !== ''),
+    preferClose: ['PreferClose', 'PreferSameZone', 'PreferSameNode'].includes(distribution),
+    localOnly: spec.internalTrafficPolicy === 'Local',
+    ports: (spec.ports ?? [])
+      .filter((port) => (port.protocol ?? 'TCP') === 'TCP')
+      .map((port) => ({
+        name: port.name ?? '',
+        port: port.port,
+        endpoints: slices
+          .flatMap((slice) => endpointsOf(slice, port.name ?? '', view))
+          .sort(compareEndpoints),
+      })),
+  };
+}
+
+/** As kube-proxy does: ready endpoints, or, if there is none, those that still serve while they terminate. */
+function endpointsOf(slice: EndpointSliceInput, portName: string, view: View): Endpoint[] {
+  const port = slice.ports?.find((candidate) => (candidate.name ?? '') === portName)?.port;
+  if (port === undefined || slice.addressType === 'FQDN') return [];
+  const all = slice.endpoints ?? [];
+  const ready = all.filter(({ conditions }) => conditions?.ready !== false);
+  const usable =
+    ready.length > 0 ? ready : all.filter(({ conditions }) => conditions?.serving && conditions.terminating);
+  const spiffeIds = (slice.metadata?.annotations?.[serviceAccountsAnnotation] ?? '')
+    .split(',')
+    .map((account) => account.trim())
+    .filter((account) => account !== '')
+    .map((account) => `spiffe://${view.trustDomain}/ns/${slice.metadata?.namespace}/sa/${account}`);
+  return usable.flatMap((endpoint) => {
+    const ip = endpoint.addresses[0];
+    if (ip === undefined) return [];
+    const node = endpoint.nodeName ?? '';
+    const nodeMeta = view.nodes.get(node)?.metadata;
+    const isLocal = node === view.node;
+    const meshAddress = isLocal ? undefined : nodeMeta?.annotations?.[meshAddressAnnotation];
+    return [
+      {
+        ip,
+        port,
+        node,
+        zone: endpoint.zone ?? nodeMeta?.labels?.[zoneLabel] ?? '',
+        isLocal,
+        ...(meshAddress !== undefined && { meshAddress }),
+        spiffeIds,
+      },
+    ];
+  });
+}
+
+function compareEndpoints(a: Endpoint, b: Endpoint): number {
+  return compareText(a.ip, b.ip) || a.port - b.port;
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,107 @@
+import { type Balance, endpointKey } from './balance.ts';
+import type { Endpoint, Route, RoutePort, RouteTable } from './route-table.ts';
+
+/** What a caller asked for. */
+export interface MeshRequest {
+  /** As in a URL, without the port. */
+  host: string;
+  port: number;
+  /** The caller's namespace, in which short names are looked up. */
+  namespace: string;
+}
+
+export type Decision =
+  | { kind: 'endpoint'; route: Route; endpoint: Endpoint }
+  /** The host is no Service: what the pod may reach outside the mesh decides. */
+  | { kind: 'outside' }
+  /** The host is a Service, but leads nowhere; `reason` is for a person. */
+  | { kind: 'refused'; reason: string };
+
+/** Chooses where a request goes. `tried` are endpoint keys that already failed for this request. */
+export function decide(
+  table: RouteTable,
+  request: MeshRequest,
+  balance: Balance,
+  tried?: ReadonlySet<string>,
+): Decision {
+  const route = findRoute(table, request.host, request.namespace);
+  if (!route) return { kind: 'outside' };
+  const routePort = route.ports.find(({ port }) => port === request.port);
+  if (!routePort) return { kind: 'refused', reason: noPort(route, request.port) };
+  const endpoint = pickEndpoint(table, route, routePort, balance, tried);
+  if (endpoint) return { kind: 'endpoint', route, endpoint };
+  const what =
+    tried && tried.size > 0 ? `no other ready endpoint after ${tried.size} failed` : 'no ready endpoints';
+  return { kind: 'refused', reason: `Service "${route.name}" in namespace "${route.namespace}" has ${what}` };
+}
+
+/** The Service that `host` names for a caller in `namespace`: `svc`, `svc.ns`, `svc.ns.svc[.cluster.local]` or a cluster IP. */
+export function findRoute(table: RouteTable, host: string, namespace: string): Route | undefined {
+  const index = indexOf(table);
+  const name = host.toLowerCase().replace(/\.$/, '');
+  const byAddress = index.byAddress.get(name);
+  if (byAddress) return byAddress;
+  const labels = name.split('.');
+  if (labels.length === 1) return index.byName.get(`${namespace}/${name}`);
+  const suffix = labels.slice(2).join('.');
+  if (suffix !== '' && suffix !== 'svc' && suffix !== 'svc.cluster.local') return undefined;
+  return index.byName.get(`${labels[1]}/${labels[0]}`);
+}
+
+/** The endpoint with this address, if any Service leads to it. */
+export function findEndpoint(table: RouteTable, ip: string, port: number): Endpoint | undefined {
+  return indexOf(table).endpoints.get(`${ip}:${port}`);
+}
+
+function pickEndpoint(
+  table: RouteTable,
+  route: Route,
+  { endpoints }: RoutePort,
+  balance: Balance,
+  tried: ReadonlySet<string> | undefined,
+): Endpoint | undefined {
+  const untried = tried?.size ? endpoints.filter((endpoint) => !tried.has(endpointKey(endpoint))) : endpoints;
+  const allowed = route.localOnly ? untried.filter(({ isLocal }) => isLocal) : untried;
+  const healthy = balance.hasEjected ? allowed.filter((endpoint) => !balance.isEjected(endpoint)) : allowed;
+  for (const tier of route.preferClose ? nearestFirst(healthy, table.node.zone) : [healthy]) {
+    if (tier.length > 0) return balance.pick(tier);
+  }
+  // Everything failed lately: trying is better than refusing.
+  return balance.pick(allowed);
+}
+
+function* nearestFirst(endpoints: Endpoint[], zone: string): Generator<Endpoint[]> {
+  yield endpoints.filter(({ isLocal }) => isLocal);
+  if (zone !== '') yield endpoints.filter((endpoint) => endpoint.zone === zone);
+  yield endpoints;
+}
+
+function noPort(route: Route, port: number): string {
+  const known = route.ports.map((candidate) => candidate.port).join(', ') || 'none';
+  return `Service "${route.name}" in namespace "${route.namespace}" has no port ${port}; its ports: ${known}`;
+}
+
+interface Index {
+  byName: Map<string, Route>;
+  byAddress: Map<string, Route>;
+  endpoints: Map<string, Endpoint>;
+}
+
+const indexes = new WeakMap<RouteTable, Index>();
+
+function indexOf(table: RouteTable): Index {
+  let index = indexes.get(table);
+  if (!index) {
+    index = {
+      byName: new Map(table.routes.map((route) => [`${route.namespace}/${route.name}`, route])),
+      byAddress: new Map(table.routes.flatMap((route) => route.clusterIPs.map((ip) => [ip, route] as const))),
+      endpoints: new Map(
+        table.routes.flatMap((route) =>
+          route.ports.flatMap((port) => port.endpoints.map((e) => [`${e.ip}:${e.port}`, e] as const)),
+        ),
+      ),
+    };
+    indexes.set(table, index);
+  }
+  return index;
+}

@@ -1,0 +1,52 @@
+import type { IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
+import type { PreparedRequest } from './prepare.ts';
+
+const withoutBody = new Set([101, 204, 205, 304]);
+
+/** Makes a Response of a message; a body that came whole with its head costs no stream. */
+export async function toResponse(
+  message: IncomingMessage,
+  request: PreparedRequest,
+  isRedirected: boolean,
+): Promise<Response> {
+  const status = message.statusCode ?? 502;
+  const headers = new Headers();
+  for (let at = 0; at < message.rawHeaders.length; at += 2) {
+    headers.append(message.rawHeaders[at]!, message.rawHeaders[at + 1]!);
+  }
+  const hasBody = request.method !== 'HEAD' && !withoutBody.has(status);
+  if (!hasBody) message.resume();
+  const body = hasBody ? await bodyOf(message) : null;
+  const response = new Response(body, { status, statusText: message.statusMessage ?? '', headers });
+  Object.defineProperty(response, 'url', { value: request.url.href });
+  if (isRedirected) Object.defineProperty(response, 'redirected', { value: true });
+  return response;
+}
+
+async function bodyOf(message: IncomingMessage): Promise<BodyInit | null> {
+  const encoding = message.headers['content-encoding'];
+  if (encoding !== undefined && encoding !== 'identity') return asWeb(await decoded(message, encoding));
+  // This runs after the parser has seen all of the segment that the head came in.
+  if (!message.complete) return asWeb(message);
+  const chunks: Buffer[] = [];
+  for (let chunk = message.read() as Buffer | null; chunk !== null; chunk = message.read() as Buffer | null) {
+    chunks.push(chunk);
+  }
+  // Reading to the end lets the connection go back to the pool.
+  message.resume();
+  // A Buffer of its own is a Uint8Array over plain memory, never shared.
+  return (chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)) as Uint8Array<ArrayBuffer>;
+}
+
+async function decoded(message: IncomingMessage, encoding: string): Promise<Readable> {
+  const zlib = await import('node:zlib');
+  if (encoding === 'gzip' || encoding === 'x-gzip') return message.pipe(zlib.createGunzip());
+  if (encoding === 'deflate') return message.pipe(zlib.createInflate());
+  if (encoding === 'br') return message.pipe(zlib.createBrotliDecompress());
+  return message;
+}
+
+function asWeb(readable: Readable): BodyInit {
+  return Readable.toWeb(readable) as ReadableStream<Uint8Array>;
+}

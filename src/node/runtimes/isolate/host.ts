@@ -1,0 +1,102 @@
+import http from 'node:http';
+import https from 'node:https';
+import type { Socket } from 'node:net';
+import { pathToFileURL } from 'node:url';
+import { createMeshClient, type MeshClient } from '../../../mesh/mesh-client.ts';
+import { type FetchModule, serveFetch } from './fetch-handler.ts';
+import { HandedServers } from './handed-servers.ts';
+import { lockDown } from './lockdown.ts';
+import { MeshTls } from './mesh-tls.ts';
+import type { Program, ToPod } from './messages.ts';
+import { ShimChannel } from './shim-channel.ts';
+
+/** How often request telemetry goes to the shim. */
+const telemetryIntervalMs = 2_000;
+
+// The first code in a pod's process: it readies the sandbox, then runs the pod's program.
+const init = Promise.withResolvers<Extract<ToPod, { type: 'init' }>>();
+let mesh: MeshClient | undefined;
+let servers: HandedServers | undefined;
+const tls = new MeshTls((port, socket) => accept(port, socket));
+const channel = new ShimChannel(onMessage);
+lockDown();
+const { program, table, identity } = await init.promise;
+mesh = createMesh(program);
+if (table) mesh.setTable(table);
+if (identity) onMessage({ type: 'identity', identity }, undefined);
+servers = new HandedServers({ podIP: program.podIP, onChange: onListenChange });
+servers.install();
+adoptProgram(program);
+process.on('SIGTERM', () => void drain());
+await run(program);
+
+function onMessage(message: ToPod, socket: Socket | undefined): void {
+  switch (message.type) {
+    case 'init':
+      return init.resolve(message);
+    case 'table':
+      return mesh?.setTable(message.table);
+    case 'identity':
+      mesh?.setIdentity(message.identity);
+      return tls.setIdentity(message.identity);
+    case 'dialed':
+      return channel.onDialed(message, socket);
+    case 'connection':
+      // A socket that was closed while it travelled arrives as nothing.
+      if (!socket) return;
+      if (message.isTls) return void tls.accept(message.port, socket);
+      return accept(message.port, socket);
+  }
+}
+
+function accept(port: number, socket: Socket): void {
+  socket.on('error', () => {});
+  if (!servers?.accept(port, socket)) socket.destroy();
+}
+
+function onListenChange(ports: number[]): void {
+  if (ports.length > 0) channel.announce(ports);
+  else channel.release();
+}
+
+function createMesh({ namespace }: Program): MeshClient {
+  const created = createMeshClient({ namespace, dial: (target) => channel.dial(target) });
+  globalThis.fetch = created.fetch;
+  Object.assign(http, { globalAgent: created.httpAgent });
+  Object.assign(https, { globalAgent: created.httpsAgent });
+  const report = () => {
+    const rows = created.telemetry.take();
+    if (rows.length > 0) channel.report(rows);
+  };
+  setInterval(report, telemetryIntervalMs).unref();
+  return created;
+}
+
+/** The process was started with an empty environment, so that no variable could loosen its sandbox. */
+function adoptProgram({ env, command, workingDir }: Program): void {
+  for (const name of Object.keys(process.env)) delete process.env[name];
+  Object.assign(process.env, env);
+  process.argv = [process.execPath, ...command];
+  process.execArgv = [];
+  process.chdir(workingDir);
+}
+
+async function run({ command }: Program): Promise<void> {
+  const entry = command[0];
+  if (entry === undefined) throw new Error('the container has no command');
+  const module = (await import(pathToFileURL(entry).href)) as { default?: unknown };
+  const exported = module.default as Partial<FetchModule> | undefined;
+  if (typeof exported?.fetch !== 'function') return;
+  const server = serveFetch(exported as FetchModule, {
+    env: process.env,
+    onError: (error, request) => console.error(`${request.method} ${request.url} failed:`, error),
+  });
+  server.listen(Number(process.env.PORT) || 8080);
+}
+
+/** Finishes what is in flight, then ends; a program with a SIGTERM handler of its own does as it likes. */
+async function drain(): Promise<void> {
+  if (process.listenerCount('SIGTERM') > 1) return;
+  await servers?.close();
+  process.exit(0);
+}

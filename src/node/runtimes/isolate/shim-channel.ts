@@ -1,0 +1,97 @@
+import type { Socket } from 'node:net';
+import type { FromPod, ToPod } from './messages.ts';
+
+/** How many dials may wait for the shim at a time. */
+export const dialsMax = 256;
+
+/** The pod's end of the IPC channel. Once it is made, the pod's own code can neither see nor use the channel. */
+export class ShimChannel {
+  readonly #send: (message: FromPod) => void;
+  readonly #channel: { ref(): void; unref(): void };
+  readonly #disconnect: () => void;
+  #dials = new Map<number, { resolve: (socket: Socket) => void; reject: (error: Error) => void }>();
+  #nextDial = 1;
+  #isListening = false;
+
+  constructor(onMessage: (message: ToPod, socket: Socket | undefined) => void) {
+    const { send, channel, disconnect } = process;
+    if (!send || !channel)
+      throw new Error('the isolate host runs only under the shim, which gives it an IPC channel');
+    this.#send = (message) => void send.call(process, message, undefined, undefined, () => {});
+    this.#channel = channel as { ref(): void; unref(): void };
+    this.#disconnect = disconnect.bind(process);
+    const emit = process.emit;
+    process.emit = function (this: NodeJS.Process, event: string, ...args: unknown[]) {
+      if (event === 'internalMessage') return false;
+      if (event === 'disconnect') {
+        // The shim is gone, and with it every socket to come: it starts this pod anew.
+        process.exit(1);
+      }
+      if (event === 'message') {
+        onMessage(args[0] as ToPod, args[1] as Socket | undefined);
+        return true;
+      }
+      return Reflect.apply(emit, this, [event, ...args]) as boolean;
+    } as typeof process.emit;
+    for (const name of [
+      'send',
+      'channel',
+      '_channel',
+      'disconnect',
+      'connected',
+      '_handleQueue',
+      '_pendingMessage',
+    ]) {
+      Object.defineProperty(process, name, { value: undefined, writable: true, enumerable: false });
+    }
+  }
+
+  announce(ports: number[]): void {
+    this.#isListening = true;
+    this.#keepAlive();
+    this.#send({ type: 'listening', ports });
+  }
+
+  /** Nothing listens any more: the process may end once its work is done. */
+  release(): void {
+    this.#isListening = false;
+    this.#keepAlive();
+  }
+
+  report(rows: Extract<FromPod, { type: 'telemetry' }>['rows']): void {
+    this.#send({ type: 'telemetry', rows });
+  }
+
+  dial(target: { host: string; port: number }): Promise<Socket> {
+    if (this.#dials.size >= dialsMax) {
+      return Promise.reject(new Error(`more than ${dialsMax} connections are being opened`));
+    }
+    const id = this.#nextDial++;
+    return new Promise((resolve, reject) => {
+      this.#dials.set(id, { resolve, reject });
+      this.#keepAlive();
+      this.#send({ type: 'dial', id, ...target });
+    });
+  }
+
+  onDialed(message: Extract<ToPod, { type: 'dialed' }>, socket: Socket | undefined): void {
+    const dial = this.#dials.get(message.id);
+    this.#dials.delete(message.id);
+    this.#keepAlive();
+    if (!dial) socket?.destroy();
+    else if (socket) dial.resolve(socket);
+    else {
+      const { message: text, code } = message.error ?? { message: 'connection lost', code: 'ECONNRESET' };
+      dial.reject(Object.assign(new Error(text), { code }));
+    }
+  }
+
+  close(): void {
+    this.#disconnect();
+  }
+
+  #keepAlive(): void {
+    if (this.#isListening || this.#dials.size > 0) this.#channel.ref();
+    else this.#channel.unref();
+  }
+}
