@@ -1,0 +1,52 @@
+import type { Operation, Value } from './graph.ts';
+import * as onnx from './primitives.ts';
+
+/** Records how gradients pass back through `output`, and returns it. The pullback maps the gradient of the
+ * output to those of the inputs, in order; undefined says that an input has none. */
+export function differentiable(
+  inputs: Value[],
+  output: Value,
+  pullback: (gradient: Value) => (Value | undefined)[],
+): Value {
+  output.graph.tape.push({ inputs, output, pullback });
+  return output;
+}
+
+/** The gradients of a scalar with respect to `variables`, by reverse accumulation (Griewank and Walther,
+ * "Evaluating Derivatives", 2008). Only the operations between them are differentiated. */
+export function gradients(scalar: Value, variables: Value[]): Value[] {
+  const { graph } = scalar;
+  const active = dependents(graph.tape, variables);
+  const contributions = new Map<Value, Value[]>([[scalar, [graph.constant(1)]]]);
+  const gradientOf = (value: Value): Value | undefined => {
+    const parts = contributions.get(value);
+    return parts && onnx.sum(parts);
+  };
+  for (const operation of graph.tape.toReversed()) {
+    if (!active.has(operation.output)) continue;
+    const gradient = gradientOf(operation.output);
+    if (!gradient) continue;
+    const passed = operation.pullback(gradient);
+    operation.inputs.forEach((input, index) => {
+      if (!active.has(input)) return;
+      const part = passed[index];
+      if (!part)
+        throw new Error(`No gradient is defined for ${input.name}, an input of ${operation.output.name}`);
+      contributions.set(input, [...(contributions.get(input) ?? []), part]);
+    });
+  }
+  return variables.map((variable) => {
+    const gradient = gradientOf(variable);
+    if (!gradient) throw new Error(`${scalar.name} does not depend on ${variable.name}`);
+    return gradient;
+  });
+}
+
+/** The values that change with any of `variables`, themselves included. */
+function dependents(tape: Operation[], variables: Value[]): Set<Value> {
+  const active = new Set(variables);
+  for (const { inputs, output } of tape) {
+    if (inputs.some((input) => active.has(input))) active.add(output);
+  }
+  return active;
+}

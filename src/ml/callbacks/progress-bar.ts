@@ -1,0 +1,94 @@
+import type { BatchLogs, EpochLogs } from '../training/engine.ts';
+import type { Callback, TrainingInfo } from './callback.ts';
+
+/** Where progress is written: a Node stream, or anything like it. */
+export interface ProgressStream {
+  write(text: string): unknown;
+  isTTY?: boolean;
+  columns?: number;
+}
+
+const barWidth = 24;
+/** Lines an epoch on a stream that is no terminal. */
+const linesPerEpoch = 4;
+const clearLine = '\r\u001b[2K';
+
+/** Shows a training: epoch, bar, loss, accuracy, images/s and the time left of the whole training. A terminal's
+ * line is redrawn in place; elsewhere a few plain lines an epoch are written. */
+export function progressBar(
+  stream: ProgressStream | undefined = globalThis.process?.stderr,
+  { now = () => performance.now() }: { now?: () => number } = {},
+): Callback {
+  if (!stream) throw new Error('progressBar(stream) needs a stream here: there is no process.stderr');
+  let info: TrainingInfo = { epochs: 1, examples: 1, batchSize: 1 };
+  let startMs = 0;
+  let epochStartMs = 0;
+  let rate = 0;
+  let lastSeen = 0;
+  let linesWritten = 0;
+
+  function line(epoch: number, seen: number, figures: string): string {
+    const nowMs = now();
+    // An epoch's rate ends with its last batch: the validation after it is not training.
+    if (seen > lastSeen) rate = (seen / Math.max(nowMs - epochStartMs, 1)) * 1000;
+    lastSeen = seen;
+    const doneShare = (epoch + seen / info.examples) / info.epochs;
+    const elapsedMs = nowMs - startMs;
+    const leftMs = (elapsedMs / Math.max(doneShare, 1e-9)) * (1 - doneShare);
+    const time = doneShare < 1 ? `${duration(leftMs)} left` : `${duration(elapsedMs)} in all`;
+    const title = `Epoch ${String(epoch + 1).padStart(String(info.epochs).length)}/${info.epochs}`;
+    const speed = `${Math.round(rate).toLocaleString('en-US')} images/s`;
+    return `${title} ${bar(seen / info.examples)} ${figures}  ${speed}  ${time}`;
+  }
+
+  function draw(logs: BatchLogs): void {
+    const text = line(logs.epoch, logs.seen, formatFigures(logs));
+    if (stream!.isTTY) {
+      stream!.write(clearLine + text.slice(0, (stream!.columns ?? 120) - 1));
+      return;
+    }
+    const due = Math.floor((logs.seen / info.examples) * linesPerEpoch);
+    if (due <= linesWritten || due >= linesPerEpoch) return;
+    linesWritten = due;
+    stream!.write(`${text}\n`);
+  }
+
+  return {
+    onTrainBegin(trainingInfo) {
+      info = trainingInfo;
+      startMs = now();
+      epochStartMs = startMs;
+    },
+    onBatchEnd: draw,
+    onEpochEnd(epoch, logs) {
+      const text = line(epoch, info.examples, formatFigures(logs));
+      stream.write(stream.isTTY ? `${clearLine + text}\n` : `${text}\n`);
+      epochStartMs = now();
+      lastSeen = 0;
+      linesWritten = 0;
+    },
+    onTrainEnd() {
+      // An epoch that was cut short has left an unfinished line.
+      if (stream.isTTY && lastSeen > 0) stream.write('\n');
+    },
+  };
+}
+
+function bar(share: number): string {
+  const full = Math.round(share * barWidth);
+  return '━'.repeat(full) + '─'.repeat(barWidth - full);
+}
+
+function formatFigures({ loss, accuracy, ...rest }: BatchLogs | EpochLogs): string {
+  const figures = `loss ${loss.toFixed(4)}  accuracy ${accuracy.toFixed(4)}`;
+  if (!('val_loss' in rest) || rest.val_loss === undefined) return figures;
+  return `${figures}  val_loss ${rest.val_loss.toFixed(4)}  val_accuracy ${rest.val_accuracy?.toFixed(4)}`;
+}
+
+/** "0:42", "12:05" or "1:02:03" */
+function duration(ms: number): string {
+  const seconds = Math.round(ms / 1000);
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
+  const tail = String(seconds % 60).padStart(2, '0');
+  return hours > 0 ? `${hours}:${String(minutes).padStart(2, '0')}:${tail}` : `${minutes}:${tail}`;
+}

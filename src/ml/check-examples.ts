@@ -1,0 +1,44 @@
+import type { Architecture } from './architecture.ts';
+import { ShapeError } from './shape.ts';
+import type { Tensor } from './tensor.ts';
+import type { Examples } from './training/engine.ts';
+
+/** Checks that x is what the model takes.
+ * @throws ShapeError that says what came, what was needed and how to mend it. */
+export function checkInput({ input }: Architecture, x: Tensor, method: string): void {
+  const [count, ...shape] = x.shape;
+  if (shape.length !== input.shape.length || shape.some((dim, axis) => dim !== input.shape[axis])) {
+    throw new ShapeError(
+      `${method} got inputs of shape [${x.shape.join(', ')}], the model takes [N, ${input.shape.join(', ')}]`,
+    );
+  }
+  if (!count) throw new ShapeError(`${method} got no examples: shape [${x.shape.join(', ')}]`);
+  if (x.dtype !== input.dtype) {
+    throw new ShapeError(
+      `${method} got ${x.dtype} inputs, the model takes ${input.dtype}: ` +
+        `declare input([${input.shape.join(', ')}], { dtype: '${x.dtype}' }) or convert the data`,
+    );
+  }
+}
+
+/** Checks x and the class numbers y, one for each example. */
+export function checkExamples(
+  model: Architecture,
+  x: Tensor,
+  y: ArrayLike<number>,
+  method: string,
+): Examples {
+  checkInput(model, x, method);
+  if (y.length !== x.shape[0]) {
+    throw new ShapeError(`${method} got ${x.shape[0]} examples but ${y.length} labels`);
+  }
+  const classes = model.outputShape[1] as number;
+  const labels = Int32Array.from(y);
+  const bad = labels.findIndex((label) => label < 0 || label >= classes);
+  if (bad >= 0) {
+    throw new RangeError(
+      `${method} got label ${labels[bad]} at index ${bad}: the model has ${classes} classes, 0 to ${classes - 1}`,
+    );
+  }
+  return { x, y: labels };
+}

@@ -1,0 +1,104 @@
+import type { PlacedParameter } from '../architecture.ts';
+import { Graph } from '../graph.ts';
+import * as onnx from '../primitives.ts';
+import type { Sequential } from '../sequential.ts';
+import { encodeSafetensors, layoutSafetensors, type NamedTensor } from './safetensors.ts';
+
+/** The file names that the graph and its metadata assume. */
+export const graphFile = 'graph.onnx';
+export const weightsFile = 'weights.safetensors';
+
+/** One input or output in the terms of the Open Inference Protocol; -1 is the batch dimension. */
+export interface TensorMetadata {
+  name: string;
+  datatype: 'FP32' | 'UINT8';
+  shape: number[];
+}
+
+/** What a server must know of a model, and what was measured of it. */
+export interface ModelMetadata {
+  name: string;
+  format: 'onnx';
+  files: { graph: string; weights: string };
+  inputs: TensorMetadata[];
+  outputs: TensorMetadata[];
+  /** Names of the classes, in the order of the outputs. */
+  labels?: string[];
+  /** What the caller must do to data before the model takes them. */
+  preprocessing: { layout: 'NHWC'; steps: string[] };
+  parameters: number;
+  metrics: Record<string, number>;
+}
+
+export interface ExportOptions {
+  labels?: string[];
+  metrics?: Record<string, number>;
+  /** Steps that are not in the graph, in words; none by default. */
+  preprocessing?: string[];
+}
+
+export interface ExportedModel {
+  /** f: an ONNX model whose weights are external data in `weights.safetensors`. It is the same after retraining. */
+  graph: Uint8Array;
+  /** θ: a safetensors file, one tensor a parameter, in Keras' shapes and order. */
+  weights: Uint8Array;
+  metadata: ModelMetadata;
+}
+
+/** Splits a model into its graph f and its weights θ. The graph is made of ONNX's own operators (opset 17). */
+export function exportModel(model: Sequential, options: ExportOptions = {}): ExportedModel {
+  const { architecture, weights } = model;
+  const parameters = architecture.layers.flatMap((layer) => layer.parameters);
+  const { labels, metrics = {}, preprocessing = [] } = options;
+  const classes = architecture.outputShape.at(-1);
+  if (labels && labels.length !== classes) {
+    throw new Error(`The model has ${classes} outputs, got ${labels.length} labels`);
+  }
+  const outputName = model.loss ? (model.loss.fromLogits ? 'logits' : 'probabilities') : 'output';
+  const { input, outputShape } = architecture;
+  const openDims = (shape: readonly unknown[]) => shape.map((dim) => (typeof dim === 'number' ? dim : -1));
+  return {
+    graph: inferenceGraph(model, parameters, outputName, labels),
+    weights: encodeSafetensors(parameters.map((parameter) => namedTensor(parameter, weights))),
+    metadata: {
+      name: model.name,
+      format: 'onnx',
+      files: { graph: graphFile, weights: weightsFile },
+      inputs: [
+        { name: 'input', datatype: input.dtype === 'uint8' ? 'UINT8' : 'FP32', shape: [-1, ...input.shape] },
+      ],
+      outputs: [{ name: outputName, datatype: 'FP32', shape: openDims(outputShape) }],
+      ...(labels && { labels }),
+      preprocessing: { layout: 'NHWC', steps: preprocessing },
+      parameters: architecture.parameterCount,
+      metrics,
+    },
+  };
+}
+
+function inferenceGraph(
+  { name, architecture: { input, layers } }: Sequential,
+  parameters: PlacedParameter[],
+  outputName: string,
+  labels?: string[],
+): Uint8Array {
+  const graph = new Graph();
+  const { locations } = layoutSafetensors(parameters);
+  const x = graph.input('input', input.dtype, ['N', ...input.shape]);
+  let value = onnx.cast(x, 'float32');
+  for (const placed of layers) {
+    const values = placed.parameters.map(({ name, shape }) => {
+      const { offset, length } = locations.get(name)!;
+      return graph.external(name, shape, { location: weightsFile, offset, length });
+    });
+    value = placed.layer.infer(value, values);
+  }
+  graph.output(outputName, value);
+  return graph.toModel({ name, ...(labels && { labels: JSON.stringify(labels) }) });
+}
+
+const namedTensor = ({ name, shape, offset, size }: PlacedParameter, weights: Float32Array): NamedTensor => ({
+  name,
+  shape,
+  data: weights.subarray(offset, offset + size),
+});

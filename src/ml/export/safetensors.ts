@@ -1,0 +1,96 @@
+/** The safetensors format: an 8-byte header length, a JSON header, then the tensors' little-endian bytes
+ * (https://huggingface.co/docs/safetensors). The same tensors always give the same bytes. */
+export interface NamedTensor {
+  name: string;
+  shape: number[];
+  data: Float32Array;
+}
+
+/** Where a tensor's bytes lie in the file. */
+export interface TensorLocation {
+  shape: number[];
+  dtype: string;
+  offset: number;
+  length: number;
+}
+
+interface HeaderEntry {
+  dtype: string;
+  shape: number[];
+  data_offsets: [number, number];
+}
+
+/** A header larger than this is damage or an attack. */
+const headerBytesMax = 16 * 1024 * 1024;
+
+export function encodeSafetensors(tensors: NamedTensor[]): Uint8Array {
+  const { header, locations } = layoutSafetensors(tensors);
+  const last = [...locations.values()].at(-1);
+  const bytes = new Uint8Array(last ? last.offset + last.length : header.length);
+  bytes.set(header);
+  for (const { name, data } of tensors) {
+    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), locations.get(name)!.offset);
+  }
+  return bytes;
+}
+
+/** The header of such a file and each tensor's place in it, which depend on names and shapes alone. */
+export function layoutSafetensors(tensors: Pick<NamedTensor, 'name' | 'shape'>[]): {
+  header: Uint8Array;
+  locations: Map<string, TensorLocation>;
+} {
+  const entries: Record<string, HeaderEntry> = {};
+  let end = 0;
+  for (const { name, shape } of tensors) {
+    const start = end;
+    end += shape.reduce((product, dim) => product * dim, 4);
+    entries[name] = { dtype: 'F32', shape, data_offsets: [start, end] };
+  }
+  const json = new TextEncoder().encode(JSON.stringify(entries));
+  // Padded with spaces so that the data, which follow, are aligned.
+  const header = new Uint8Array(8 + Math.ceil(json.length / 8) * 8).fill(0x20);
+  header.set(json, 8);
+  new DataView(header.buffer).setBigUint64(0, BigInt(header.length - 8), true);
+  return { header, locations: locate(entries, header.length) };
+}
+
+/** Reads where the tensors lie in a safetensors file.
+ * @throws Error where the file is cut short or is no such file. */
+export function decodeSafetensors(bytes: Uint8Array): Map<string, TensorLocation> {
+  const fail = (what: string) => new Error(`These ${bytes.length} bytes are not a safetensors file: ${what}`);
+  if (bytes.length < 8) throw fail('shorter than the 8 bytes of the header length');
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const length = Number(view.getBigUint64(0, true));
+  if (length > headerBytesMax) throw fail(`a header of ${length} bytes, more than ${headerBytesMax}`);
+  if (8 + length > bytes.length) throw fail(`the header of ${length} bytes is cut short`);
+  let entries: Record<string, HeaderEntry>;
+  try {
+    entries = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length)));
+  } catch (cause) {
+    throw fail(`the header is not JSON (${(cause as Error).message})`);
+  }
+  const locations = locate(entries, 8 + length);
+  for (const [name, { offset, length: size }] of locations) {
+    if (!(size >= 0 && offset + size <= bytes.length))
+      throw fail(`tensor "${name}" lies outside, the file is cut short`);
+  }
+  return locations;
+}
+
+function locate(entries: Record<string, HeaderEntry>, dataStart: number): Map<string, TensorLocation> {
+  const tensors = Object.entries(entries).filter(([name]) => name !== '__metadata__');
+  return new Map(
+    tensors.map(
+      ([
+        name,
+        {
+          dtype,
+          shape,
+          data_offsets: [start, end],
+        },
+      ]) => {
+        return [name, { dtype, shape, offset: dataStart + start, length: end - start }];
+      },
+    ),
+  );
+}

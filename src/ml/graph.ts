@@ -1,0 +1,214 @@
+import { encodeModel } from './onnx/codec.ts';
+import {
+  type AttributeProto,
+  attributeType,
+  externalLocation,
+  type NodeProto,
+  type TensorProto,
+  type ValueInfoProto,
+} from './onnx/schema.ts';
+import type { Shape } from './shape.ts';
+import { bytesOf, type DType, onnxDType, type Tensor, type TensorData, tensor } from './tensor.ts';
+
+/** ONNX opset 17 and IR version 8 (ONNX 1.12): what every onnxruntime since 2022 runs. */
+const opsetVersion = 17;
+const irVersion = 8;
+
+/** A tensor that a graph computes: its name in the ONNX file, element type and static shape. */
+export interface Value {
+  readonly graph: Graph;
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: Shape;
+}
+
+export type Attributes = Record<string, number | number[] | string>;
+
+/** One differentiable step: from the gradient of its output, the gradients of its inputs. */
+export interface Operation {
+  inputs: Value[];
+  output: Value;
+  pullback: (gradient: Value) => (Value | undefined)[];
+}
+
+/** Where the bytes of an initializer lie in the file beside the model. */
+export interface ExternalData {
+  location: string;
+  offset: number;
+  length: number;
+}
+
+interface GraphNode {
+  opType: string;
+  inputs: Value[];
+  output: Value;
+  attributes: Attributes;
+}
+
+/** An ONNX graph under construction. Values are made by `primitives.ts` and `ops/`; nodes that no output
+ * needs are left out of the file. */
+export class Graph {
+  /** The type that `constant` and the ops give to real numbers; float64 is for checking gradients. */
+  readonly float: 'float32' | 'float64';
+  readonly tape: Operation[] = [];
+  readonly #nodes: GraphNode[] = [];
+  readonly #producers = new Map<Value, GraphNode>();
+  readonly #inputs: Value[] = [];
+  readonly #outputs: { name: string; value: Value }[] = [];
+  readonly #initializers = new Map<Value, TensorProto>();
+  readonly #constants = new Map<string, Value>();
+  #count = 0;
+
+  constructor({ float = 'float32' }: { float?: 'float32' | 'float64' } = {}) {
+    this.float = float;
+  }
+
+  input(name: string, dtype: DType, shape: Shape): Value {
+    const value = { graph: this, name, dtype, shape };
+    this.#inputs.push(value);
+    return value;
+  }
+
+  output(name: string, value: Value): void {
+    this.#outputs.push({ name, value });
+  }
+
+  /** A real number, or real numbers, in the graph's own float type. */
+  constant(numbers: number | readonly number[], shape?: number[]): Value {
+    const list = typeof numbers === 'number' ? [numbers] : numbers;
+    const data = this.float === 'float64' ? new Float64Array(list) : new Float32Array(list);
+    return this.initializer(tensor(data, shape ?? (typeof numbers === 'number' ? [] : [list.length])));
+  }
+
+  integers(numbers: readonly number[], shape: number[] = [numbers.length]): Value {
+    return this.initializer(tensor(BigInt64Array.from(numbers, BigInt), shape));
+  }
+
+  /** A constant tensor; the same small constant is stored once. */
+  initializer({ dtype, shape, data }: Tensor, name?: string): Value {
+    const key = !name && data.length <= 64 ? `${dtype}|${shape}|${data}` : undefined;
+    const known = key && this.#constants.get(key);
+    if (known) return known;
+    const value = this.#declare(dtype, shape, name ?? this.#name('constant'));
+    this.#initializers.set(value, {
+      dims: shape,
+      dataType: onnxDType[dtype],
+      name: value.name,
+      rawData: littleEndian(data),
+    });
+    if (key) this.#constants.set(key, value);
+    return value;
+  }
+
+  /** A constant whose bytes stand in another file, by ONNX's external data. */
+  external(name: string, shape: number[], { location, offset, length }: ExternalData): Value {
+    const value = this.#declare('float32', shape, name);
+    this.#initializers.set(value, {
+      dims: shape,
+      dataType: onnxDType.float32,
+      name,
+      externalData: [
+        { key: 'location', value: location },
+        { key: 'offset', value: String(offset) },
+        { key: 'length', value: String(length) },
+      ],
+      dataLocation: externalLocation,
+    });
+    return value;
+  }
+
+  /** Appends one ONNX operator. Shapes are inferred by the caller, `primitives.ts`. */
+  node(
+    opType: string,
+    inputs: Value[],
+    { dtype, shape }: { dtype: DType; shape: Shape },
+    attributes: Attributes = {},
+  ): Value {
+    const output = this.#declare(dtype, shape, this.#name(opType));
+    const node = { opType, inputs, output, attributes };
+    this.#nodes.push(node);
+    this.#producers.set(output, node);
+    return output;
+  }
+
+  /** The node that computes a value; undefined for inputs and constants. */
+  producer(value: Value): Readonly<GraphNode> | undefined {
+    return this.#producers.get(value);
+  }
+
+  /** The finished ONNX file. */
+  toModel(metadata: Record<string, string> = {}): Uint8Array {
+    const outputs = this.#outputs.map(({ name, value }) => ({
+      name,
+      value: this.node('Identity', [value], value),
+    }));
+    const renamed = new Map(outputs.map(({ name, value }) => [value, name]));
+    const needed = this.#neededBy(outputs.map((output) => output.value));
+    return encodeModel({
+      irVersion,
+      producerName: 'selvage',
+      opsetImport: [{ domain: '', version: opsetVersion }],
+      metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
+      graph: {
+        name: 'selvage',
+        node: this.#nodes.filter((node) => needed.has(node.output)).map((node) => toNodeProto(node, renamed)),
+        initializer: [...this.#initializers].filter(([value]) => needed.has(value)).map(([, proto]) => proto),
+        input: this.#inputs.map((value) => toValueInfo(value, value.name)),
+        output: outputs.map(({ name, value }) => toValueInfo(value, name)),
+      },
+    });
+  }
+
+  #declare(dtype: DType, shape: Shape, name: string): Value {
+    return { graph: this, name, dtype, shape };
+  }
+
+  #name(stem: string): string {
+    this.#count += 1;
+    return `${stem}_${this.#count}`;
+  }
+
+  #neededBy(outputs: Value[]): Set<Value> {
+    const needed = new Set<Value>(outputs);
+    // Nodes stand in the order of their computation, so one walk backwards meets every user first.
+    for (const node of this.#nodes.toReversed()) {
+      if (needed.has(node.output)) for (const input of node.inputs) needed.add(input);
+    }
+    return needed;
+  }
+}
+
+function toNodeProto(
+  { opType, inputs, output, attributes }: GraphNode,
+  renamed: Map<Value, string>,
+): NodeProto {
+  return {
+    input: inputs.map((value) => value.name),
+    output: [renamed.get(output) ?? output.name],
+    name: output.name,
+    opType,
+    attribute: Object.entries(attributes).map(([name, value]) => toAttribute(name, value)),
+  };
+}
+
+/** Real-valued attributes are told from integers by name: ONNX gives each attribute one fixed type. */
+const realAttributes = new Set(['alpha', 'beta', 'epsilon', 'seed']);
+
+function toAttribute(name: string, value: number | number[] | string): AttributeProto {
+  if (typeof value === 'string') {
+    return { name, type: attributeType.string, s: new TextEncoder().encode(value) };
+  }
+  if (Array.isArray(value)) return { name, type: attributeType.ints, ints: value };
+  if (realAttributes.has(name)) return { name, type: attributeType.float, f: value };
+  return { name, type: attributeType.int, i: value };
+}
+
+function toValueInfo({ dtype, shape }: Value, name: string): ValueInfoProto {
+  const dim = shape.map((d) => (typeof d === 'number' ? { dimValue: d } : { dimParam: d }));
+  return { name, type: { tensorType: { elemType: onnxDType[dtype], shape: { dim } } } };
+}
+
+/** ONNX's raw data are little-endian, as is every machine that onnxruntime supports but s390x. */
+function littleEndian(data: TensorData): Uint8Array {
+  return bytesOf(data).slice();
+}

@@ -1,0 +1,9 @@
+/** selvage/ml: build, train, evaluate and export models, in Node. */
+import { WorkerEngine } from './node/worker-engine.ts';
+import { setEngine } from './training/engine-factory.ts';
+
+export { type CifarOptions, loadCifar10 } from './datasets/cifar10.ts';
+export { nodeRuntime } from './node/onnxruntime.ts';
+export * from './portable.ts';
+
+setEngine((options) => new WorkerEngine(options));

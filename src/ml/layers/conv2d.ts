@@ -1,0 +1,112 @@
+import type { Value } from '../graph.ts';
+import { addBias } from '../ops/bias.ts';
+import { conv2d as convolve } from '../ops/conv2d.ts';
+import { slide, type Window } from '../ops/window.ts';
+import * as onnx from '../primitives.ts';
+import { type Shape, ShapeError } from '../shape.ts';
+import { type Activation, activate, inferActivation } from './activation.ts';
+import { glorotUniform, zeros } from './initializers.ts';
+import { type Initializer, type Layer, type Parameter, requireRank } from './layer.ts';
+
+export interface Conv2DOptions {
+  strides?: number | [number, number];
+  padding?: 'valid' | 'same';
+  dilationRate?: number | [number, number];
+  activation?: Exclude<Activation, 'softmax'>;
+  useBias?: boolean;
+  kernelInitializer?: Initializer;
+  biasInitializer?: Initializer;
+  name?: string;
+}
+
+/** Convolution over images; kernel [kH, kW, channels, filters], bias [filters], as Keras' Conv2D
+ * (https://keras.io/api/layers/convolution_layers/convolution2d/). */
+export function conv2d(
+  filters: number,
+  kernelSize: number | [number, number],
+  options: Conv2DOptions = {},
+): Conv2D {
+  return new Conv2D(filters, pair(kernelSize), options);
+}
+
+export class Conv2D implements Layer {
+  readonly type = 'Conv2D';
+  readonly name: string | undefined;
+  readonly activation: Exclude<Activation, 'softmax'>;
+  readonly filters: number;
+  readonly kernelSize: [number, number];
+  readonly #options: Conv2DOptions;
+
+  constructor(filters: number, kernelSize: [number, number], options: Conv2DOptions) {
+    this.filters = filters;
+    this.kernelSize = kernelSize;
+    this.name = options.name;
+    this.activation = options.activation ?? 'linear';
+    this.#options = options;
+  }
+
+  window(input: Shape): Window {
+    const { strides = 1, dilationRate = 1, padding = 'valid' } = this.#options;
+    const [height, width] = [input[1] as number, input[2] as number];
+    return {
+      height,
+      width,
+      kernel: this.kernelSize,
+      strides: pair(strides),
+      dilation: pair(dilationRate),
+      padding,
+    };
+  }
+
+  outputShape(input: Shape): Shape {
+    const title = `Conv2D(${this.filters}, ${this.kernelSize.join('x')})`;
+    requireRank(title, input, 4, 'give images as [N, height, width, channels]');
+    const { outHeight, outWidth } = slide(this.window(input));
+    if (outHeight < 1 || outWidth < 1) {
+      throw new ShapeError(
+        `${title} does not fit into ${input[1]}x${input[2]} pixels, got [${input.join(', ')}]: ` +
+          "use padding: 'same', a smaller kernel or less pooling before it",
+      );
+    }
+    return ['N', outHeight, outWidth, this.filters];
+  }
+
+  parameters(input: Shape): Parameter[] {
+    const { kernelInitializer = glorotUniform, biasInitializer = zeros, useBias = true } = this.#options;
+    const shape = [...this.kernelSize, input[3] as number, this.filters];
+    const kernel = { name: 'kernel', shape, initializer: kernelInitializer };
+    return useBias
+      ? [kernel, { name: 'bias', shape: [this.filters], initializer: biasInitializer }]
+      : [kernel];
+  }
+
+  forward(x: Value, [kernel, bias]: Value[]): Value {
+    return this.finish(convolve(x, kernel!, this.window(x.shape)), bias);
+  }
+
+  /** Bias and activation; both commute with max pooling, so they may come after it. */
+  finish(convolved: Value, bias: Value | undefined): Value {
+    return activate(bias ? addBias(convolved, bias) : convolved, this.activation);
+  }
+
+  infer(x: Value, [kernel, bias]: Value[]): Value {
+    const window = this.window(x.shape);
+    const { outHeight, outWidth, padTop, padLeft, padBottom, padRight } = slide(window);
+    const attributes = {
+      strides: [...window.strides],
+      dilations: [...window.dilation],
+      pads: [padTop, padLeft, padBottom, padRight],
+    };
+    const shape = ['N', this.filters, outHeight, outWidth] as const;
+    const weights = onnx.transpose(kernel!, [3, 2, 0, 1]);
+    const y = onnx.conv(toChannelsFirst(x), weights, bias, shape, attributes);
+    return toChannelsLast(inferActivation(y, this.activation));
+  }
+}
+
+export const toChannelsFirst = (x: Value): Value => onnx.transpose(x, [0, 3, 1, 2]);
+export const toChannelsLast = (x: Value): Value => onnx.transpose(x, [0, 2, 3, 1]);
+
+export function pair(value: number | [number, number]): [number, number] {
+  return typeof value === 'number' ? [value, value] : value;
+}

@@ -1,0 +1,57 @@
+/** The worker thread of `worker-engine.ts`: runs a local engine, one job at a time, at the parent's bidding. */
+import { parentPort, workerData } from 'node:worker_threads';
+import type { TrainListener } from '../training/engine.ts';
+import { localEngine } from '../training/local-engine.ts';
+import type { Reply, Request } from './messages.ts';
+import { nodeRuntime } from './onnxruntime.ts';
+
+const port = parentPort!;
+const engine = localEngine(nodeRuntime, workerData as { threads?: number });
+const aborts = new Map<number, AbortController>();
+const epochAnswers = new Map<number, (goOn: boolean) => void>();
+
+const send = (reply: Reply): void => port.postMessage(reply);
+
+const listenerOf = (id: number): TrainListener => ({
+  onBatch: (logs) => send({ kind: 'batch', id, logs }),
+  onEpoch: (epoch, logs, state) => {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    epochAnswers.set(id, resolve);
+    send({ kind: 'epoch', id, epoch, logs, state });
+    return promise;
+  },
+});
+
+function perform(request: Request) {
+  switch (request.kind) {
+    case 'train': {
+      const abort = new AbortController();
+      aborts.set(request.id, abort);
+      return engine.train(request.job, listenerOf(request.id), abort.signal);
+    }
+    case 'evaluate':
+      return engine.evaluate(request.job);
+    case 'predict':
+      return engine.predict(request.job);
+    default:
+      return engine.close();
+  }
+}
+
+async function answer(request: Request): Promise<void> {
+  const { id } = request;
+  try {
+    send({ kind: 'result', id, result: (await perform(request)) ?? undefined });
+  } catch (error) {
+    send({ kind: 'error', id, error });
+  }
+  aborts.delete(id);
+}
+
+let queue = Promise.resolve();
+
+port.on('message', (request: Request) => {
+  if (request.kind === 'abort') aborts.get(request.id)?.abort();
+  else if (request.kind === 'epochAnswer') epochAnswers.get(request.id)?.(request.goOn);
+  else queue = queue.then(() => answer(request));
+});

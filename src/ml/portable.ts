@@ -1,0 +1,42 @@
+/** The learning library without anything that needs Node: for browsers, with `setEngine(() => localEngine(...))`. */
+export type { Callback, TrainingInfo } from './callbacks/callback.ts';
+export type { History } from './callbacks/history.ts';
+export { type ProgressStream, progressBar } from './callbacks/progress-bar.ts';
+export type { Dataset, LabelledImages } from './datasets/dataset.ts';
+export { type SyntheticOptions, syntheticImages } from './datasets/synthetic.ts';
+export { bake } from './export/bake.ts';
+export {
+  type ExportedModel,
+  type ExportOptions,
+  exportModel,
+  type ModelMetadata,
+} from './export/export-model.ts';
+export { decodeSafetensors, encodeSafetensors } from './export/safetensors.ts';
+export { conv2d } from './layers/conv2d.ts';
+export { dense } from './layers/dense.ts';
+export { dropout } from './layers/dropout.ts';
+export { flatten } from './layers/flatten.ts';
+export { glorotUniform, zeros } from './layers/initializers.ts';
+export { input } from './layers/input.ts';
+export type { Initializer, Layer } from './layers/layer.ts';
+export { maxPool2d } from './layers/max-pool2d.ts';
+export { rescaling } from './layers/rescaling.ts';
+export type { Loss } from './losses/loss.ts';
+export { sparseCategoricalCrossentropy } from './losses/sparse-categorical-crossentropy.ts';
+export { decodeModel, encodeModel } from './onnx/codec.ts';
+export { adam } from './optimizers/adam.ts';
+export type { Optimizer } from './optimizers/optimizer.ts';
+export { sgd } from './optimizers/sgd.ts';
+export type { Runtime, Session } from './runtime.ts';
+export {
+  type CompileOptions,
+  type FitOptions,
+  Sequential,
+  type SequentialOptions,
+  sequential,
+} from './sequential.ts';
+export { ShapeError } from './shape.ts';
+export { type DType, type Tensor, type TensorData, tensor } from './tensor.ts';
+export type { BatchLogs, Engine, EpochLogs } from './training/engine.ts';
+export { setEngine } from './training/engine-factory.ts';
+export { localEngine } from './training/local-engine.ts';

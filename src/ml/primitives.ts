@@ -1,0 +1,185 @@
+/** One function an ONNX operator in use, with its shape inference. Not differentiable: `ops/` builds on these.
+ * The operators are those of https://onnx.ai/onnx/operators/ at opset 17. */
+import type { Attributes, Value } from './graph.ts';
+import { broadcast, type Dim, dimOf, formatShape, type Shape, ShapeError, sizeOf } from './shape.ts';
+import { type DType, onnxDType } from './tensor.ts';
+
+const elementwise = (opType: string, inputs: Value[], dtype: DType = inputs[0]!.dtype): Value =>
+  inputs[0]!.graph.node(opType, inputs, {
+    dtype,
+    shape: inputs.map((input) => input.shape).reduce(broadcast),
+  });
+
+export const add = (a: Value, b: Value): Value => elementwise('Add', [a, b]);
+export const sub = (a: Value, b: Value): Value => elementwise('Sub', [a, b]);
+export const mul = (a: Value, b: Value): Value => elementwise('Mul', [a, b]);
+export const div = (a: Value, b: Value): Value => elementwise('Div', [a, b]);
+export const pow = (a: Value, b: Value): Value => elementwise('Pow', [a, b]);
+export const max = (a: Value, b: Value): Value => elementwise('Max', [a, b]);
+export const min = (a: Value, b: Value): Value => elementwise('Min', [a, b]);
+export const sum = (values: Value[]): Value =>
+  values.length === 1 ? values[0]! : elementwise('Sum', values);
+export const relu = (x: Value): Value => elementwise('Relu', [x]);
+export const sqrt = (x: Value): Value => elementwise('Sqrt', [x]);
+export const exp = (x: Value): Value => elementwise('Exp', [x]);
+export const log = (x: Value): Value => elementwise('Log', [x]);
+export const neg = (x: Value): Value => elementwise('Neg', [x]);
+export const equal = (a: Value, b: Value): Value => elementwise('Equal', [a, b], 'bool');
+export const greater = (a: Value, b: Value): Value => elementwise('Greater', [a, b], 'bool');
+export const greaterOrEqual = (a: Value, b: Value): Value => elementwise('GreaterOrEqual', [a, b], 'bool');
+
+export function cast(x: Value, dtype: DType): Value {
+  if (x.dtype === dtype) return x;
+  return x.graph.node('Cast', [x], { dtype, shape: x.shape }, { to: onnxDType[dtype] });
+}
+
+/** A comparison as 0 or 1 in the graph's float type: masks multiply faster than `Where` selects. */
+export const mask = (condition: Value): Value => cast(condition, condition.graph.float);
+
+/** a [..., M, K] by b [K, O]: one GEMM, since onnxruntime folds the leading axes into M. */
+export function matMul(a: Value, b: Value): Value {
+  const inner = a.shape.at(-1);
+  if (b.shape.length !== 2 || inner !== b.shape[0]) {
+    throw new ShapeError(
+      `MatMul needs [..., K] and [K, O], got ${formatShape(a.shape)} and ${formatShape(b.shape)}`,
+    );
+  }
+  return a.graph.node('MatMul', [a, b], { dtype: a.dtype, shape: [...a.shape.slice(0, -1), b.shape[1]!] });
+}
+
+/** a [M, K] by b [K, O] plus an optional c, each factor transposed first where asked. */
+export function gemm(
+  a: Value,
+  b: Value,
+  { transA = false, transB = false, c }: { transA?: boolean; transB?: boolean; c?: Value } = {},
+): Value {
+  const [rows, innerA] = transA ? [a.shape[1], a.shape[0]] : [a.shape[0], a.shape[1]];
+  const [innerB, columns] = transB ? [b.shape[1], b.shape[0]] : [b.shape[0], b.shape[1]];
+  if (a.shape.length !== 2 || b.shape.length !== 2 || innerA !== innerB) {
+    throw new ShapeError(
+      `Gemm needs [M, K] and [K, O], got ${formatShape(a.shape)} and ${formatShape(b.shape)}`,
+    );
+  }
+  const attributes: Attributes = { ...(transA && { transA: 1 }), ...(transB && { transB: 1 }) };
+  const inputs = c ? [a, b, c] : [a, b];
+  return a.graph.node('Gemm', inputs, { dtype: a.dtype, shape: [rows!, columns!] }, attributes);
+}
+
+export function reshape(x: Value, shape: Shape): Value {
+  const from = sizeOf(x.shape);
+  const to = sizeOf(shape);
+  if (from.coefficient !== to.coefficient || from.power !== to.power) {
+    throw new ShapeError(`${formatShape(x.shape)} cannot be reshaped to ${formatShape(shape)}`);
+  }
+  const target = x.graph.integers(shape.map((dim) => (typeof dim === 'number' ? dim : -1)));
+  return x.graph.node('Reshape', [x, target], { dtype: x.dtype, shape });
+}
+
+/** All but the last axis folded into one. */
+export function toRows(x: Value): Value {
+  if (x.shape.length === 2) return x;
+  return reshape(x, [dimOf(sizeOf(x.shape.slice(0, -1))), x.shape.at(-1)!]);
+}
+
+/** Swaps axes; a transpose that undoes the one before it leaves no node. */
+export function transpose(x: Value, perm: number[]): Value {
+  const before = x.graph.producer(x);
+  if (before?.opType === 'Transpose') {
+    const first = before.attributes.perm as number[];
+    if (perm.every((axis, position) => first[axis] === position)) return before.inputs[0]!;
+  }
+  const shape = perm.map((axis) => x.shape[axis]!);
+  return x.graph.node('Transpose', [x], { dtype: x.dtype, shape }, { perm });
+}
+
+/** Picks constant positions along an axis; `indices` of rank r put r axes in that one's place. */
+export function gather(x: Value, indices: readonly number[], indicesShape: number[], axis: number): Value {
+  const table = x.graph.initializer({ dtype: 'int32', shape: indicesShape, data: Int32Array.from(indices) });
+  const shape = [...x.shape.slice(0, axis), ...indicesShape, ...x.shape.slice(axis + 1)];
+  return x.graph.node('Gather', [x, table], { dtype: x.dtype, shape }, { axis });
+}
+
+/** Adds zeros before and after along one axis; a negative count crops. */
+export function pad(x: Value, axis: number, before: number, after: number): Value {
+  if (before === 0 && after === 0) return x;
+  const pads = new Array<number>(x.shape.length * 2).fill(0);
+  pads[axis] = before;
+  pads[axis + x.shape.length] = after;
+  const shape = x.shape.with(axis, fixed(x, axis) + before + after);
+  return x.graph.node('Pad', [x, x.graph.integers(pads)], { dtype: x.dtype, shape });
+}
+
+export function slice(x: Value, axis: number, start: number, end: number): Value {
+  const { graph } = x;
+  const inputs = [x, graph.integers([start]), graph.integers([end]), graph.integers([axis])];
+  return graph.node('Slice', inputs, { dtype: x.dtype, shape: x.shape.with(axis, end - start) });
+}
+
+export function concat(values: Value[], axis: number): Value {
+  const first = values[0]!;
+  if (values.length === 1) return first;
+  const length = values.reduce((total, value) => total + fixed(value, axis), 0);
+  return first.graph.node(
+    'Concat',
+    values,
+    { dtype: first.dtype, shape: first.shape.with(axis, length) },
+    { axis },
+  );
+}
+
+export function reduceSum(x: Value, axis: number, { keepDims = false } = {}): Value {
+  const inputs = [x, x.graph.integers([axis])];
+  const shape = reduced(x.shape, axis, keepDims);
+  return x.graph.node('ReduceSum', inputs, { dtype: x.dtype, shape }, { keepdims: keepDims ? 1 : 0 });
+}
+
+export function argMax(x: Value, axis: number): Value {
+  const shape = reduced(x.shape, axis, false);
+  return x.graph.node('ArgMax', [x], { dtype: 'int64', shape }, { axis, keepdims: 0 });
+}
+
+export const softmax = (x: Value): Value =>
+  x.graph.node('Softmax', [x], { dtype: x.dtype, shape: x.shape }, { axis: -1 });
+
+export const logSoftmax = (x: Value): Value =>
+  x.graph.node('LogSoftmax', [x], { dtype: x.dtype, shape: x.shape }, { axis: -1 });
+
+/** The length of axis 0 when the graph runs, as a scalar in the graph's float type. */
+export function batchSize(x: Value): Value {
+  const { graph } = x;
+  const attributes = { start: 0, end: 1 };
+  const size = graph.node('Shape', [x], { dtype: 'int64', shape: [1] }, attributes);
+  const scalar = graph.node('Reshape', [size, graph.integers([], [0])], { dtype: 'int64', shape: [] });
+  return cast(scalar, graph.float);
+}
+
+/** Uniform numbers in [0, 1) of the shape of `x`; the sequence is fixed by the seed. */
+export const randomUniformLike = (x: Value, seed: number): Value =>
+  x.graph.node('RandomUniformLike', [x], { dtype: x.graph.float, shape: x.shape }, { seed });
+
+/** ONNX's own convolution, [N, C, H, W] by [O, C, kH, kW]. `shape` is the output's. */
+export function conv(
+  x: Value,
+  kernel: Value,
+  bias: Value | undefined,
+  shape: Shape,
+  attributes: Attributes,
+): Value {
+  const inputs = bias ? [x, kernel, bias] : [x, kernel];
+  return x.graph.node('Conv', inputs, { dtype: x.dtype, shape }, attributes);
+}
+
+/** ONNX's own max pooling over [N, C, H, W]. */
+export const maxPool = (x: Value, shape: Shape, attributes: Attributes): Value =>
+  x.graph.node('MaxPool', [x], { dtype: x.dtype, shape }, attributes);
+
+/** A dimension that must be known while the graph is built. */
+function fixed(x: Value, axis: number): number {
+  const dim = x.shape[axis];
+  if (typeof dim !== 'number')
+    throw new ShapeError(`Axis ${axis} of ${formatShape(x.shape)} has no fixed length`);
+  return dim;
+}
+
+const reduced = (shape: Shape, axis: number, keepDims: boolean): Dim[] =>
+  shape.flatMap((dim, index) => (index !== axis ? [dim] : keepDims ? [1] : []));

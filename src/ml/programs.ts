@@ -1,0 +1,82 @@
+/** The ONNX graphs that a model is run by: a training step, an evaluation step and a prediction. */
+import type { Architecture, PlacedLayer } from './architecture.ts';
+import { gradients } from './autodiff.ts';
+import { Graph, type Value } from './graph.ts';
+import type { ForwardContext } from './layers/layer.ts';
+import type { Loss } from './losses/loss.ts';
+import { lower } from './lower.ts';
+import type { Optimizer } from './optimizers/optimizer.ts';
+import * as onnx from './primitives.ts';
+
+/** The training step: images `x` [N, ...], labels `y` [N], `weights` [P], the optimizer's slots [P], `iteration`
+ * and `learning_rate`, to `next_...` of the state, the batch's mean `loss` and its count of `correct` answers. */
+export function trainProgram(
+  model: Architecture,
+  loss: Loss,
+  optimizer: Optimizer,
+  seed: number,
+): Uint8Array {
+  const graph = new Graph();
+  const { outputs, weights, leaves } = buildForward(graph, model, { isTraining: true, seed });
+  const labels = labelsInput(graph);
+  const lossValue = loss.build(outputs, labels);
+  const parts = gradients(lossValue, leaves).map((gradient, index) =>
+    onnx.reshape(gradient, [leafSize(leaves[index]!)]),
+  );
+  const slots = optimizer.slots.map((name) => graph.input(name, 'float32', [model.parameterCount]));
+  const next = optimizer.update({
+    weights,
+    gradient: onnx.concat(parts, 0),
+    slots,
+    iteration: graph.input('iteration', 'float32', []),
+    learningRate: graph.input('learning_rate', 'float32', []),
+  });
+  graph.output('next_weights', next.weights);
+  optimizer.slots.forEach((name, index) => {
+    graph.output(`next_${name}`, next.slots[index]!);
+  });
+  graph.output('loss', lossValue);
+  graph.output('correct', countCorrect(outputs, labels));
+  return graph.toModel();
+}
+
+/** The evaluation step: `x`, `y` and `weights` to the batch's mean `loss` and its count of `correct` answers. */
+export function evaluateProgram(model: Architecture, loss: Loss): Uint8Array {
+  const graph = new Graph();
+  const { outputs } = buildForward(graph, model, { isTraining: false, seed: 0 });
+  const labels = labelsInput(graph);
+  graph.output('loss', loss.build(outputs, labels));
+  graph.output('correct', countCorrect(outputs, labels));
+  return graph.toModel();
+}
+
+/** The prediction: `x` and `weights` to `output` [N, ...]. */
+export function predictProgram(model: Architecture): Uint8Array {
+  const graph = new Graph();
+  graph.output('output', buildForward(graph, model, { isTraining: false, seed: 0 }).outputs);
+  return graph.toModel();
+}
+
+function buildForward(graph: Graph, model: Architecture, context: ForwardContext) {
+  const { dtype, shape } = model.input;
+  const x = graph.input('x', dtype, ['N', ...shape]);
+  const weights = graph.input('weights', 'float32', [model.parameterCount]);
+  const leaves: Value[] = [];
+  const parametersOf = ({ parameters }: PlacedLayer) =>
+    parameters.map(({ offset, size, shape }) => {
+      const leaf = onnx.reshape(onnx.slice(weights, 0, offset, offset + size), shape);
+      leaves.push(leaf);
+      return leaf;
+    });
+  const outputs = lower(model.layers, onnx.cast(x, 'float32'), parametersOf, context);
+  return { outputs, weights, leaves };
+}
+
+const leafSize = ({ shape }: Value): number => shape.reduce<number>((size, dim) => size * (dim as number), 1);
+
+/** Class numbers. */
+const labelsInput = (graph: Graph): Value => onnx.cast(graph.input('y', 'int32', ['N']), 'int64');
+
+function countCorrect(outputs: Value, labels: Value): Value {
+  return onnx.reduceSum(onnx.mask(onnx.equal(onnx.argMax(outputs, 1), labels)), 0);
+}
