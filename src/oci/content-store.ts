@@ -99,7 +99,10 @@ export class ContentStore {
     return stored;
   }
 
-  /** Streams a blob, or its bytes from `start` to `end`, both inclusive; a missing one is `NotFound`. */
+  /**
+   * Streams a blob, or its bytes from `start` to `end`, both inclusive; a missing one is `NotFound`.
+   * The stream holds an open file: read it to its end, or destroy it.
+   */
   async get(digest: string, range: { start?: number; end?: number } = {}): Promise<Readable> {
     const handle = await orMissing(open(this.path(digest), 'r'));
     if (!handle) throw missing(digest);
