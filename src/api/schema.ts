@@ -14,7 +14,11 @@ export interface Traits<T> {
   /** What `kubectl explain` shows. */
   doc?: string;
   /** The value of an absent field; a function sees the fields before it in the same object. */
-  default?: NoInfer<T> | ((parent: Parent) => NoInfer<T> | undefined);
+  default?: NoInfer<Partial<T>> | ((parent: Parent) => NoInfer<T> | undefined);
+  /** Fills in what depends on several fields of an object; runs after the defaults of its fields, owns `value`. */
+  complete?: (value: NoInfer<T>) => void;
+  /** A required text or list may still be empty. */
+  mayBeEmpty?: boolean;
   /** Integers and numbers: inclusive bounds. Kubernetes has its own words for 0..∞, 1..∞ and ports. */
   min?: number;
   max?: number;
@@ -44,6 +48,9 @@ export interface SchemaNode {
   readonly doc?: string;
   // biome-ignore lint/suspicious/noExplicitAny: a default has the field's type, which the node erases.
   readonly default?: any;
+  // biome-ignore lint/suspicious/noExplicitAny: as above.
+  readonly complete?: (value: any) => void;
+  readonly mayBeEmpty?: boolean;
   readonly min?: number;
   readonly max?: number;
   // biome-ignore lint/suspicious/noExplicitAny: a check takes the field's type, which the node erases.
@@ -54,7 +61,7 @@ export interface SchemaNode {
   /** An object's name among the OpenAPI components, e.g. `io.k8s.api.core.v1.Container`. */
   readonly name?: string;
   readonly fields?: Readonly<Record<string, SchemaNode>>;
-  /** Fields that tell the members of a union apart: a strategic merge drops all that a patch does not name. */
+  /** kubectl's patches name all fields that are to stay, so that a union changes its member. */
   readonly retainKeys?: boolean;
   readonly item?: SchemaNode;
   /** How server-side apply sees a list (or, `atomic` only, an object or a map). */
@@ -76,8 +83,8 @@ export type TypeOf<S> = S extends { readonly valueType?: infer T } ? Exclude<T, 
 type Fields = Record<string, Schema<unknown>>;
 type Flat<T> = { [K in keyof T]: T[K] };
 type TypeOfFields<F extends Fields> = Flat<
-  { [K in keyof F as F[K] extends Schema<unknown, true> ? K : never]: TypeOf<F[K]> } & {
-    [K in keyof F as F[K] extends Schema<unknown, true> ? never : K]?: TypeOf<F[K]>;
+  { -readonly [K in keyof F as F[K] extends Schema<unknown, true> ? K : never]: TypeOf<F[K]> } & {
+    -readonly [K in keyof F as F[K] extends Schema<unknown, true> ? never : K]?: TypeOf<F[K]>;
   }
 >;
 type Optional<T> = Schema<T, false>;

@@ -1,0 +1,29 @@
+/**
+ * The paths of object members that occur twice in a JSON text, which `JSON.parse` keeps silent about. The text must
+ * be valid JSON.
+ */
+export function duplicateFields(json: string): string[] {
+  const found: string[] = [];
+  const stack: { path: string; names?: Set<string>; index: number; name: string }[] = [];
+  const token = /"(?:[^"\\]|\\.)*"|[{}[\],]/gs;
+  const here = () => {
+    const top = stack.at(-1);
+    if (!top) return '';
+    if (!top.names) return `${top.path}[${top.index}]`;
+    return top.path === '' ? top.name : `${top.path}.${top.name}`;
+  };
+  for (let match = token.exec(json); match; match = token.exec(json)) {
+    const [text] = match;
+    const top = stack.at(-1);
+    if (text === '{') stack.push({ path: here(), names: new Set(), index: 0, name: '' });
+    else if (text === '[') stack.push({ path: here(), index: 0, name: '' });
+    else if (text === '}' || text === ']') stack.pop();
+    else if (text === ',') top!.index++;
+    else if (top?.names && /^\s*:/.test(json.slice(token.lastIndex, token.lastIndex + 64))) {
+      top.name = JSON.parse(text);
+      if (top.names.has(top.name)) found.push(here());
+      top.names.add(top.name);
+    }
+  }
+  return found;
+}
