@@ -8,14 +8,16 @@ export class Lifecycle implements Running {
   #started: Running[] = [];
   #stopping: Promise<void> | undefined;
 
+  /** Takes over what was started; when the stop has begun already, it is stopped at once. */
   add<T extends Running>(running: T): T {
-    this.#started.push(running);
+    if (this.#stopping) this.#stopping = this.#stopping.finally(() => running.stop());
+    else this.#started.push(running);
     return running;
   }
 
   /** Adds a bare stop action. */
   defer(stop: () => Promise<void> | void): void {
-    this.#started.push({ stop: async () => stop() });
+    this.add({ stop: async () => stop() });
   }
 
   stop(): Promise<void> {
