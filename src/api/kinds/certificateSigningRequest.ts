@@ -1,3 +1,4 @@
+import { humanDuration } from '../duration.ts';
 import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
 import {
   bytes,
@@ -12,6 +13,7 @@ import {
   type TypeOf,
   time,
 } from '../schema.ts';
+import { ageColumn, nameColumn } from '../table.ts';
 
 export const certificateSigningRequestSpec = object(
   'io.k8s.api.certificates.v1.CertificateSigningRequestSpec',
@@ -71,4 +73,25 @@ export const certificateSigningRequest = defineKind<CertificateSigningRequest>({
   namespaced: false,
   schema,
   subresources: { status: true },
+  columns: [
+    nameColumn,
+    ageColumn,
+    { name: 'SignerName', doc: 'Who is asked to sign.', value: ({ spec }) => spec.signerName },
+    { name: 'Requestor', doc: 'Who asks.', value: ({ spec }) => spec.username ?? '' },
+    {
+      name: 'RequestedDuration',
+      doc: 'For how long the certificate shall be valid.',
+      value: ({ spec }) =>
+        spec.expirationSeconds === undefined ? '<none>' : humanDuration(spec.expirationSeconds * 1000),
+    },
+    { name: 'Condition', doc: 'Pending, Approved, Denied, Failed, Issued.', value: conditionText },
+  ],
+  selectableFields: { 'spec.signerName': ({ spec }) => spec.signerName },
 });
+
+function conditionText({ status }: CertificateSigningRequest): string {
+  const types = new Set((status?.conditions ?? []).map(({ type }) => type));
+  if (types.size === 0 && !status?.certificate) return 'Pending';
+  const words = ['Approved', 'Denied', 'Failed'].filter((type) => types.has(type));
+  return [...words, ...(status?.certificate ? ['Issued'] : [])].join(',');
+}

@@ -1,5 +1,6 @@
 import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
 import { boolean, bytes, map, string } from '../schema.ts';
+import { ageColumn, nameColumn } from '../table.ts';
 
 const schema = kindSchema(
   'io.k8s.api.core.v1.ConfigMap',
@@ -22,4 +23,14 @@ export const configMap = defineKind<ConfigMap>({
   shortNames: ['cm'],
   namespaced: true,
   schema,
+  columns: [
+    nameColumn,
+    {
+      name: 'Data',
+      type: 'integer',
+      doc: 'How many entries it has.',
+      value: ({ data, binaryData }) => Object.keys({ ...data, ...binaryData }).length,
+    },
+    ageColumn,
+  ],
 });

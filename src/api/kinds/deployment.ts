@@ -1,3 +1,4 @@
+import { templateColumns } from '../columns/workload.ts';
 import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
 import { labelSelector } from '../parts/meta.ts';
 import { podTemplateSpec } from '../parts/podSpec.ts';
@@ -13,6 +14,7 @@ import {
   type TypeOf,
   time,
 } from '../schema.ts';
+import { ageColumn, nameColumn } from '../table.ts';
 
 export const rollingUpdateDeployment = object('io.k8s.api.apps.v1.RollingUpdateDeployment', {
   maxSurge: intOrString(),
@@ -82,5 +84,34 @@ export const deployment = defineKind<Deployment>({
   categories: ['all'],
   namespaced: true,
   schema,
-  subresources: { status: true },
+  subresources: {
+    status: true,
+    scale: {
+      specReplicas: '.spec.replicas',
+      statusReplicas: '.status.replicas',
+      selector: '.status.selector',
+    },
+  },
+  columns: [
+    nameColumn,
+    {
+      name: 'Ready',
+      doc: 'Ready pods of those wanted.',
+      value: ({ spec, status }) => `${status?.readyReplicas ?? 0}/${spec?.replicas ?? 0}`,
+    },
+    {
+      name: 'Up-to-date',
+      type: 'integer',
+      doc: 'Pods of the current template.',
+      value: ({ status }) => status?.updatedReplicas ?? 0,
+    },
+    {
+      name: 'Available',
+      type: 'integer',
+      doc: 'Pods that were ready for long enough.',
+      value: ({ status }) => status?.availableReplicas ?? 0,
+    },
+    ageColumn,
+    ...templateColumns,
+  ],
 });

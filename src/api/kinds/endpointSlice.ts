@@ -12,6 +12,7 @@ import {
   string,
   type TypeOf,
 } from '../schema.ts';
+import { ageColumn, nameColumn } from '../table.ts';
 
 export const forZone = object('io.k8s.api.discovery.v1.ForZone', {
   name: required(string()),
@@ -80,4 +81,29 @@ export const endpointSlice = defineKind<EndpointSlice>({
   plural: 'endpointslices',
   namespaced: true,
   schema,
+  columns: [
+    nameColumn,
+    { name: 'AddressType', doc: 'IPv4, IPv6 or FQDN.', value: (slice) => slice.addressType },
+    { name: 'Ports', doc: 'The ports of every endpoint.', value: portsText },
+    { name: 'Endpoints', doc: 'Their addresses.', value: endpointsText },
+    ageColumn,
+  ],
 });
+
+const shownMax = 3;
+
+function portsText(slice: EndpointSlice): string {
+  const ports = (slice.ports ?? []).map(({ port, name }) =>
+    port === undefined ? (name ?? '') : String(port),
+  );
+  return shorten(ports) || '<unset>';
+}
+
+function endpointsText(slice: EndpointSlice): string {
+  return shorten(slice.endpoints.flatMap((each) => each.addresses)) || '<unset>';
+}
+
+function shorten(texts: string[]): string {
+  const shown = texts.slice(0, shownMax).join(',');
+  return texts.length > shownMax ? `${shown} + ${texts.length - shownMax} more...` : shown;
+}

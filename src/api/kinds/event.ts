@@ -1,6 +1,8 @@
+import { ageOf } from '../duration.ts';
 import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
 import { objectReference } from '../parts/meta.ts';
 import { integer, microTime, object, required, string, type TypeOf, time } from '../schema.ts';
+import { nameColumn } from '../table.ts';
 
 export const eventSeries = object('io.k8s.api.core.v1.EventSeries', {
   count: integer(),
@@ -46,4 +48,60 @@ export const event = defineKind<Event>({
   shortNames: ['ev'],
   namespaced: true,
   schema,
+  columns: [
+    { name: 'Last Seen', doc: 'When it happened last.', value: lastSeen },
+    { name: 'Type', doc: 'Normal or Warning.', value: (event) => event.type ?? '' },
+    { name: 'Reason', doc: 'Why it was reported, in one word.', value: (event) => event.reason ?? '' },
+    { name: 'Object', doc: 'What it happened to.', value: objectText },
+    {
+      name: 'Subobject',
+      priority: 1,
+      doc: 'The part of the object that it happened to.',
+      value: (event) => event.involvedObject.fieldPath ?? '',
+    },
+    {
+      name: 'Source',
+      priority: 1,
+      doc: 'Who reported it.',
+      value: ({ source, reportingComponent, reportingInstance }) =>
+        [source?.component || reportingComponent, source?.host || reportingInstance]
+          .filter(Boolean)
+          .join(', '),
+    },
+    { name: 'Message', doc: 'What happened.', value: (event) => (event.message ?? '').trim() },
+    { name: 'First Seen', priority: 1, doc: 'When it happened first.', value: firstSeen },
+    {
+      name: 'Count',
+      priority: 1,
+      doc: 'How often it happened.',
+      value: ({ series, count }) => String(series?.count ?? (count || 1)),
+    },
+    { ...nameColumn, priority: 1 },
+  ],
+  selectableFields: {
+    'involvedObject.kind': (event) => event.involvedObject.kind ?? '',
+    'involvedObject.namespace': (event) => event.involvedObject.namespace ?? '',
+    'involvedObject.name': (event) => event.involvedObject.name ?? '',
+    'involvedObject.uid': (event) => event.involvedObject.uid ?? '',
+    'involvedObject.apiVersion': (event) => event.involvedObject.apiVersion ?? '',
+    'involvedObject.resourceVersion': (event) => event.involvedObject.resourceVersion ?? '',
+    'involvedObject.fieldPath': (event) => event.involvedObject.fieldPath ?? '',
+    reason: (event) => event.reason ?? '',
+    reportingComponent: (event) => event.reportingComponent ?? '',
+    source: (event) => event.source?.component || event.reportingComponent || '',
+    type: (event) => event.type ?? '',
+  },
 });
+
+function firstSeen({ firstTimestamp, eventTime }: Event, nowMs: number): string {
+  return ageOf(firstTimestamp ?? eventTime, nowMs);
+}
+
+function lastSeen({ series, lastTimestamp, firstTimestamp, eventTime }: Event, nowMs: number): string {
+  return ageOf(series?.lastObservedTime ?? lastTimestamp ?? firstTimestamp ?? eventTime, nowMs);
+}
+
+function objectText({ involvedObject }: Event): string {
+  const kind = (involvedObject.kind ?? '').toLowerCase();
+  return involvedObject.name ? `${kind}/${involvedObject.name}` : kind;
+}

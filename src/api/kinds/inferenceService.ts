@@ -15,6 +15,7 @@ import {
   type TypeOf,
   time,
 } from '../schema.ts';
+import { ageColumn, nameColumn } from '../table.ts';
 
 const component = 'io.kserve.serving.v1beta1.';
 
@@ -188,4 +189,14 @@ export const inferenceService = defineKind<InferenceService>({
   namespaced: true,
   subresources: { status: true },
   schema,
+  columns: [
+    nameColumn,
+    { name: 'URL', doc: 'Where the model answers.', value: ({ status }) => status?.url ?? '' },
+    {
+      name: 'Ready',
+      doc: 'Whether it can answer.',
+      value: ({ status }) => status?.conditions?.find(({ type }) => type === 'Ready')?.status ?? '',
+    },
+    ageColumn,
+  ],
 });

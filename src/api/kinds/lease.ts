@@ -1,5 +1,6 @@
 import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
 import { integer, microTime, object, string, type TypeOf } from '../schema.ts';
+import { ageColumn, nameColumn } from '../table.ts';
 
 export const leaseSpec = object('io.k8s.api.coordination.v1.LeaseSpec', {
   acquireTime: microTime(),
@@ -30,4 +31,9 @@ export const lease = defineKind<Lease>({
   plural: 'leases',
   namespaced: true,
   schema,
+  columns: [
+    nameColumn,
+    { name: 'Holder', doc: 'Who holds the lease.', value: (lease) => lease.spec?.holderIdentity ?? '' },
+    ageColumn,
+  ],
 });

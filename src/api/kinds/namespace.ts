@@ -1,5 +1,6 @@
 import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
 import { keyedList, list, object, oneOf, required, string, type TypeOf, time } from '../schema.ts';
+import { ageColumn, nameColumn } from '../table.ts';
 
 export const namespaceSpec = object('io.k8s.api.core.v1.NamespaceSpec', {
   finalizers: list(string()),
@@ -42,4 +43,10 @@ export const namespace = defineKind<Namespace>({
   namespaced: false,
   schema,
   subresources: { status: true },
+  columns: [
+    nameColumn,
+    { name: 'Status', doc: 'Active, or Terminating.', value: (namespace) => namespace.status?.phase ?? '' },
+    ageColumn,
+  ],
+  selectableFields: { 'status.phase': (namespace) => namespace.status?.phase ?? '' },
 });

@@ -1,3 +1,4 @@
+import { nodeColumns } from '../columns/node.ts';
 import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
 import {
   boolean,
@@ -169,4 +170,7 @@ export const node = defineKind<Node>({
   namespaced: false,
   schema,
   subresources: { status: true },
+  columns: nodeColumns,
+  selectableFields: { 'spec.unschedulable': (node) => String(node.spec?.unschedulable ?? false) },
+  statusWritesMetadata: true,
 });

@@ -1,3 +1,4 @@
+import { podColumns } from '../columns/pod.ts';
 import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
 import { podSpec } from '../parts/podSpec.ts';
 import { podStatus } from '../parts/podStatus.ts';
@@ -24,4 +25,17 @@ export const pod = defineKind<Pod>({
   namespaced: true,
   schema,
   subresources: { status: true },
+  columns: podColumns,
+  selectableFields: {
+    'spec.nodeName': (pod) => pod.spec?.nodeName ?? '',
+    'spec.restartPolicy': (pod) => pod.spec?.restartPolicy ?? '',
+    'spec.schedulerName': (pod) => pod.spec?.schedulerName ?? '',
+    'spec.serviceAccountName': (pod) => pod.spec?.serviceAccountName ?? '',
+    'spec.hostNetwork': (pod) => String(pod.spec?.hostNetwork ?? false),
+    'status.phase': (pod) => pod.status?.phase ?? '',
+    'status.podIP': (pod) => pod.status?.podIP ?? '',
+    'status.podIPs': (pod) => pod.status?.podIPs?.[0]?.ip ?? '',
+    'status.nominatedNodeName': (pod) => pod.status?.nominatedNodeName ?? '',
+  },
+  statusWritesMetadata: true,
 });

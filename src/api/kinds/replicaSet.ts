@@ -1,7 +1,9 @@
+import { templateColumns } from '../columns/workload.ts';
 import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
 import { labelSelector } from '../parts/meta.ts';
 import { podTemplateSpec } from '../parts/podSpec.ts';
 import { integer, keyedList, object, oneOf, required, string, type TypeOf, time } from '../schema.ts';
+import { ageColumn, nameColumn } from '../table.ts';
 
 export const replicaSetSpec = object('io.k8s.api.apps.v1.ReplicaSetSpec', {
   minReadySeconds: integer(),
@@ -52,5 +54,21 @@ export const replicaSet = defineKind<ReplicaSet>({
   categories: ['all'],
   namespaced: true,
   schema,
-  subresources: { status: true },
+  subresources: {
+    status: true,
+    scale: {
+      specReplicas: '.spec.replicas',
+      statusReplicas: '.status.replicas',
+      selector: '.status.selector',
+    },
+  },
+  columns: [
+    nameColumn,
+    { name: 'Desired', type: 'integer', doc: 'Pods wanted.', value: (set) => set.spec?.replicas ?? 0 },
+    { name: 'Current', type: 'integer', doc: 'Pods there.', value: (set) => set.status?.replicas ?? 0 },
+    { name: 'Ready', type: 'integer', doc: 'Pods ready.', value: (set) => set.status?.readyReplicas ?? 0 },
+    ageColumn,
+    ...templateColumns,
+  ],
+  selectableFields: { 'status.replicas': (set) => String(set.status?.replicas ?? 0) },
 });

@@ -1,5 +1,6 @@
 import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
 import { boolean, bytes, map, string } from '../schema.ts';
+import { ageColumn, nameColumn } from '../table.ts';
 
 const schema = kindSchema(
   'io.k8s.api.core.v1.Secret',
@@ -22,4 +23,16 @@ export const secret = defineKind<Secret>({
   plural: 'secrets',
   namespaced: true,
   schema,
+  columns: [
+    nameColumn,
+    { name: 'Type', doc: 'What it is for.', value: (secret) => secret.type ?? '' },
+    {
+      name: 'Data',
+      type: 'integer',
+      doc: 'How many entries it has.',
+      value: (secret) => Object.keys(secret.data ?? {}).length,
+    },
+    ageColumn,
+  ],
+  selectableFields: { type: (secret) => secret.type ?? '' },
 });

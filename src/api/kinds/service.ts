@@ -1,3 +1,4 @@
+import { serviceColumns } from '../columns/service.ts';
 import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
 import { condition } from '../parts/meta.ts';
 import {
@@ -106,4 +107,9 @@ export const service = defineKind<Service>({
   namespaced: true,
   schema,
   subresources: { status: true },
+  columns: serviceColumns,
+  selectableFields: {
+    'spec.clusterIP': (service) => service.spec?.clusterIP ?? '',
+    'spec.type': (service) => service.spec?.type ?? '',
+  },
 });

@@ -1,6 +1,7 @@
 import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
 import { localObjectReference, objectReference } from '../parts/meta.ts';
 import { boolean, keyedList, list } from '../schema.ts';
+import { ageColumn, nameColumn } from '../table.ts';
 
 const schema = kindSchema(
   'io.k8s.api.core.v1.ServiceAccount',
@@ -23,4 +24,14 @@ export const serviceAccount = defineKind<ServiceAccount>({
   shortNames: ['sa'],
   namespaced: true,
   schema,
+  columns: [
+    nameColumn,
+    {
+      name: 'Secrets',
+      type: 'integer',
+      doc: 'How many secrets its pods may use.',
+      value: (account) => account.secrets?.length ?? 0,
+    },
+    ageColumn,
+  ],
 });
