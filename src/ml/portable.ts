@@ -17,7 +17,7 @@ export { dense } from './layers/dense.ts';
 export { dropout } from './layers/dropout.ts';
 export { flatten } from './layers/flatten.ts';
 export { glorotUniform, zeros } from './layers/initializers.ts';
-export { input } from './layers/input.ts';
+export { type Input, input } from './layers/input.ts';
 export type { Initializer, Layer } from './layers/layer.ts';
 export { maxPool2d } from './layers/max-pool2d.ts';
 export { rescaling } from './layers/rescaling.ts';

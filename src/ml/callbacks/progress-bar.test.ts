@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { progressBar } from './progress-bar.ts';
+
+/** A training of 2 epochs of 1,000 examples, 1 s of training and 0.2 s of validation each. */
+function record(isTTY: boolean): string {
+  let nowMs = 0;
+  let written = '';
+  const stream = { isTTY, columns: 100, write: (text: string) => (written += text) };
+  const bar = progressBar(stream, { now: () => nowMs });
+  bar.onTrainBegin?.({ epochs: 2, examples: 1000, batchSize: 100 });
+  for (const epoch of [0, 1]) {
+    for (let seen = 100; seen <= 1000; seen += 100) {
+      nowMs += 100;
+      bar.onBatchEnd?.({ epoch, seen, loss: 2 - seen / 1000, accuracy: seen / 2000 });
+    }
+    nowMs += 200;
+    bar.onEpochEnd?.(epoch, { loss: 1, accuracy: 0.5, val_loss: 1.25, val_accuracy: 0.45 });
+  }
+  bar.onTrainEnd?.();
+  return written;
+}
+
+test('on a terminal one line is redrawn in place, and each finished epoch keeps its line', () => {
+  const written = record(true);
+  const lines = written.split('\n');
+  assert.equal(lines.length, 3, 'two epochs, and nothing after the last line end');
+  assert.equal(lines[2], '');
+  assert.equal(
+    lines[0]!.split('\r\u001b[2K').length,
+    12,
+    'ten batches and the epoch, each after clearing the line',
+  );
+  const frames = lines[0]!.split('\r\u001b[2K');
+  assert.equal(
+    frames[5],
+    'Epoch 1/2 ━━━━━━━━━━━━──────────── loss 1.5000  accuracy 0.2500  1,000 images/s  0:02 left',
+  );
+});
+
+test('elsewhere a few plain lines an epoch are written', () => {
+  const lines = record(false).trimEnd().split('\n');
+  assert.equal(lines.length, 8);
+  assert.ok(lines.every((line) => !line.includes('\u001b') && !line.includes('\r')));
+  assert.equal(
+    lines[7],
+    'Epoch 2/2 ━━━━━━━━━━━━━━━━━━━━━━━━ loss 1.0000  accuracy 0.5000  val_loss 1.2500  val_accuracy 0.4500  ' +
+      '1,000 images/s  0:02 in all',
+  );
+});
+
+test('a line never exceeds the terminal', () => {
+  let longest = 0;
+  const write = (text: string) => {
+    longest = Math.max(longest, text.replace('\r\u001b[2K', '').trimEnd().length);
+  };
+  const bar = progressBar({ isTTY: true, columns: 40, write });
+  bar.onTrainBegin?.({ epochs: 1, examples: 10, batchSize: 1 });
+  bar.onBatchEnd?.({ epoch: 0, seen: 5, loss: 1, accuracy: 0.5 });
+  assert.equal(longest, 39);
+});
