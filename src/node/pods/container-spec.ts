@@ -1,0 +1,109 @@
+import { join } from 'node:path';
+import { StatusError } from '../../base/errors.ts';
+import { parseQuantity } from '../quantity.ts';
+import type { ContainerSpec } from '../runtimes/runtime.ts';
+import { expand } from './expansion.ts';
+import { type Container, containerId, type PodRecord } from './record.ts';
+
+/** A container's log: this much in one file, in this many files. */
+export const logBytesMax: number = 10 * 1024 * 1024;
+export const logFilesMax = 5;
+
+/** An image that lies on this node, ready to run as an isolate. */
+export interface RunnableImage {
+  /** `<name>@sha256:…`, or the name itself if it is built in. */
+  id: string;
+  rootDir: string;
+  /** The module that runs: an absolute path in the image. */
+  entry: string;
+  /** Arguments after the module. */
+  args: string[];
+  env: string[];
+  workingDir: string;
+  sizeBytes: number;
+  /** A part of this package: it may get grants without asking, and its paths are the node's own. */
+  grants?: { worker: boolean; addons: boolean };
+}
+
+/** Puts together what the runtime needs. Pure; what an isolate can't do is an `Invalid` that says so. */
+export function containerSpec(options: {
+  record: PodRecord;
+  container: Container;
+  image: RunnableImage;
+  env: Record<string, string>;
+  mounts: ContainerSpec['mounts'];
+  logPath: string;
+}): ContainerSpec {
+  const { record, container, image, env, mounts, logPath } = options;
+  const { metadata, spec } = record.pod;
+  checkSupported(container);
+  const memory = container.resources?.limits?.memory;
+  return {
+    id: containerId(record.uid, container.name, record.containers[container.name]!.restartCount),
+    pod: {
+      namespace: record.namespace,
+      name: record.name,
+      uid: record.uid,
+      ip: record.ip ?? '',
+      serviceAccount: spec?.serviceAccountName ?? 'default',
+      labels: { ...metadata?.labels },
+    },
+    container: container.name,
+    rootDir: image.rootDir,
+    command: commandOf(container, image, env),
+    workingDir: container.workingDir ? join(image.rootDir, container.workingDir) : image.workingDir,
+    env,
+    mounts,
+    memoryLimitBytes: memory === undefined ? undefined : parseQuantity(String(memory)),
+    grants: grantsOf(metadata?.annotations ?? {}, image),
+    logPath,
+    logBytesMax,
+    logFilesMax,
+  };
+}
+
+/** `command` replaces the image's module, `args` its arguments, as with any image; `node` itself is implied. */
+function commandOf(container: Container, image: RunnableImage, env: Record<string, string>): string[] {
+  const expandAll = (words: string[] = []) => words.map((word) => expand(word, env));
+  const args = container.args ? expandAll(container.args) : container.command ? [] : image.args;
+  if (!container.command?.length) return [join(image.rootDir, image.entry), ...args];
+  const [first, ...rest] = expandAll(container.command);
+  const words = first === 'node' ? rest : [first!, ...rest];
+  const [module, ...more] = words;
+  if (!module || !/\.[cm]?[jt]s$/.test(module)) {
+    throw new StatusError(
+      'Invalid',
+      `command ${JSON.stringify(container.command)} is not a JavaScript or TypeScript module; an isolate runs nothing else`,
+    );
+  }
+  const path = module.startsWith('/') ? module : join(container.workingDir ?? '/app', module);
+  return [join(image.rootDir, path), ...more, ...args];
+}
+
+function grantsOf(annotations: Record<string, string>, image: RunnableImage): ContainerSpec['grants'] {
+  const words = (name: string) =>
+    (annotations[name] ?? '')
+      .split(',')
+      .map((word) => word.trim())
+      .filter((word) => word !== '');
+  const asked = words('selvage.dev/grants');
+  return {
+    worker: image.grants?.worker === true || asked.includes('worker'),
+    addons: image.grants?.addons === true || asked.includes('addons'),
+    egress: words('selvage.dev/egress'),
+  };
+}
+
+/** An isolate is one process that runs one module: nothing can be executed beside it. */
+function checkSupported(container: Container): void {
+  const { livenessProbe, readinessProbe, startupProbe, lifecycle } = container;
+  const handlers = { livenessProbe, readinessProbe, startupProbe, ...lifecycle };
+  for (const [name, handler] of Object.entries(handlers)) {
+    const isExec = typeof handler === 'object' && handler !== null && 'exec' in handler && handler.exec;
+    if (!isExec) continue;
+    throw new StatusError(
+      'Invalid',
+      `${name} of container ${container.name} uses exec, which an isolate can't do; use httpGet or tcpSocket`,
+    );
+  }
+}

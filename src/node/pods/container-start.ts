@@ -1,0 +1,149 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { isStatus, messageOf } from '../../base/errors.ts';
+import { ImageError } from '../image-error.ts';
+import type { Runtime } from '../runtimes/runtime.ts';
+import { makeVolumes, mountsOf } from '../volumes/mount-volumes.ts';
+import type { TokenSource } from '../volumes/volume-files.ts';
+import { containerSpec, type RunnableImage } from './container-spec.ts';
+import { environment, type ReferencedObjects } from './environment.ts';
+import type { NodeFacts } from './field-reference.ts';
+import type { PodEvents } from './pod-events.ts';
+import type { Container, PodRecord } from './record.ts';
+
+/** The images of a node. */
+export interface Images {
+  /** An image ready to run, pulled if the policy asks for it; throws `ImageError`. `onPull` is called before a pull. */
+  runnable(reference: string, policy: string | undefined, onPull: () => void): Promise<PulledImage>;
+  /** An image's or artifact's content as a folder; throws `ImageError`. */
+  folder(reference: string, policy: string | undefined): Promise<string>;
+}
+
+export interface PulledImage extends RunnableImage {
+  /** How long the pull took; undefined if the image was there already. */
+  pulledInMs?: number;
+}
+
+export interface StartSources {
+  node: NodeFacts;
+  images: Images;
+  objects: ReferencedObjects;
+  token: TokenSource;
+  caPem: string;
+  hostPathsAllowed: readonly string[];
+  podDir(uid: string): string;
+  logDir(record: PodRecord): string;
+  /** The runtime, started if it isn't there. */
+  runtime(): Promise<Runtime>;
+}
+
+/** Why a container could not be started, as its waiting state shows it. */
+export class StartFailure extends Error {
+  readonly reason: string;
+  /** A failed pull waits ever longer; other failures are retried at a steady pace. */
+  readonly isPull: boolean;
+
+  constructor(reason: string, message: string, options: { isPull?: boolean; cause?: unknown } = {}) {
+    super(message, { cause: options.cause });
+    this.reason = reason;
+    this.isPull = options.isPull ?? false;
+  }
+}
+
+/**
+ * Does all that precedes a container's process (image, volumes, environment), then starts it. Gives the image's id,
+ * or undefined if `isStillWanted` turned false on the way. Throws `StartFailure`.
+ */
+export async function startContainer(options: {
+  record: PodRecord;
+  container: Container;
+  sources: StartSources;
+  events: PodEvents;
+  isStillWanted: () => boolean;
+}): Promise<string | undefined> {
+  const { record, container, sources, events, isStillWanted } = options;
+  const image = await pull(container, sources, events);
+  if (!isStillWanted()) return undefined;
+  const volumes = await attempt(events, 'ContainerCreating', 'FailedMount', container, () =>
+    makeVolumes(record.pod.spec?.volumes ?? [], {
+      ...sources,
+      record,
+      podDir: sources.podDir(record.uid),
+      imageFolder: (reference, policy) => sources.images.folder(reference, policy),
+    }),
+  );
+  const spec = await attempt(events, 'CreateContainerConfigError', 'Failed', container, async () => {
+    const { node, objects } = sources;
+    const env = await environment({ record, container, imageEnv: image.env, node, objects });
+    const mounts = mountsOf(container, volumes, env);
+    return containerSpec({
+      record,
+      container,
+      image,
+      env,
+      mounts,
+      logPath: logPath(sources, record, container),
+    });
+  });
+  if (!isStillWanted()) return undefined;
+  await attempt(events, 'RunContainerError', 'Failed', container, async () => {
+    await mkdir(dirname(spec.logPath), { recursive: true });
+    const runtime = await sources.runtime();
+    events.normal('Created', `Created container: ${container.name}`, container.name);
+    await runtime.start(spec);
+  });
+  return image.id;
+}
+
+/** `<logs>/<container>/<restart count>.log`, as kubelet lays logs out. */
+export function logPath(
+  sources: Pick<StartSources, 'logDir'>,
+  record: PodRecord,
+  container: { name: string },
+) {
+  const { restartCount } = record.containers[container.name]!;
+  return join(sources.logDir(record), container.name, `${restartCount}.log`);
+}
+
+async function pull(container: Container, sources: StartSources, events: PodEvents): Promise<PulledImage> {
+  const reference = container.image ?? '';
+  const { name } = container;
+  try {
+    const image = await sources.images.runnable(reference, container.imagePullPolicy, () =>
+      events.normal('Pulling', `Pulling image "${reference}"`, name),
+    );
+    const took = image.pulledInMs === undefined ? undefined : `${image.pulledInMs / 1000}s`;
+    const message =
+      took === undefined
+        ? `Container image "${reference}" already present on machine`
+        : `Successfully pulled image "${reference}" in ${took} (${took} including waiting). Image size: ${image.sizeBytes} bytes.`;
+    events.normal('Pulled', message, name);
+    return image;
+  } catch (error) {
+    const reason = error instanceof ImageError ? error.reason : 'ErrImagePull';
+    const why = messageOf(error);
+    const message = reason === 'ErrImagePull' ? `Failed to pull image "${reference}": ${why}` : why;
+    events.warning(reason === 'ErrImagePull' ? 'Failed' : reason, message, name);
+    events.warning('Failed', `Error: ${reason}`, name);
+    throw new StartFailure(reason, why, { isPull: reason === 'ErrImagePull', cause: error });
+  }
+}
+
+async function attempt<T>(
+  events: PodEvents,
+  reason: string,
+  event: string,
+  container: Container,
+  action: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    const failed =
+      reason === 'CreateContainerConfigError' && isStatus(error, 'Invalid') ? 'CreateContainerError' : reason;
+    const message = messageOf(error);
+    if (event === 'FailedMount') events.warning(event, message);
+    else events.warning(event, `Error: ${message}`, container.name);
+    throw new StartFailure(failed, message, { cause: error });
+  }
+}

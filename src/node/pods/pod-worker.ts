@@ -1,0 +1,339 @@
+import type { Pod } from '../../api/kinds/pod.ts';
+import { type CancelTimer, type Clock, sleep } from '../../base/clock.ts';
+import { messageOf } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
+import type { ContainerState, Runtime } from '../runtimes/runtime.ts';
+import { StartFailure, type StartSources, startContainer } from './container-start.ts';
+import { type Action, plan } from './plan.ts';
+import type { PodEvents } from './pod-events.ts';
+import { podStatus } from './pod-status.ts';
+import { sendProbe } from './probe-request.ts';
+import { Prober } from './prober.ts';
+import {
+  allContainersOf,
+  type Container,
+  containerId,
+  graceSecondsOf,
+  isEnding,
+  type PodRecord,
+} from './record.ts';
+import { beginStart, createFailed, hold, lose, observe, pullFailed } from './transitions.ts';
+
+export interface PodWorkerOptions {
+  record: PodRecord;
+  sources: StartSources;
+  events: PodEvents;
+  clock: Clock;
+  log: Log;
+  /** An address for the pod; waits until the node has a range. */
+  address: (record: PodRecord) => Promise<string>;
+  /** Keeps the record and shows its status: called after every change. */
+  onChange: (record: PodRecord) => void;
+  /** All containers have ended and the pod is to go: gives back what it used. Called until it succeeds. */
+  finish: (record: PodRecord) => Promise<void>;
+  /** The runtime if one is connected: nothing that only asks or stops starts one. */
+  currentRuntime: () => Runtime | undefined;
+}
+
+/** A plan whose actions bring up ever new plans is a bug; it is cut off here and taken up at the next change. */
+const roundsMax = 10;
+const finishRetryMs = 5_000;
+
+/** Keeps one pod as its object wants it: plans, does, watches, and plans again. */
+export class PodWorker {
+  readonly record: PodRecord;
+  readonly #options: PodWorkerOptions;
+  readonly #probers = new Map<string, Prober>();
+  readonly #tasks = new Set<Promise<void>>();
+  readonly #stopping = new AbortController();
+  #wake: CancelTimer | undefined;
+  #isSyncing = false;
+  #isFinishing = false;
+
+  constructor(options: PodWorkerOptions) {
+    this.record = options.record;
+    this.#options = options;
+  }
+
+  /** The API server shows a newer object. */
+  update(pod: Pod): void {
+    const graceBefore = graceSecondsOf(this.record);
+    this.record.pod = pod;
+    if (isEnding(this.record) && graceSecondsOf(this.record) < graceBefore) this.#hurry();
+    this.sync();
+  }
+
+  /** The API server no longer has the pod. */
+  vanish(pod?: Pod): void {
+    this.record.isGone = true;
+    if (pod) this.update(pod);
+    else this.sync();
+  }
+
+  observe(state: ContainerState, container: string): void {
+    if (!observe(this.record, container, state)) return;
+    this.sync();
+  }
+
+  /** The runtime lost everything it ran. */
+  loseAll(): void {
+    for (const { name } of allContainersOf(this.record)) lose(this.record, name, this.#nowMs());
+    this.sync();
+  }
+
+  /** Stops planning; containers run on. Resolves when what was begun is done. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#wake?.();
+    for (const prober of this.#probers.values()) prober.stop();
+    await Promise.all(this.#tasks);
+  }
+
+  /** Plans and acts until nothing is left to do now; then shows the outcome. */
+  sync(): void {
+    if (this.#isSyncing || this.#stopping.signal.aborted) return;
+    this.#isSyncing = true;
+    try {
+      this.#wake?.();
+      this.#wake = undefined;
+      for (let round = 0; round < roundsMax; round++) {
+        const { actions, wakeAtMs } = plan(this.record, this.#nowMs());
+        for (const action of actions) this.#do(action);
+        this.#updateProbers();
+        const isSettled = actions.every(({ kind }) => kind === 'finish');
+        if (!isSettled) continue;
+        if (wakeAtMs !== undefined) this.#wakeAt(wakeAtMs);
+        break;
+      }
+    } finally {
+      this.#isSyncing = false;
+    }
+    this.#show();
+  }
+
+  #show(): void {
+    const node = { hostIP: this.#options.sources.node.hostIP, nowMs: this.#nowMs() };
+    this.record.status = podStatus(this.record, node);
+    this.#options.onChange(this.record);
+  }
+
+  #do(action: Action): void {
+    const { events } = this.#options;
+    if (action.kind === 'finish') return this.#finish();
+    if (action.kind === 'fail') {
+      this.record.failure = { reason: action.reason, message: action.message };
+      return events.warning(action.reason, action.message);
+    }
+    const container = this.#container(action.container);
+    if (action.kind === 'start') return this.#run(this.#start(container));
+    if (action.kind === 'stop') {
+      events.normal('Killing', action.message, container.name);
+      return this.#run(this.#stop(container, action));
+    }
+    this.#wait(container, action);
+  }
+
+  #wait(container: Container, action: Action & { kind: 'wait' }): void {
+    const { events } = this.#options;
+    const { name, namespace, uid } = this.record;
+    if (action.reason === 'CrashLoopBackOff') {
+      const pod = `${name}_${namespace}(${uid})`;
+      events.warning(
+        'BackOff',
+        `Back-off restarting failed container ${container.name} in pod ${pod}`,
+        container.name,
+      );
+    } else {
+      events.normal('BackOff', `Back-off pulling image "${container.image}"`, container.name);
+      events.warning('Failed', `Error: ${action.reason}`, container.name);
+    }
+    hold(this.record.containers[container.name]!, { ...action, nowMs: this.#nowMs() });
+  }
+
+  async #start(spec: Container): Promise<void> {
+    const { sources, events, address } = this.#options;
+    const { record } = this;
+    const container = beginStart(record, spec.name, this.#nowMs());
+    const isStillWanted = () => !isEnding(record) && !this.#stopping.signal.aborted;
+    try {
+      // Nothing below may run inside of `sync`.
+      await Promise.resolve();
+      record.ip ??= await address(record);
+      const imageId = await startContainer({ record, container: spec, sources, events, isStillWanted });
+      if (imageId === undefined) return this.#cancelStart(spec);
+      delete container.pullBackOff;
+      container.image = { reference: spec.image ?? '', id: imageId };
+      events.normal('Started', `Started container ${spec.name}`, spec.name);
+      if (container.phase.kind === 'creating') {
+        container.phase = { kind: 'running', startedAtMs: this.#nowMs(), isListening: false };
+      }
+    } catch (error) {
+      this.#startFailed(spec, error);
+    }
+  }
+
+  #cancelStart({ name }: Container): void {
+    const container = this.record.containers[name]!;
+    if (container.phase.kind !== 'creating') return;
+    container.phase = { kind: 'waiting', reason: 'ContainerCreating', sinceMs: this.#nowMs() };
+  }
+
+  #startFailed({ name }: Container, error: unknown): void {
+    const container = this.record.containers[name]!;
+    // The shim may have died meanwhile, which has been taken in already.
+    if (container.phase.kind !== 'creating') return;
+    const message = messageOf(error);
+    const nowMs = this.#nowMs();
+    this.#options.log.debug('container not started', { container: name, error: message });
+    if (error instanceof StartFailure && error.isPull) {
+      return pullFailed(container, { reason: error.reason, message, nowMs });
+    }
+    const reason = error instanceof StartFailure ? error.reason : 'CreateContainerError';
+    createFailed(container, { reason, message, nowMs });
+  }
+
+  async #stop(spec: Container, action: { graceSeconds: number; mustRestart: boolean }): Promise<void> {
+    const container = this.record.containers[spec.name]!;
+    const { phase } = container;
+    if (phase.kind !== 'running') return;
+    const { mustRestart } = action;
+    container.phase = { kind: 'stopping', startedAtMs: phase.startedAtMs, mustRestart };
+    container.isReady = false;
+    const id = containerId(this.record.uid, spec.name, container.restartCount);
+    const startedMs = this.#nowMs();
+    await Promise.resolve();
+    await this.#preStop(spec, action.graceSeconds);
+    const usedSeconds = (this.#nowMs() - startedMs) / 1000;
+    const graceSeconds = Math.max(
+      0,
+      Math.min(action.graceSeconds, graceSecondsOf(this.record)) - usedSeconds,
+    );
+    const runtime = this.#options.currentRuntime();
+    await runtime?.stop(id, { graceSeconds });
+    const state = (await runtime?.list())?.find((each) => each.id === id);
+    if (state?.phase === 'exited') observe(this.record, spec.name, state);
+    else if (!state) lose(this.record, spec.name, this.#nowMs());
+  }
+
+  /** A preStop hook takes its time from the grace period; if it fails the container ends all the same. */
+  async #preStop(container: Container, graceSeconds: number): Promise<void> {
+    const hook = container.lifecycle?.preStop;
+    const runtime = this.#options.currentRuntime();
+    if (!hook || !runtime || graceSeconds <= 0) return;
+    if (hook.sleep) {
+      const seconds = Math.min(Number(hook.sleep.seconds), graceSeconds);
+      await sleep(this.#options.clock, seconds * 1000, this.#stopping.signal);
+    }
+    if (!hook.httpGet) return;
+    const target = { podIP: this.record.ip ?? '', container, dial: runtime.dial.bind(runtime) };
+    const result = await sendProbe({ httpGet: hook.httpGet }, { ...target, timeoutMs: graceSeconds * 1000 });
+    if (!result.isSuccess) {
+      this.#options.events.warning(
+        'FailedPreStopHook',
+        `PreStopHook failed: ${result.message}`,
+        container.name,
+      );
+    }
+  }
+
+  /** The grace period was shortened while containers are being stopped. */
+  #hurry(): void {
+    const graceSeconds = graceSecondsOf(this.record);
+    for (const { name } of allContainersOf(this.record)) {
+      const container = this.record.containers[name]!;
+      if (container.phase.kind !== 'stopping') continue;
+      const id = containerId(this.record.uid, name, container.restartCount);
+      this.#run(this.#options.currentRuntime()?.stop(id, { graceSeconds }) ?? Promise.resolve());
+    }
+  }
+
+  #finish(): void {
+    if (this.#isFinishing) return;
+    this.#isFinishing = true;
+    const finish = async () => {
+      await Promise.resolve();
+      try {
+        await this.#options.finish(this.record);
+      } catch (error) {
+        this.#options.log.warn('pod not cleaned up, will retry', { error: messageOf(error) });
+        this.#isFinishing = false;
+        this.#wakeAt(this.#nowMs() + finishRetryMs);
+      }
+    };
+    this.#run(finish(), { thenSync: false });
+  }
+
+  /** Every running container has a prober, and no other has. */
+  #updateProbers(): void {
+    for (const spec of allContainersOf(this.record)) {
+      const { phase } = this.record.containers[spec.name]!;
+      const prober = this.#probers.get(spec.name);
+      if (phase.kind === 'running') {
+        (prober ?? this.#beginProber(spec, phase.startedAtMs)).setListening(phase.isListening);
+      } else if (prober) {
+        prober.stop();
+        this.#probers.delete(spec.name);
+      }
+    }
+  }
+
+  #beginProber(spec: Container, startedAtMs: number): Prober {
+    const container = this.record.containers[spec.name]!;
+    const { clock } = this.#options;
+    const { isStarted, isReady } = container;
+    const prober: Prober = new Prober({
+      container: spec,
+      podIP: this.record.ip ?? '',
+      startedAtMs,
+      before: { isStarted, isReady },
+      clock,
+      dial: (target) => {
+        const runtime = this.#options.currentRuntime();
+        return runtime ? runtime.dial(target) : Promise.reject(new Error('the runtime is not connected'));
+      },
+      onVerdict: (verdict) => {
+        if (verdict.isStarted === container.isStarted && verdict.isReady === container.isReady) return;
+        Object.assign(container, verdict);
+        this.sync();
+      },
+      onFailure: (kind, message, isFatal) => this.#probeFailed(spec, { kind, message, isFatal }),
+    });
+    this.#probers.set(spec.name, prober);
+    return prober;
+  }
+
+  #probeFailed(spec: Container, failure: { kind: string; message: string; isFatal: boolean }): void {
+    const { events } = this.#options;
+    const { phase } = this.record.containers[spec.name]!;
+    events.warning('Unhealthy', `${failure.kind} probe failed: ${failure.message}`, spec.name);
+    if (!failure.isFatal || phase.kind !== 'running') return;
+    const probe = failure.kind.toLowerCase();
+    events.normal('Killing', `Container ${spec.name} failed ${probe} probe, will be restarted`, spec.name);
+    this.#run(this.#stop(spec, { graceSeconds: graceSecondsOf(this.record), mustRestart: true }));
+    this.sync();
+  }
+
+  /** Lets a task go on by itself; what it changes is planned for when it ends. */
+  #run(task: Promise<void>, options: { thenSync: boolean } = { thenSync: true }): void {
+    const owned: Promise<void> = task
+      .catch((error: unknown) => this.#options.log.warn('pod task failed', { error: messageOf(error) }))
+      .then(() => {
+        this.#tasks.delete(owned);
+        if (options.thenSync) this.sync();
+      });
+    this.#tasks.add(owned);
+  }
+
+  #wakeAt(atMs: number): void {
+    this.#wake?.();
+    this.#wake = this.#options.clock.after(Math.max(0, atMs - this.#nowMs()), () => this.sync());
+  }
+
+  #container(name: string): Container {
+    return allContainersOf(this.record).find((each) => each.name === name)!;
+  }
+
+  #nowMs(): number {
+    return this.#options.clock.nowMs();
+  }
+}
