@@ -1,0 +1,138 @@
+import type { Pod } from '../../api/kinds/pod.ts';
+import type { Service } from '../../api/kinds/service.ts';
+import type { KubeObject } from '../../api/object.ts';
+import type { Store } from '../../store/store.ts';
+import type { ResourceInfo } from '../request-info.ts';
+import { keyOf, prefixOf } from '../stored.ts';
+import type { Attributes, Authorizer, Decision } from './authorize.ts';
+import { referencesOf } from './pod-references.ts';
+
+const userPrefix = 'system:node:';
+const nodesGroup = 'system:nodes';
+const yes: Decision = { allowed: true };
+const no = (reason: string): Decision => ({ allowed: false, reason });
+
+/** The node that a user is, if it is one. */
+export function nodeNameOf(user: { name: string; groups: readonly string[] }): string | undefined {
+  const isNode = user.groups.includes(nodesGroup) && user.name.startsWith(userPrefix);
+  return isNode ? user.name.slice(userPrefix.length) : undefined;
+}
+
+/**
+ * Lets a node see and change only what it needs for the pods bound to it.
+ * Source: https://kubernetes.io/docs/reference/access-authn-authz/node/ and the NodeRestriction admission plugin.
+ */
+export function createNodeAuthorizer(store: Store): Authorizer {
+  return (attributes) => {
+    const node = nodeNameOf(attributes.user);
+    if (node === undefined || !attributes.resource) return undefined;
+    const { resource } = attributes;
+    const rule = rules[resource.group === '' ? resource.resource : `${resource.resource}.${resource.group}`];
+    return rule?.({ node, store, attributes, resource, subresource: resource.subresource ?? '' });
+  };
+}
+
+interface Question {
+  node: string;
+  store: Store;
+  attributes: Attributes;
+  resource: ResourceInfo;
+  subresource: string;
+}
+
+type Rule = (question: Question) => Decision | undefined;
+
+const reads = ['get', 'list', 'watch'];
+const changes = ['update', 'patch'];
+
+const rules: Record<string, Rule> = {
+  nodes: ({ node, resource: { verb, name }, subresource }) => {
+    if (reads.includes(verb) && subresource === '') return yes;
+    if (verb === 'create' && subresource === '') return yes;
+    if (!changes.includes(verb) || !['', 'status'].includes(subresource)) return undefined;
+    return name === node
+      ? yes
+      : no(`node ${JSON.stringify(node)} is not allowed to modify node ${JSON.stringify(name)}`);
+  },
+  pods: podRule,
+  services: ({ node, store, resource: { verb, namespace, name }, subresource }) => {
+    if (reads.includes(verb) && subresource === '') return yes;
+    if (!changes.includes(verb) || !['', 'status'].includes(subresource)) return undefined;
+    const service = read<Service>(store, 'services', namespace, name);
+    const balancer = service?.metadata?.annotations?.['selvage.dev/load-balancer-node'];
+    return balancer === node
+      ? yes
+      : no(`node ${JSON.stringify(node)} does not serve this service's load balancer`);
+  },
+  'endpointslices.discovery.k8s.io': readOnly,
+  secrets: (question) => referenced(question, 'secrets'),
+  configmaps: (question) => referenced(question, 'configMaps'),
+  serviceaccounts: (question) => referenced(question, 'serviceAccounts'),
+  events: ({ resource: { verb } }) => (['create', ...changes].includes(verb) ? yes : undefined),
+  'events.events.k8s.io': ({ resource: { verb } }) =>
+    ['create', ...changes].includes(verb) ? yes : undefined,
+  'leases.coordination.k8s.io': ({ node, resource: { verb, namespace, name } }) => {
+    if (namespace !== 'kube-node-lease')
+      return no('can only access leases in the "kube-node-lease" system namespace');
+    if (verb === 'create' && name === undefined) return yes;
+    if (!['get', 'create', ...changes].includes(verb)) return undefined;
+    return name === node ? yes : no('can only access node lease with the same name as the requesting node');
+  },
+  'certificatesigningrequests.certificates.k8s.io': ({ resource: { verb }, subresource }) =>
+    subresource === '' && ['create', ...reads].includes(verb) ? yes : undefined,
+};
+
+function readOnly({ resource: { verb }, subresource }: Question): Decision | undefined {
+  return reads.includes(verb) && subresource === '' ? yes : undefined;
+}
+
+function podRule({ node, store, attributes, resource, subresource }: Question): Decision | undefined {
+  const { verb, namespace, name } = resource;
+  if (verb === 'list' || verb === 'watch') {
+    const isOwn = attributes.fieldSelector
+      .split(',')
+      .some((term) => /^spec\.nodeName==?/.test(term) && term.endsWith(`=${node}`));
+    return isOwn ? yes : no('can only list/watch pods with spec.nodeName field selector');
+  }
+  const isAsked =
+    (verb === 'get' && subresource === '') ||
+    (verb === 'delete' && subresource === '') ||
+    (changes.includes(verb) && subresource === 'status');
+  if (!isAsked) return undefined;
+  const pod = read<Pod>(store, 'pods', namespace, name);
+  if (!pod || pod.spec?.nodeName === node) return yes;
+  return no(`no relationship found between node '${node}' and this object`);
+}
+
+function referenced(
+  question: Question,
+  what: 'secrets' | 'configMaps' | 'serviceAccounts',
+): Decision | undefined {
+  const { node, store, resource } = question;
+  const { verb, namespace, attributesName } = { ...resource, attributesName: nameAsked(question) };
+  if (!reads.includes(verb) || resource.subresource) return undefined;
+  if (attributesName === undefined || namespace === undefined) {
+    return no('can only read one object, by name, in its namespace');
+  }
+  for (const { value } of store.list(prefixOf({ group: '', plural: 'pods' }, namespace)).items) {
+    const pod = value as Pod;
+    if (pod.spec?.nodeName === node && referencesOf(pod)[what].has(attributesName)) return yes;
+  }
+  return no(`no relationship found between node '${node}' and this object`);
+}
+
+/** A list or watch of one object names it in its field selector. */
+function nameAsked({ resource, attributes }: Question): string | undefined {
+  if (resource.name !== undefined) return resource.name;
+  return /^metadata\.name==?([^,!=]+)$/.exec(attributes.fieldSelector)?.[1];
+}
+
+function read<T extends KubeObject>(
+  store: Store,
+  plural: string,
+  namespace: string | undefined,
+  name: string | undefined,
+): T | undefined {
+  if (name === undefined) return undefined;
+  return store.get(keyOf({ group: '', plural, namespaced: true }, namespace, name))?.value as T | undefined;
+}

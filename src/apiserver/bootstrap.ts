@@ -1,0 +1,76 @@
+import { endpointSlice } from '../api/kinds/endpointSlice.ts';
+import { namespace } from '../api/kinds/namespace.ts';
+import { service } from '../api/kinds/service.ts';
+import type { KindAddress, KubeObject } from '../api/object.ts';
+import { pathOf } from '../api/object.ts';
+import { type Status, StatusError } from '../base/errors.ts';
+import type { Transport } from '../client/transport.ts';
+import { firstAddress } from './strategies/address-pool.ts';
+import { systemNamespaces } from './strategies/namespace.ts';
+
+const port = 443;
+
+/** Makes what every cluster has: its namespaces and the `kubernetes` Service, whose endpoint is this server. */
+export async function bootstrap(
+  transport: Transport,
+  options: { serviceCidr: string; endpoint?: { ip: string; port: number } },
+): Promise<void> {
+  await Promise.all(
+    systemNamespaces.map((name) => ensure(transport, namespace, undefined, { metadata: { name } })),
+  );
+  await ensure(transport, service, 'default', {
+    metadata: { name: 'kubernetes', labels: { component: 'apiserver', provider: 'kubernetes' } },
+    spec: {
+      clusterIP: firstAddress(options.serviceCidr),
+      ports: [{ name: 'https', port, protocol: 'TCP', targetPort: options.endpoint?.port ?? port }],
+    },
+  } as KubeObject);
+  if (options.endpoint) await writeEndpoint(transport, options.endpoint);
+}
+
+/** The server's address may change from one start to the next. */
+async function writeEndpoint(transport: Transport, endpoint: { ip: string; port: number }): Promise<void> {
+  const slice = {
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: {
+      name: 'kubernetes',
+      namespace: 'default',
+      labels: {
+        'kubernetes.io/service-name': 'kubernetes',
+        'endpointslice.kubernetes.io/managed-by': 'selvage-apiserver',
+      },
+    },
+    addressType: 'IPv4',
+    endpoints: [{ addresses: [endpoint.ip], conditions: { ready: true } }],
+    ports: [{ name: 'https', port: endpoint.port, protocol: 'TCP' }],
+  };
+  if (await ensure(transport, endpointSlice, 'default', slice)) return;
+  const path = pathOf(endpointSlice, { namespace: 'default', name: 'kubernetes' });
+  await send(transport, 'PUT', path, slice);
+}
+
+/** True when it was made now. */
+async function ensure(
+  transport: Transport,
+  kind: KindAddress,
+  inNamespace: string | undefined,
+  object: KubeObject,
+): Promise<boolean> {
+  const code = await send(transport, 'POST', pathOf(kind, { namespace: inNamespace }), object);
+  return code !== 409;
+}
+
+async function send(
+  transport: Transport,
+  method: 'POST' | 'PUT',
+  path: string,
+  body: unknown,
+): Promise<number> {
+  const headers = { 'content-type': 'application/json' };
+  const response = await transport({ method, path, query: new URLSearchParams(), headers, body });
+  if (response.code < 400 || response.code === 409) return response.code;
+  throw StatusError.fromStatus(
+    response.kind === 'object' ? (response.object as Status) : { code: response.code },
+  );
+}

@@ -1,0 +1,222 @@
+import type { KindDefinition } from '../api/kind.ts';
+import type { ApiRequest } from '../client/transport.ts';
+import { noSuchPath } from './failures.ts';
+import { readAccept } from './negotiate.ts';
+
+/** One line of discovery. */
+interface DiscoveredResource {
+  name: string;
+  singularName: string;
+  namespaced: boolean;
+  group?: string;
+  version?: string;
+  kind: string;
+  verbs: readonly string[];
+  shortNames?: readonly string[];
+  categories?: readonly string[];
+}
+
+/** A kind that only takes POST and is not stored, such as SelfSubjectAccessReview. */
+export interface ReviewKind {
+  group: string;
+  version: string;
+  kind: string;
+  plural: string;
+}
+
+/** What the server tells clients of its resources; all answers are made once. */
+export class Discovery {
+  #groups = new Map<string, Map<string, DiscoveredResource[]>>();
+  #aggregated = new Map<string, object>();
+
+  constructor(kinds: readonly KindDefinition[], reviews: readonly ReviewKind[]) {
+    for (const kind of kinds) this.#add(kind, resourcesOf(kind));
+    for (const review of reviews) this.#add(review, [reviewResource(review)]);
+  }
+
+  /** Answers `/api`, `/apis` and what lies below them down to a group's version; throws NotFound for others. */
+  answer(request: ApiRequest): { object: object; contentType: string } {
+    const [root, ...rest] = request.path.split('/').filter((part) => part !== '');
+    if (rest.length === 0) {
+      const version = aggregatedVersion(request.headers.accept);
+      if (version !== undefined) {
+        const contentType = `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`;
+        return { object: this.#aggregate(root!, version), contentType };
+      }
+    }
+    return { object: this.#legacy(root!, rest), contentType: 'application/json' };
+  }
+
+  #add(at: { group: string; version: string }, resources: DiscoveredResource[]): void {
+    const versions = this.#groups.get(at.group) ?? new Map<string, DiscoveredResource[]>();
+    this.#groups.set(at.group, versions);
+    versions.set(at.version, [...(versions.get(at.version) ?? []), ...resources]);
+  }
+
+  #legacy(root: string, rest: string[]): object {
+    if (root === 'api') {
+      const [version] = rest;
+      if (version === undefined) return coreVersions;
+      return this.#resourceList('', version, rest.length === 1);
+    }
+    const [group, version] = rest;
+    if (group === undefined) {
+      const groups = [...this.#groups.keys()].filter((name) => name !== '').map((name) => this.#group(name));
+      return { kind: 'APIGroupList', apiVersion: 'v1', groups };
+    }
+    if (group === '' || !this.#groups.has(group)) throw noSuchPath();
+    if (version === undefined) return { kind: 'APIGroup', apiVersion: 'v1', ...this.#group(group) };
+    return this.#resourceList(group, version, rest.length === 2);
+  }
+
+  #group(name: string): object {
+    const versions = [...this.#groups.get(name)!.keys()].map((version) => ({
+      groupVersion: `${name}/${version}`,
+      version,
+    }));
+    return { name, versions, preferredVersion: versions[0] };
+  }
+
+  #resourceList(group: string, version: string, isWhole: boolean): object {
+    const resources = this.#groups.get(group)?.get(version);
+    if (!resources || !isWhole) throw noSuchPath();
+    return {
+      kind: 'APIResourceList',
+      apiVersion: 'v1',
+      groupVersion: group === '' ? version : `${group}/${version}`,
+      resources,
+    };
+  }
+
+  #aggregate(root: string, version: string): object {
+    const known = this.#aggregated.get(root + version);
+    if (known) return known;
+    const items = [...this.#groups]
+      .filter(([group]) => (group === '') === (root === 'api'))
+      .map(([group, versions]) => ({
+        metadata: { name: group, creationTimestamp: null },
+        versions: [...versions].map(([name, resources]) => ({
+          version: name,
+          resources: aggregateResources(group, name, resources),
+          freshness: 'Current',
+        })),
+      }));
+    const list = {
+      kind: 'APIGroupDiscoveryList',
+      apiVersion: `apidiscovery.k8s.io/${version}`,
+      metadata: {},
+      items,
+    };
+    this.#aggregated.set(root + version, list);
+    return list;
+  }
+}
+
+const coreVersions = {
+  kind: 'APIVersions',
+  versions: ['v1'],
+  serverAddressByClientCIDRs: [],
+};
+
+function aggregatedVersion(accept: string | undefined): string | undefined {
+  for (const { type, parameters } of readAccept(accept ?? '')) {
+    if (type !== 'application/json') continue;
+    if (!parameters.has('as')) return undefined;
+    const isList =
+      parameters.get('g') === 'apidiscovery.k8s.io' && parameters.get('as') === 'APIGroupDiscoveryList';
+    const version = parameters.get('v');
+    if (isList && (version === 'v2' || version === 'v2beta1')) return version;
+  }
+  return undefined;
+}
+
+function resourcesOf(kind: KindDefinition): DiscoveredResource[] {
+  const { namespaced } = kind;
+  const sub = (name: string, verbs: string[], more: Partial<DiscoveredResource> = {}) => ({
+    name: `${kind.plural}/${name}`,
+    singularName: '',
+    namespaced,
+    kind: kind.kind,
+    verbs,
+    ...more,
+  });
+  const main: DiscoveredResource = {
+    name: kind.plural,
+    singularName: kind.singular,
+    namespaced,
+    kind: kind.kind,
+    verbs: kind.verbs,
+    ...(kind.shortNames.length > 0 && { shortNames: kind.shortNames }),
+    ...(kind.categories.length > 0 && { categories: kind.categories }),
+  };
+  const change = ['get', 'patch', 'update'];
+  const resources = [main];
+  if (kind.subresources.status) resources.push(sub('status', change));
+  if (kind.subresources.scale) {
+    resources.push(sub('scale', change, { group: 'autoscaling', version: 'v1', kind: 'Scale' }));
+  }
+  for (const extra of extraSubresources[`${kind.group}/${kind.plural}`] ?? []) {
+    const { name, verbs, ...more } = extra;
+    resources.push(sub(name, verbs, more));
+  }
+  return resources;
+}
+
+/** Subresources that are code of this server rather than part of a kind's declaration. */
+const extraSubresources: Record<string, ({ name: string; verbs: string[] } & Partial<DiscoveredResource>)[]> =
+  {
+    '/pods': [
+      { name: 'binding', kind: 'Binding', verbs: ['create'] },
+      { name: 'eviction', group: 'policy', version: 'v1', kind: 'Eviction', verbs: ['create'] },
+      { name: 'log', verbs: ['get'] },
+    ],
+    '/namespaces': [{ name: 'finalize', verbs: ['update'] }],
+    'certificates.k8s.io/certificatesigningrequests': [
+      { name: 'approval', verbs: ['get', 'patch', 'update'] },
+    ],
+  };
+
+/** Which further subresources a resource has, by name. */
+export function extraSubresourcesOf(kind: { group: string; plural: string }): Map<string, string[]> {
+  const extras = extraSubresources[`${kind.group}/${kind.plural}`] ?? [];
+  return new Map(extras.map(({ name, verbs }) => [name, verbs]));
+}
+
+function reviewResource(review: ReviewKind): DiscoveredResource {
+  return {
+    name: review.plural,
+    singularName: review.kind.toLowerCase(),
+    namespaced: false,
+    kind: review.kind,
+    verbs: ['create'],
+  };
+}
+
+function aggregateResources(group: string, version: string, resources: DiscoveredResource[]): object[] {
+  const kindOf = (resource: DiscoveredResource) => ({
+    group: resource.group ?? group,
+    version: resource.version ?? version,
+    kind: resource.kind,
+  });
+  return resources
+    .filter(({ name }) => !name.includes('/'))
+    .map((resource) => {
+      const below = resources.filter(({ name }) => name.startsWith(`${resource.name}/`));
+      return {
+        resource: resource.name,
+        responseKind: kindOf(resource),
+        scope: resource.namespaced ? 'Namespaced' : 'Cluster',
+        singularResource: resource.singularName,
+        verbs: resource.verbs,
+        ...(resource.shortNames && { shortNames: resource.shortNames }),
+        ...(resource.categories && { categories: resource.categories }),
+        ...(below.length > 0 && {
+          subresources: below.map((one) => ({
+            subresource: one.name.slice(resource.name.length + 1),
+            responseKind: kindOf(one),
+            verbs: one.verbs,
+          })),
+        }),
+      };
+    });
+}

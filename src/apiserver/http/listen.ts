@@ -1,0 +1,159 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { messageOf, StatusError } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
+import type { ApiRequest, ApiResponse } from '../../client/transport.ts';
+import { failureResponse } from '../router.ts';
+import type { Authenticator, User } from '../user.ts';
+import { authenticate, isOpenPath } from './authenticate.ts';
+import { RequestLimits } from './limits.ts';
+import { readRequest } from './read-request.ts';
+import { writeResponse } from './write-response.ts';
+
+/** Takes a request of an authenticated user and answers it itself, or answers false to pass. */
+export type ExtraHandler = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  user: User,
+) => boolean | Promise<boolean>;
+
+export interface ListenOptions {
+  host: string;
+  /** 0 takes a free one. */
+  port: number;
+  tls: {
+    /** The whole chain, the authority's certificate included, so that a joining node can pin it. */
+    certPem: string;
+    keyPem: string;
+    /** Client certificates must be signed by it. */
+    caPem: string;
+  };
+  extraHandlers?: readonly ExtraHandler[];
+}
+
+export interface Listening {
+  port: number;
+  /** Stops accepting, ends watches, and resolves when all connections are gone. */
+  close(): Promise<void>;
+}
+
+export interface Listener extends ListenOptions {
+  handle(request: ApiRequest, user: User): Promise<ApiResponse>;
+  authenticators: readonly Authenticator[];
+  log: Log;
+}
+
+/** A client must be done with TLS, and with its head, by then: slow ones (slowloris) are cut off. */
+const handshakeTimeoutMs = 10_000;
+const headersTimeoutMs = 15_000;
+const keepAliveTimeoutMs = 75_000;
+const headerBytesMax = 16 * 1024;
+const connectionsMax = 4096;
+/** What is under way may finish for so long after `close`. */
+const drainMs = 2_000;
+
+/** Serves HTTPS until closed; rejects where the port can't be had. */
+export function listen(listener: Listener): Promise<Listening> {
+  const { host, port, tls, log } = listener;
+  const limits = new RequestLimits();
+  const closing = new AbortController();
+  const server = createServer(
+    {
+      cert: tls.certPem,
+      key: tls.keyPem,
+      ca: tls.caPem,
+      requestCert: true,
+      // A wrong certificate gets a 401 in Kubernetes' form rather than a broken handshake.
+      rejectUnauthorized: false,
+      minVersion: 'TLSv1.2',
+      handshakeTimeout: handshakeTimeoutMs,
+      headersTimeout: headersTimeoutMs,
+      // The body has its own deadline in read-request.ts: image layers may take longer than API objects.
+      requestTimeout: 0,
+      keepAliveTimeout: keepAliveTimeoutMs,
+      connectionsCheckingInterval: 5_000,
+      maxHeaderSize: headerBytesMax,
+    },
+    (request, response) => {
+      serve(listener, limits, closing.signal, request, response).catch((error: unknown) => {
+        log.warn('a connection broke', { error: messageOf(error) });
+        response.destroy();
+      });
+    },
+  );
+  server.maxConnections = connectionsMax;
+  server.on('tlsClientError', () => {});
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      server.on('error', (error) => log.error('the listener failed', { error: messageOf(error) }));
+      resolve({
+        // Listening on a host and port, the address is never a path.
+        port: (server.address() as AddressInfo).port,
+        close: () =>
+          new Promise((closed) => {
+            server.close(() => closed());
+            closing.abort();
+            server.closeIdleConnections();
+            setTimeout(() => server.closeAllConnections(), drainMs).unref();
+          }),
+      });
+    });
+  });
+}
+
+async function serve(
+  listener: Listener,
+  limits: RequestLimits,
+  closing: AbortSignal,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const ended = new AbortController();
+  const end = () => ended.abort();
+  response.once('close', end);
+  closing.addEventListener('abort', end, { once: true });
+  try {
+    const answer = await answerOf(listener, limits, ended.signal, request, response);
+    if (answer) await writeResponse(request, response, answer, ended.signal);
+  } finally {
+    closing.removeEventListener('abort', end);
+    limits.end(request);
+  }
+}
+
+/** Undefined when an extra handler has answered. */
+async function answerOf(
+  listener: Listener,
+  limits: RequestLimits,
+  signal: AbortSignal,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<ApiResponse | undefined> {
+  try {
+    const user = await authenticate(request, listener.authenticators);
+    const url = new URL(request.url ?? '/', 'https://server');
+    if (!user && !isOpenPath(url.pathname)) return unauthorized(url.pathname);
+    const known = user ?? { name: 'system:anonymous', groups: ['system:unauthenticated'] };
+    if (user) {
+      for (const handler of listener.extraHandlers ?? []) {
+        if (await handler(request, response, user)) return undefined;
+      }
+    }
+    limits.begin(request, known, url);
+    return await listener.handle(await readRequest(request, url, signal), known);
+  } catch (error) {
+    if (error instanceof StatusError) return failureResponse(error);
+    listener.log.error('a request failed', { url: request.url, error: messageOf(error) });
+    return failureResponse(new StatusError('InternalError', `Internal error occurred: ${messageOf(error)}`));
+  }
+}
+
+function unauthorized(path: string): ApiResponse {
+  const answer = failureResponse(new StatusError('Unauthorized', 'Unauthorized'));
+  const scheme =
+    path === '/v2' || path.startsWith('/v2/') ? 'Basic realm="selvage"' : 'Bearer realm="selvage"';
+  return { ...answer, headers: { ...answer.headers, 'www-authenticate': scheme } };
+}

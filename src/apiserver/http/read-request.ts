@@ -1,0 +1,73 @@
+import type { IncomingMessage } from 'node:http';
+import { StatusError } from '../../base/errors.ts';
+import type { ApiRequest } from '../../client/transport.ts';
+import { bodyBytesMax, parseBody, parsedBody } from '../body.ts';
+import { badRequest } from '../failures.ts';
+
+/** A body must have come whole by then. */
+export const bodyTimeoutMs = 60_000;
+
+const methods = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']);
+
+/** Turns an HTTP request into an ApiRequest, its body read and parsed. */
+export async function readRequest(
+  message: IncomingMessage,
+  url: URL,
+  signal: AbortSignal,
+): Promise<ApiRequest> {
+  const method = message.method ?? '';
+  if (!methods.has(method)) {
+    throw new StatusError('MethodNotAllowed', `the server does not allow the method ${method}`);
+  }
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(message.headers)) {
+    if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(', ') : value;
+  }
+  const request: ApiRequest = {
+    // The set above holds what the type allows.
+    method: method as ApiRequest['method'],
+    path: decodePath(url.pathname),
+    query: url.searchParams,
+    headers,
+    signal,
+  };
+  if (method === 'GET') return request;
+  const text = await readText(message);
+  if (text === '') return request;
+  const body = await parseBody(text, headers['content-type']);
+  request.body = body.value;
+  parsedBody.set(request, body);
+  return request;
+}
+
+function decodePath(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch (error) {
+    throw badRequest(`the path ${path} is not valid percent-encoded UTF-8`, error);
+  }
+}
+
+async function readText(message: IncomingMessage): Promise<string> {
+  if (Number(message.headers['content-length'] ?? 0) > bodyBytesMax) throw tooLarge();
+  const timer = setTimeout(
+    () => message.destroy(new StatusError('Timeout', `the body did not come within ${bodyTimeoutMs} ms`)),
+    bodyTimeoutMs,
+  );
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of message as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      if (bytes > bodyBytesMax) throw tooLarge();
+      chunks.push(chunk);
+    }
+  } finally {
+    clearTimeout(timer);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function tooLarge(): StatusError {
+  return new StatusError('RequestEntityTooLarge', `Request entity too large: limit is ${bodyBytesMax}`);
+}

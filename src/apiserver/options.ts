@@ -1,0 +1,130 @@
+import { StatusError } from '../base/errors.ts';
+import { badRequest } from './failures.ts';
+import { isTrue } from './request-info.ts';
+
+export type FieldValidation = 'Strict' | 'Warn' | 'Ignore';
+
+/** `metav1.CreateOptions`, `UpdateOptions` and `PatchOptions`, as far as this server uses them. */
+export interface WriteOptions {
+  dryRun: boolean;
+  fieldValidation: FieldValidation;
+}
+
+/** Reads the options of a write from its query; refuses unknown values as Kubernetes does. */
+export function readWriteOptions(query: URLSearchParams): WriteOptions {
+  const fieldValidation = query.get('fieldValidation') || 'Warn';
+  if (fieldValidation !== 'Strict' && fieldValidation !== 'Warn' && fieldValidation !== 'Ignore') {
+    throw new StatusError(
+      'Invalid',
+      `fieldValidation: Unsupported value: ${JSON.stringify(fieldValidation)}: supported values: "Ignore", "Strict", "Warn"`,
+    );
+  }
+  return { dryRun: readDryRun(query.getAll('dryRun')), fieldValidation };
+}
+
+function readDryRun(values: readonly string[]): boolean {
+  const given = values.filter((value) => value !== '');
+  const unknown = given.find((value) => value !== 'All');
+  if (unknown !== undefined) {
+    throw new StatusError(
+      'Invalid',
+      `dryRun: Unsupported value: ${JSON.stringify(unknown)}: supported values: "All"`,
+    );
+  }
+  return given.length > 0;
+}
+
+/** `metav1.DeleteOptions`. */
+export interface DeleteOptions {
+  gracePeriodSeconds?: number | undefined;
+  propagationPolicy?: 'Orphan' | 'Background' | 'Foreground' | undefined;
+  preconditions?: { uid?: string; resourceVersion?: string } | undefined;
+  dryRun: boolean;
+}
+
+/** Reads delete options from the body where there is one, else from the query. */
+export function readDeleteOptions(query: URLSearchParams, body: unknown): DeleteOptions {
+  const source = isRecord(body) ? body : fromQuery(query);
+  const { gracePeriodSeconds, orphanDependents, preconditions } = source;
+  let { propagationPolicy } = source;
+  if (gracePeriodSeconds !== undefined && gracePeriodSeconds !== null) {
+    if (!Number.isInteger(gracePeriodSeconds)) throw badRequest('gracePeriodSeconds must be a whole number');
+  }
+  if (orphanDependents !== undefined && orphanDependents !== null) {
+    propagationPolicy ??= orphanDependents === true ? 'Orphan' : 'Background';
+  }
+  if (propagationPolicy && !['Orphan', 'Background', 'Foreground'].includes(String(propagationPolicy))) {
+    throw new StatusError(
+      'Invalid',
+      `DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Unsupported value: ${JSON.stringify(propagationPolicy)}: ` +
+        'supported values: "Foreground", "Background", "Orphan"',
+    );
+  }
+  const dryRun = [source.dryRun ?? [], query.getAll('dryRun')].flat().map(String);
+  return {
+    gracePeriodSeconds: typeof gracePeriodSeconds === 'number' ? Math.max(0, gracePeriodSeconds) : undefined,
+    propagationPolicy: (propagationPolicy || undefined) as DeleteOptions['propagationPolicy'],
+    preconditions: isRecord(preconditions) ? (preconditions as { uid?: string }) : undefined,
+    dryRun: readDryRun(dryRun),
+  };
+}
+
+function fromQuery(query: URLSearchParams): Record<string, unknown> {
+  const grace = query.get('gracePeriodSeconds');
+  const orphan = query.get('orphanDependents');
+  return {
+    gracePeriodSeconds: grace ? Number(grace) : undefined,
+    propagationPolicy: query.get('propagationPolicy') ?? undefined,
+    orphanDependents: orphan === null ? undefined : isTrue(orphan),
+  };
+}
+
+/** `metav1.ListOptions`. */
+export interface ListOptions {
+  labelSelector: string;
+  fieldSelector: string;
+  limit: number | undefined;
+  continueToken: string | undefined;
+  resourceVersion: string | undefined;
+  resourceVersionMatch: 'Exact' | 'NotOlderThan' | undefined;
+  allowWatchBookmarks: boolean;
+  sendInitialEvents: boolean | undefined;
+  timeoutSeconds: number | undefined;
+}
+
+export function readListOptions(query: URLSearchParams): ListOptions {
+  const initial = query.get('sendInitialEvents');
+  const match = query.get('resourceVersionMatch') || undefined;
+  if (match !== undefined && match !== 'Exact' && match !== 'NotOlderThan') {
+    throw invalidListOption(
+      `resourceVersionMatch: Unsupported value: ${JSON.stringify(match)}: supported values: "Exact", "NotOlderThan", ""`,
+    );
+  }
+  return {
+    labelSelector: query.get('labelSelector') ?? '',
+    fieldSelector: query.get('fieldSelector') ?? '',
+    limit: wholeNumber(query, 'limit') || undefined,
+    continueToken: query.get('continue') || undefined,
+    resourceVersion: query.get('resourceVersion') || undefined,
+    resourceVersionMatch: match,
+    allowWatchBookmarks: isTrue(query.get('allowWatchBookmarks')),
+    sendInitialEvents: initial === null || initial === '' ? undefined : isTrue(initial),
+    timeoutSeconds: wholeNumber(query, 'timeoutSeconds'),
+  };
+}
+
+export function invalidListOption(text: string): StatusError {
+  return new StatusError('Invalid', `ListOptions.meta.k8s.io "" is invalid: ${text}`);
+}
+
+function wholeNumber(query: URLSearchParams, name: string): number | undefined {
+  const text = query.get(name);
+  if (text === null || text === '') return undefined;
+  if (!/^\d{1,15}$/.test(text))
+    throw badRequest(`invalid value for ${name}: ${JSON.stringify(text)} is not a whole number`);
+  return Number(text);
+}
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

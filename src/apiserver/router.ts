@@ -1,0 +1,211 @@
+import { type Status, StatusError } from '../base/errors.ts';
+import type { ApiRequest, ApiResponse } from '../client/transport.ts';
+import { type Attributes, type Decision, refusal } from './authorization/authorize.ts';
+import type { Call, Context, Resource } from './context.ts';
+import { type Discovery, extraSubresourcesOf, type ReviewKind } from './discovery.ts';
+import { badRequest, methodNotSupported, noSuchPath } from './failures.ts';
+import { negotiate } from './negotiate.ts';
+import type { OpenApi } from './openapi.ts';
+import { represent, representEvents } from './represent.ts';
+import { type ResourceInfo, readResourceInfo } from './request-info.ts';
+import { review, reviewKinds } from './reviews.ts';
+import type { User } from './user.ts';
+import { approve } from './verbs/approval.ts';
+import { bind } from './verbs/binding.ts';
+import { create } from './verbs/create.ts';
+import { deleteCollection, deleteOne } from './verbs/delete.ts';
+import { evict } from './verbs/evict.ts';
+import { finalize } from './verbs/finalize.ts';
+import { get } from './verbs/get.ts';
+import { list } from './verbs/list.ts';
+import { type KubeletDial, readLog } from './verbs/log.ts';
+import { patch } from './verbs/patch.ts';
+import { scale } from './verbs/scale.ts';
+import { update } from './verbs/update.ts';
+import { watch } from './verbs/watch.ts';
+
+export interface Router {
+  context: Context;
+  /** By `group/version/plural`. */
+  resources: ReadonlyMap<string, Resource>;
+  authorize(attributes: Attributes): Decision;
+  discovery: Discovery;
+  openApi: OpenApi;
+  kubelet: KubeletDial | undefined;
+  version: object;
+  /** Prometheus text. */
+  metrics(): string;
+}
+
+const json = { 'content-type': 'application/json' };
+
+/** Answers one request of a known user; throws StatusError for what is wrong with it. */
+export async function route(router: Router, request: ApiRequest, user: User): Promise<ApiResponse> {
+  const info = readResourceInfo(request);
+  if (!info) {
+    allow(router, { user, fieldSelector: '', path: request.path, verb: request.method.toLowerCase() });
+    return answerPath(router, request);
+  }
+  const fieldSelector = request.query.get('fieldSelector') ?? '';
+  allow(router, { user, fieldSelector, resource: info, body: request.body });
+  const resource = router.resources.get(`${info.group}/${info.version}/${info.resource}`);
+  if (resource) return answerResource(router, { request, info, user, resource, warnings: [] });
+  const kind = reviewKinds.find((one) => isReview(one, info));
+  if (!kind) throw noSuchPath();
+  const nowMs = router.context.clock.nowMs();
+  const answer = review(kind, request.body, { user, nowMs, authorize: router.authorize });
+  return { code: 201, headers: json, kind: 'object', object: answer };
+}
+
+function allow(router: Router, attributes: Attributes): void {
+  const decision = router.authorize(attributes);
+  if (!decision.allowed) throw refusal(attributes, decision.reason);
+}
+
+function isReview(kind: ReviewKind, info: ResourceInfo): boolean {
+  const isSame = kind.group === info.group && kind.version === info.version && kind.plural === info.resource;
+  return isSame && info.verb === 'create' && info.name === undefined;
+}
+
+async function answerPath(router: Router, request: ApiRequest): Promise<ApiResponse> {
+  if (request.method !== 'GET') throw new StatusError('MethodNotAllowed', notAllowedText);
+  const [root] = request.path.slice(1).split('/');
+  switch (root) {
+    case 'api':
+    case 'apis': {
+      const { object, contentType } = router.discovery.answer(request);
+      return { code: 200, headers: { 'content-type': contentType, vary: 'Accept' }, kind: 'object', object };
+    }
+    case 'openapi':
+      return router.openApi.answer(request);
+    case 'version':
+      return { code: 200, headers: json, kind: 'object', object: router.version };
+    case 'metrics':
+      return text(router.metrics(), 'text/plain; version=0.0.4; charset=utf-8');
+    case 'livez':
+    case 'readyz':
+    case 'healthz':
+      // Reads the disk: a server whose store is gone is not well.
+      router.context.store.list('/core/namespaces/', { limit: 1 });
+      return text('ok', 'text/plain; charset=utf-8');
+    case '':
+      return {
+        code: 200,
+        headers: json,
+        kind: 'object',
+        object: { paths: ['/api', '/apis', '/metrics', '/openapi/v2', '/openapi/v3', '/readyz', '/version'] },
+      };
+    default:
+      throw noSuchPath();
+  }
+}
+
+function text(content: string, contentType: string): ApiResponse {
+  const bytes = (async function* () {
+    yield Buffer.from(content);
+  })();
+  return { code: 200, headers: { 'content-type': contentType }, kind: 'bytes', bytes };
+}
+
+const notAllowedText = 'the server does not allow this method on the requested resource';
+
+async function answerResource(router: Router, call: Call): Promise<ApiResponse> {
+  const { info, resource } = call;
+  if (info.subresource === 'log' && resource.kind.plural === 'pods' && info.verb === 'get') {
+    const bytes = await readLog(router.context, call, router.kubelet);
+    return { code: 200, headers: { 'content-type': 'text/plain' }, kind: 'bytes', bytes };
+  }
+  const wanted = negotiate(call.request.headers.accept, call.request.query);
+  const nowMs = router.context.clock.nowMs;
+  if (info.verb === 'watch' && info.subresource === undefined) {
+    checkVerb(call);
+    const events = watch(router.context, call);
+    const shown = wanted.as === 'object' ? events : representEvents(resource.kind, events, wanted, nowMs);
+    return {
+      code: 200,
+      headers: { ...json, 'cache-control': 'no-cache, private' },
+      kind: 'watch',
+      events: shown,
+    };
+  }
+  const { code, object } = await answerVerb(router.context, call);
+  const shown = represent(resource.kind, object, wanted, nowMs());
+  const headers = {
+    'content-type': wanted.format === 'yaml' ? 'application/yaml' : 'application/json',
+    'cache-control': 'no-cache, private',
+    ...(call.warnings.length > 0 && { warning: call.warnings.map(warningHeader).join(', ') }),
+  };
+  return { code, headers, kind: 'object', object: shown };
+}
+
+/** RFC 9111, 5.5: code 299 is a warning that stays. */
+function warningHeader(text: string): string {
+  return `299 - "${text.replace(/[\\"]/g, '\\$&').replace(/[^\x20-\x7e]/g, '?')}"`;
+}
+
+type Answer = { code: number; object: object };
+const ok = async (object: object | Promise<object>): Promise<Answer> => ({ code: 200, object: await object });
+const created = async (object: Promise<object>): Promise<Answer> => ({ code: 201, object: await object });
+
+function answerVerb(context: Context, call: Call): Promise<Answer> {
+  checkVerb(call);
+  const { verb, subresource } = call.info;
+  if (subresource === 'scale') return ok(scale(context, call));
+  if (subresource === 'binding') return created(bind(context, call));
+  if (subresource === 'eviction') return created(evict(context, call));
+  if (subresource === 'finalize') return ok(finalize(context, call));
+  if (subresource === 'approval' && verb !== 'get') return ok(approve(context, call));
+  switch (verb) {
+    case 'get':
+      return ok(get(context, call));
+    case 'list':
+      return ok(list(context, call));
+    case 'create':
+      return created(create(context, call));
+    case 'update':
+      return update(context, call);
+    case 'patch':
+      return ok(patch(context, call));
+    case 'delete':
+      return ok(deleteOne(context, call));
+    case 'deletecollection':
+      return ok(deleteCollection(context, call));
+    default:
+      throw new StatusError('MethodNotAllowed', notAllowedText);
+  }
+}
+
+const changes = ['get', 'update', 'patch'];
+
+/** Whether the kind has the subresource and the verb fits what the path names. */
+function checkVerb({ info, resource: { kind } }: Call): void {
+  const { verb, subresource, name, namespace } = info;
+  if (subresource !== undefined) {
+    const { status, scale } = kind.subresources;
+    const has = (subresource === 'status' && status) || (subresource === 'scale' && scale);
+    const verbs = has ? changes : extraSubresourcesOf(kind).get(subresource);
+    if (!verbs || name === undefined) throw noSuchPath();
+    if (!verbs.includes(verb)) throw new StatusError('MethodNotAllowed', notAllowedText);
+  } else if (
+    verb === 'create' ? name !== undefined : ['update', 'patch'].includes(verb) && name === undefined
+  ) {
+    throw new StatusError('MethodNotAllowed', notAllowedText);
+  } else if (!kind.verbs.includes(verb)) {
+    throw methodNotSupported(kind, verb);
+  }
+  if (!kind.namespaced) {
+    if (namespace !== undefined && kind.plural !== 'namespaces') throw noSuchPath();
+  } else if (namespace === undefined && !['list', 'watch'].includes(verb)) {
+    throw name === undefined ? new StatusError('MethodNotAllowed', notAllowedText) : noSuchPath();
+  } else if (namespace === '') {
+    throw badRequest('the namespace in the path is empty');
+  }
+}
+
+/** The one place where what went wrong becomes an answer. */
+export function failureResponse(status: StatusError): ApiResponse {
+  const retryAfter = status.details?.retryAfterSeconds;
+  const headers = { ...json, ...(retryAfter !== undefined && { 'retry-after': String(retryAfter) }) };
+  const object: Status = status.toStatus();
+  return { code: status.code, headers, kind: 'object', object };
+}

@@ -1,0 +1,144 @@
+import type { KindDefinition } from '../api/kind.ts';
+import type { Clock } from '../base/clock.ts';
+import { isStatus, messageOf, StatusError } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import { Metrics } from '../base/metrics.ts';
+import type { ApiRequest, ApiResponse, Transport } from '../client/transport.ts';
+import type { Store } from '../store/store.ts';
+import { type Authorizer, anyOf, bootstrappers, discovery, masters } from './authorization/authorize.ts';
+import { createNodeAuthorizer } from './authorization/node-authorizer.ts';
+import { bootstrap } from './bootstrap.ts';
+import type { Resource } from './context.ts';
+import { Discovery } from './discovery.ts';
+import { type Listening, type ListenOptions, listen } from './http/listen.ts';
+import { OpenApi } from './openapi.ts';
+import { readResourceInfo } from './request-info.ts';
+import { reviewKinds } from './reviews.ts';
+import { failureResponse, type Router, route } from './router.ts';
+import { prefixOf } from './stored.ts';
+import { createStrategies } from './strategies/index.ts';
+import { type Authenticator, certificateAuthenticator, inProcessAdmin, type User } from './user.ts';
+import type { KubeletDial } from './verbs/log.ts';
+import { versionInfo } from './version.ts';
+
+export interface ApiServerOptions {
+  store: Store;
+  kinds: readonly KindDefinition[];
+  clock: Clock;
+  log: Log;
+  metrics?: Metrics;
+  /** Asked in turn after the verified client certificate; a token authenticator, for one. */
+  authenticators?: readonly Authenticator[];
+  /** Asked after the built-in ones (masters, discovery, bootstrappers, nodes). */
+  authorizers?: readonly Authorizer[];
+  /** `10.43.0.0/16` if absent. */
+  serviceCidr?: string;
+  /** How to reach nodes for logs; without it logs are refused. */
+  kubelet?: KubeletDial;
+  /** Selvage's own version, for `/version`. */
+  version?: string;
+}
+
+export interface ApiServer {
+  /** Requests of this process, as `user` (by default one who may do everything). */
+  transport(user?: User): Transport;
+  listen(options: ListenOptions): Promise<Listening>;
+  /** Makes the cluster's own namespaces and Service; safe to repeat. `endpoint` is where this server is reached. */
+  bootstrap(options?: { endpoint?: { ip: string; port: number } }): Promise<void>;
+}
+
+const durationBucketsSeconds = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/** Kubernetes' API over a store: authentication, authorization, admission, registry. */
+export function createApiServer(options: ApiServerOptions): ApiServer {
+  const { store, kinds, clock, log, serviceCidr = '10.43.0.0/16' } = options;
+  const metrics = options.metrics ?? new Metrics();
+  const strategies = createStrategies(serviceCidr);
+  for (const { value } of store.list(prefixOf({ group: '', plural: 'services' })).items)
+    strategies.adoptService(value);
+  const resources = new Map<string, Resource>(
+    kinds.map((kind) => {
+      const strategy =
+        strategies.byResource.get(kind.group === '' ? kind.plural : `${kind.plural}.${kind.group}`) ?? {};
+      return [`${kind.group}/${kind.version}/${kind.plural}`, { kind, strategy }];
+    }),
+  );
+  const router: Router = {
+    context: { store, clock, log },
+    resources,
+    authorize: anyOf(
+      masters,
+      discovery,
+      bootstrappers,
+      createNodeAuthorizer(store),
+      ...(options.authorizers ?? []),
+    ),
+    discovery: new Discovery(kinds, reviewKinds),
+    openApi: new OpenApi(kinds, {
+      v2: async () => (await import('../api/openapi/v2.ts')).openapiV2(kinds),
+      v3: async (group, version) =>
+        (await import('../api/openapi/v3.ts')).openapiV3(kinds, { group, version }),
+    }),
+    kubelet: options.kubelet,
+    version: versionInfo(options.version ?? '0.0.0'),
+    metrics: () => metrics.expose(),
+  };
+  const handle = measured(router, metrics);
+  const transport =
+    (user: User = inProcessAdmin): Transport =>
+    (request) =>
+      handle(request, user);
+  const authenticators = [certificateAuthenticator, ...(options.authenticators ?? [])];
+  return {
+    transport,
+    listen: (listenOptions) => listen({ handle, authenticators, log, ...listenOptions }),
+    bootstrap: (bootstrapOptions = {}) => bootstrap(transport(), { serviceCidr, ...bootstrapOptions }),
+  };
+}
+
+function measured(
+  router: Router,
+  metrics: Metrics,
+): (request: ApiRequest, user: User) => Promise<ApiResponse> {
+  const { log } = router.context;
+  const requests = metrics.counter('apiserver_request_total', 'Requests by verb, resource and code.');
+  const seconds = metrics.histogram(
+    'apiserver_request_duration_seconds',
+    'Time until the answer began, by verb.',
+    durationBucketsSeconds,
+  );
+  return async (request, user) => {
+    // Not the clock that is passed in: a fake one stands still.
+    const startMs = performance.now();
+    let response: ApiResponse;
+    try {
+      response = await route(router, request, user);
+    } catch (error) {
+      if (!isStatus(error)) {
+        log.error('a request failed', {
+          method: request.method,
+          path: request.path,
+          error: messageOf(error),
+          stack: error instanceof Error ? error.stack : undefined,
+        });
+      }
+      response = failureResponse(
+        isStatus(error)
+          ? error
+          : new StatusError('InternalError', `Internal error occurred: ${messageOf(error)}`),
+      );
+    }
+    const { verb, resource } = labelsOf(router, request);
+    requests.increment({ verb, resource, code: String(response.code) });
+    seconds.observe((performance.now() - startMs) / 1000, { verb });
+    return response;
+  };
+}
+
+/** Only what this server knows becomes a label, so that clients cannot make new time series. */
+function labelsOf(router: Router, request: ApiRequest): { verb: string; resource: string } {
+  const info = readResourceInfo(request);
+  if (!info) return { verb: request.method.toLowerCase(), resource: '' };
+  const isKnown = router.resources.has(`${info.group}/${info.version}/${info.resource}`);
+  return { verb: info.verb, resource: isKnown ? info.resource : '' };
+}

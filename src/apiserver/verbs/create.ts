@@ -1,0 +1,136 @@
+import { randomInt, randomUUID } from 'node:crypto';
+import { defaults } from '../../api/defaults.ts';
+import { invalid } from '../../api/invalid.ts';
+import type { KubeObject } from '../../api/object.ts';
+import { prepareForCreate } from '../../api/prepare.ts';
+import { validate } from '../../api/validate.ts';
+import { toTime } from '../../base/clock.ts';
+import { isStatus, StatusError } from '../../base/errors.ts';
+import type { Call, Context } from '../context.ts';
+import { readObject } from '../decode.ts';
+import { alreadyExists, badRequest, groupResource } from '../failures.ts';
+import { readWriteOptions } from '../options.ts';
+import { keyOf, objectOf, storedValueOf } from '../stored.ts';
+import { checkNamespace, inClientsWords } from './write-checks.ts';
+
+/** How often a generated name that is taken is drawn anew. */
+const generateTriesMax = 8;
+
+/** Makes an object from the request's body. */
+export async function create(context: Context, call: Call): Promise<KubeObject> {
+  const options = readWriteOptions(call.request.query);
+  const object = readObject(call, call.request.body, options.fieldValidation);
+  return createObject(context, call, object, options.dryRun);
+}
+
+/** Makes `object`, which it owns. */
+export async function createObject(
+  context: Context,
+  call: Call,
+  object: KubeObject,
+  dryRun: boolean,
+): Promise<KubeObject> {
+  const { kind, strategy } = call.resource;
+  const metadata = { ...object.metadata };
+  object.metadata = metadata;
+  takeNamespace(call, metadata);
+  if (metadata.resourceVersion) {
+    throw badRequest('resourceVersion should not be set on objects to be created');
+  }
+  const { generateName } = metadata;
+  const isGenerated = !metadata.name && !!generateName;
+  if (isGenerated) metadata.name = generatedName(generateName!);
+  if (!metadata.name) {
+    throw invalid(kind, '', [
+      {
+        reason: 'FieldValueRequired',
+        message: 'Required value: name or generateName is required',
+        field: 'metadata.name',
+      },
+    ]);
+  }
+  metadata.uid = randomUUID();
+  metadata.creationTimestamp = toTime(context.clock.nowMs());
+  for (const field of settledByServer) delete metadata[field];
+  const prepared = prepareForCreate(kind, object);
+  strategy.prepareCreate?.(prepared, call.user);
+  const complete = defaults(kind, prepared);
+  const causes = validate(kind, complete);
+  if (causes.length > 0) throw invalid(kind, metadata.name, causes);
+  checkNamespace(context, call.resource, complete);
+  return store(context, call, complete, { dryRun, triesMax: isGenerated ? generateTriesMax : 1 });
+}
+
+const settledByServer = [
+  'resourceVersion',
+  'generation',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+  'managedFields',
+] as const;
+
+async function store(
+  context: Context,
+  call: Call,
+  object: KubeObject,
+  options: { dryRun: boolean; triesMax: number },
+): Promise<KubeObject> {
+  const { kind, strategy } = call.resource;
+  const metadata = object.metadata!;
+  const allocation = strategy.allocate?.(object, undefined);
+  try {
+    for (let tries = 1; ; tries++) {
+      const key = keyOf(kind, metadata.namespace, metadata.name!);
+      try {
+        if (options.dryRun) {
+          if (context.store.get(key)) throw alreadyExists(kind, metadata.name!);
+          allocation?.undo();
+          return object;
+        }
+        const stored = await context.store.create(key, storedValueOf(object));
+        allocation?.keep();
+        return objectOf(stored);
+      } catch (error) {
+        if (!isStatus(error, 'AlreadyExists') || tries >= options.triesMax) throw error;
+        metadata.name = generatedName(metadata.generateName!);
+      }
+    }
+  } catch (error) {
+    allocation?.undo();
+    throw nameTaken(inClientsWords(error, call.resource, metadata.name!), call, options.triesMax > 1);
+  }
+}
+
+function nameTaken(error: unknown, call: Call, isGenerated: boolean): unknown {
+  if (!isGenerated || !isStatus(error, 'AlreadyExists')) return error;
+  const text = `${groupResource(call.resource.kind)}: the server was not able to generate a unique name for the object`;
+  return new StatusError('AlreadyExists', text, { ...(error.details && { details: error.details }) });
+}
+
+/** The namespace of the URL wins where the object names none; two different ones are an error. */
+export function takeNamespace(call: Call, metadata: NonNullable<KubeObject['metadata']>): void {
+  if (!call.resource.kind.namespaced) {
+    if (metadata.namespace) throw namespaceMismatch('');
+    delete metadata.namespace;
+    return;
+  }
+  const { namespace } = call.info;
+  if (!namespace) throw badRequest('an empty namespace may not be set during creation');
+  if (metadata.namespace && metadata.namespace !== namespace) throw namespaceMismatch(namespace);
+  metadata.namespace = namespace;
+}
+
+function namespaceMismatch(_namespace: string): StatusError {
+  return badRequest('the namespace of the provided object does not match the namespace sent on the request');
+}
+
+const suffixLetters = 'bcdfghjklmnpqrstvwxz2456789';
+const generatedNameMax = 63;
+const suffixLength = 5;
+
+/** Kubernetes' generated names: the base, cut to fit, and five letters that spell no word. */
+function generatedName(base: string): string {
+  let suffix = '';
+  for (let index = 0; index < suffixLength; index++) suffix += suffixLetters[randomInt(suffixLetters.length)];
+  return base.slice(0, generatedNameMax - suffixLength) + suffix;
+}

@@ -1,0 +1,33 @@
+import { fieldSelector, selectedName } from '../../api/field-selector.ts';
+import { labelSelector } from '../../api/label-selector.ts';
+import type { KubeObject } from '../../api/object.ts';
+import type { Call } from '../context.ts';
+import { keyOf, prefixOf } from '../stored.ts';
+
+/** Which objects a list, watch or deletecollection is about. */
+export interface Selection {
+  /** Where in the store they lie. */
+  prefix: string;
+  matches(object: KubeObject): boolean;
+  /** True when nothing under the prefix is filtered out, so that it need not be asked. */
+  matchesAll: boolean;
+}
+
+export function selectionOf(
+  call: Call,
+  selectors: { labelSelector: string; fieldSelector: string },
+): Selection {
+  const { kind } = call.resource;
+  const { namespace } = call.info;
+  const name = call.info.name ?? selectedName(selectors.fieldSelector);
+  const tests: ((object: KubeObject) => boolean)[] = [];
+  if (name !== undefined) tests.push((object) => object.metadata?.name === name);
+  if (selectors.labelSelector !== '') tests.push(labelSelector(selectors.labelSelector));
+  if (selectors.fieldSelector !== '') tests.push(fieldSelector(kind, selectors.fieldSelector));
+  const isOne = name !== undefined && (!kind.namespaced || namespace !== undefined);
+  return {
+    prefix: isOne ? keyOf(kind, namespace, name) : prefixOf(kind, kind.namespaced ? namespace : undefined),
+    matchesAll: tests.length === 0,
+    matches: (object) => tests.every((test) => test(object)),
+  };
+}

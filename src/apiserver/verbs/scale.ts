@@ -1,0 +1,114 @@
+import { invalid } from '../../api/invalid.ts';
+import type { ScalePaths } from '../../api/kind.ts';
+import { labelSelectorText } from '../../api/label-selector.ts';
+import type { KubeObject } from '../../api/object.ts';
+import type { LabelSelector } from '../../api/parts/meta.ts';
+import { mergePatch } from '../../api/patch/merge-patch.ts';
+import type { Call, Context } from '../context.ts';
+import { badRequest, conflict, notFound } from '../failures.ts';
+import { isRecord, readWriteOptions } from '../options.ts';
+import { keyOf, objectOf } from '../stored.ts';
+import { readPatch } from './patch.ts';
+import { change } from './update.ts';
+
+/** `autoscaling/v1` Scale. */
+export interface Scale extends KubeObject {
+  spec: { replicas: number };
+  status: { replicas: number; selector?: string };
+}
+
+/** Answers GET, PUT and PATCH of the scale subresource. */
+export async function scale(context: Context, call: Call): Promise<KubeObject> {
+  const { verb, name, namespace } = call.info;
+  const paths = call.resource.kind.subresources.scale!;
+  if (verb === 'get') {
+    const stored = context.store.get(keyOf(call.resource.kind, namespace, name!));
+    if (!stored) throw notFound(call.resource.kind, name!);
+    return scaleOf(objectOf(stored), paths);
+  }
+  const { dryRun } = readWriteOptions(call.request.query);
+  const next = verb === 'update' ? () => call.request.body : readScalePatch(call);
+  const changed = await change(context, call, {
+    part: 'main',
+    dryRun,
+    next: (current) => {
+      const wanted = next(scaleOf(current, paths));
+      return withReplicas(call, current, wanted, paths);
+    },
+  });
+  return scaleOf(changed, paths);
+}
+
+/** A Scale has no lists that merge, so a strategic merge patch of it is a merge patch. */
+function readScalePatch(call: Call): (current: object) => unknown {
+  const type = call.request.headers['content-type'] ?? '';
+  if (!type.startsWith('application/strategic-merge-patch+json')) return readPatch(call);
+  return (current) => mergePatch(current, call.request.body);
+}
+
+function withReplicas(call: Call, current: KubeObject, wanted: unknown, paths: ScalePaths): KubeObject {
+  if (!isRecord(wanted)) throw badRequest('the body must be an autoscaling/v1 Scale');
+  const name = call.info.name!;
+  const metadata = (wanted.metadata ?? {}) as { resourceVersion?: string };
+  if (metadata.resourceVersion && metadata.resourceVersion !== current.metadata!.resourceVersion) {
+    throw conflict(call.resource.kind, name);
+  }
+  const replicas = (isRecord(wanted.spec) ? wanted.spec.replicas : undefined) ?? 0;
+  if (typeof replicas !== 'number' || !Number.isInteger(replicas) || replicas < 0) {
+    const message = `Invalid value: ${JSON.stringify(replicas)}: must be greater than or equal to 0`;
+    throw invalid({ group: 'autoscaling', kind: 'Scale' }, name, [
+      { reason: 'FieldValueInvalid', message, field: 'spec.replicas' },
+    ]);
+  }
+  const next = structuredClone(current);
+  writeAt(next, paths.specReplicas, replicas);
+  return next;
+}
+
+function scaleOf(object: KubeObject, paths: ScalePaths): Scale {
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata!;
+  const selector = selectorText(readAt(object, paths.selector));
+  return {
+    kind: 'Scale',
+    apiVersion: 'autoscaling/v1',
+    metadata: {
+      name: name!,
+      ...(namespace !== undefined && { namespace }),
+      uid: uid!,
+      resourceVersion: resourceVersion!,
+      creationTimestamp: creationTimestamp!,
+    },
+    spec: { replicas: Number(readAt(object, paths.specReplicas) ?? 0) },
+    status: {
+      replicas: Number(readAt(object, paths.statusReplicas) ?? 0),
+      ...(selector !== '' && { selector }),
+    },
+  };
+}
+
+/** A kind's selector is a LabelSelector, or its text already. */
+function selectorText(selector: unknown): string {
+  return typeof selector === 'string' ? selector : labelSelectorText(selector as LabelSelector | undefined);
+}
+
+function readAt(object: object, path: string): unknown {
+  let value: unknown = object;
+  for (const part of partsOf(path)) value = isRecord(value) ? value[part] : undefined;
+  return value;
+}
+
+function writeAt(object: object, path: string, value: unknown): void {
+  const parts = partsOf(path);
+  const last = parts.pop()!;
+  let at = object as Record<string, unknown>;
+  for (const part of parts) {
+    at[part] = { ...(at[part] as object | undefined) };
+    at = at[part] as Record<string, unknown>;
+  }
+  at[last] = value;
+}
+
+/** `.spec.replicas` -> ['spec', 'replicas']. */
+function partsOf(path: string): string[] {
+  return path.split('.').filter((part) => part !== '');
+}

@@ -1,0 +1,148 @@
+import { defaults } from '../../api/defaults.ts';
+import { isEqualJson } from '../../api/equal.ts';
+import { invalid } from '../../api/invalid.ts';
+import type { KubeObject } from '../../api/object.ts';
+import { prepareForUpdate } from '../../api/prepare.ts';
+import { validate, validateUpdate } from '../../api/validate.ts';
+import { isStatus } from '../../base/errors.ts';
+import type { Call, Context } from '../context.ts';
+import { readObject } from '../decode.ts';
+import { badRequest, conflict, notFound } from '../failures.ts';
+import { readWriteOptions } from '../options.ts';
+import { keyOf, objectOf, storedValueOf } from '../stored.ts';
+import { createObject, takeNamespace } from './create.ts';
+import { inClientsWords } from './write-checks.ts';
+
+/** How often a write that lost a race is tried on the newer object before the client hears of it. */
+const conflictTriesMax = 5;
+
+/** Which part of an object a write may change. */
+export type Part = 'main' | 'status' | 'any';
+
+/** Answers a PUT of an object or of its status. */
+export async function update(context: Context, call: Call): Promise<{ code: number; object: KubeObject }> {
+  const options = readWriteOptions(call.request.query);
+  const body = readObject(call, call.request.body, options.fieldValidation);
+  const name = call.info.name!;
+  const metadata = { ...body.metadata };
+  body.metadata = metadata;
+  takeNamespace(call, metadata);
+  metadata.name ||= name;
+  if (metadata.name !== name) {
+    throw badRequest(
+      `the name of the object (${metadata.name}) does not match the name on the URL (${name})`,
+    );
+  }
+  const part = call.info.subresource === undefined ? 'main' : 'status';
+  const key = keyOf(call.resource.kind, call.info.namespace, name);
+  if (part === 'main' && call.resource.strategy.isCreatedOnUpdate && !context.store.get(key)) {
+    return { code: 201, object: await createObject(context, call, body, options.dryRun) };
+  }
+  const object = await change(context, call, { part, dryRun: options.dryRun, next: () => body });
+  return { code: 200, object };
+}
+
+export interface Change {
+  part: Part;
+  dryRun: boolean;
+  /** Makes the wanted object from the current one, which is shared. Runs again after a lost race. */
+  next(current: KubeObject): KubeObject;
+}
+
+/** Reads, changes and writes one object; what is unchanged is not written. */
+export async function change(context: Context, call: Call, change: Change): Promise<KubeObject> {
+  const name = call.info.name!;
+  const key = keyOf(call.resource.kind, call.info.namespace, name);
+  for (let tries = 1; ; tries++) {
+    const stored = context.store.get(key);
+    if (!stored) throw notFound(call.resource.kind, name);
+    const current = objectOf(stored);
+    const next = prepare(call, change.next(current), current, change.part);
+    if (isEqualJson(next, current)) return current;
+    const allocation = call.resource.strategy.allocate?.(next, current);
+    if (change.dryRun) {
+      allocation?.undo();
+      return next;
+    }
+    try {
+      if (isGone(call, next)) return await remove(context, call, key, stored.revision, next);
+      const updated = await context.store.update(key, storedValueOf(next), stored.revision);
+      allocation?.keep();
+      return objectOf(updated);
+    } catch (error) {
+      allocation?.undo();
+      if (!isStatus(error, 'Conflict') || tries >= conflictTriesMax) {
+        throw inClientsWords(error, call.resource, name);
+      }
+    }
+  }
+}
+
+/** Settles what a client may not change, then defaults and validates. */
+function prepare(call: Call, wanted: KubeObject, current: KubeObject, part: Part): KubeObject {
+  const { kind, strategy } = call.resource;
+  checkStillCurrent(call, wanted.metadata ?? {}, current.metadata!);
+  const next = { ...wanted, metadata: settleMetadata(wanted.metadata ?? {}, current.metadata!) };
+  if (part === 'any') return next;
+  const prepared = prepareForUpdate(kind, next, current, part === 'status' ? 'status' : '');
+  if (part === 'main') strategy.prepareUpdate?.(prepared, current, call.user);
+  const complete = defaults(kind, prepared);
+  const causes = [...validate(kind, complete), ...validateUpdate(kind, complete, current)];
+  if (causes.length > 0) throw invalid(kind, current.metadata!.name, causes);
+  return complete;
+}
+
+type Metadata = NonNullable<KubeObject['metadata']>;
+
+function checkStillCurrent(call: Call, wanted: Metadata, held: Metadata): void {
+  const { kind } = call.resource;
+  if (wanted.resourceVersion && wanted.resourceVersion !== held.resourceVersion)
+    throw conflict(kind, held.name!);
+  if (wanted.uid && wanted.uid !== held.uid) {
+    const why = `Precondition failed: UID in precondition: ${wanted.uid}, UID in object meta: ${held.uid}`;
+    throw conflict(kind, held.name!, why);
+  }
+}
+
+const settledByServer = [
+  'name',
+  'namespace',
+  'uid',
+  'generateName',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+  'generation',
+  'resourceVersion',
+] as const;
+
+/** What a client says of these fields on an update is passed over, as Kubernetes does. */
+function settleMetadata(wanted: Metadata, held: Metadata): Metadata {
+  const metadata: Record<string, unknown> = { ...wanted };
+  for (const field of settledByServer) {
+    if (held[field] === undefined) delete metadata[field];
+    else metadata[field] = held[field];
+  }
+  delete metadata.managedFields;
+  return metadata;
+}
+
+/** Whether nothing holds an object any more whose deletion has begun. */
+export function isGone(call: Call, object: KubeObject): boolean {
+  const { deletionTimestamp, deletionGracePeriodSeconds, finalizers } = object.metadata!;
+  if (!deletionTimestamp || (finalizers?.length ?? 0) > 0) return false;
+  return (deletionGracePeriodSeconds ?? 0) === 0 && !call.resource.strategy.isHeld?.(object);
+}
+
+/** Takes an object out of the store. */
+export async function remove(
+  context: Context,
+  call: Call,
+  key: string,
+  revision: number,
+  last: KubeObject,
+): Promise<KubeObject> {
+  const deleted = await context.store.delete(key, revision);
+  call.resource.strategy.removed?.(last);
+  return { ...last, metadata: { ...last.metadata, resourceVersion: String(deleted.revision) } };
+}

@@ -1,0 +1,167 @@
+import type { KubeObject } from '../../api/object.ts';
+import { apiVersionOf } from '../../api/object.ts';
+import type { Clock } from '../../base/clock.ts';
+import { isStatus, messageOf, StatusError } from '../../base/errors.ts';
+import type { WatchEvent } from '../../client/transport.ts';
+import type { StoreEvent } from '../../store/store.ts';
+import type { Call, Context } from '../context.ts';
+import { invalidListOption, type ListOptions, readListOptions } from '../options.ts';
+import { objectOf } from '../stored.ts';
+import { readRevision } from './list.ts';
+import { type Selection, selectionOf } from './match.ts';
+
+/** A quiet watch that asked for bookmarks gets one this often. */
+const bookmarkMs = 60_000;
+/** A watch without timeoutSeconds ends after this long or up to twice it, so that clients spread out. */
+const watchSecondsMin = 1800;
+
+/** Opens a watch; wrong options throw at once, what goes wrong later comes as an ERROR event. */
+export function watch(context: Context, call: Call): AsyncIterable<WatchEvent> {
+  const options = readListOptions(call.request.query);
+  checkOptions(options);
+  const revision = options.resourceVersion === undefined ? 0 : readRevision(options.resourceVersion);
+  const startsWithState = options.sendInitialEvents ?? revision === 0;
+  const watched: Watched = {
+    selection: selectionOf(call, options),
+    fromRevision: startsWithState ? undefined : revision || context.store.revision(),
+    bookmark: bookmarkOf(call.resource.kind),
+    sendsBookmarks: options.allowWatchBookmarks,
+    marksInitialEnd: options.sendInitialEvents === true,
+  };
+  const seconds = options.timeoutSeconds ?? watchSecondsMin * (1 + Math.random());
+  return run(context, watched, seconds, call.request.signal);
+}
+
+function checkOptions(options: ListOptions): void {
+  if (options.sendInitialEvents === undefined) {
+    if (options.resourceVersionMatch === undefined) return;
+    throw invalidListOption(
+      'resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
+    );
+  }
+  if (options.resourceVersionMatch !== 'NotOlderThan') {
+    throw invalidListOption(
+      'resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
+    );
+  }
+}
+
+interface Watched {
+  selection: Selection;
+  /** Undefined: begin with the present state as ADDED events. */
+  fromRevision: number | undefined;
+  bookmark: (revision: number, annotations?: Record<string, string>) => KubeObject;
+  sendsBookmarks: boolean;
+  marksInitialEnd: boolean;
+}
+
+async function* run(
+  context: Context,
+  watched: Watched,
+  seconds: number,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<WatchEvent> {
+  const ended = new AbortController();
+  const end = () => ended.abort();
+  signal?.addEventListener('abort', end, { once: true });
+  if (signal?.aborted) end();
+  const cancelTimeout = context.clock.after(seconds * 1000, end);
+  try {
+    yield* follow(context, watched, ended.signal);
+  } catch (error) {
+    if (!ended.signal.aborted) yield errorEvent(context, error);
+  } finally {
+    cancelTimeout();
+    signal?.removeEventListener('abort', end);
+    end();
+  }
+}
+
+async function* follow(context: Context, watched: Watched, signal: AbortSignal): AsyncGenerator<WatchEvent> {
+  let fromRevision = watched.fromRevision;
+  if (fromRevision === undefined) {
+    const page = context.store.list(watched.selection.prefix);
+    fromRevision = page.revision;
+    for (const stored of page.items) {
+      const object = objectOf(stored);
+      if (watched.selection.matches(object)) yield { type: 'ADDED', object };
+    }
+    if (watched.marksInitialEnd) {
+      const annotations = { 'k8s.io/initial-events-end': 'true' };
+      yield { type: 'BOOKMARK', object: watched.bookmark(page.revision, annotations) };
+    }
+  } else if (fromRevision > context.store.revision()) {
+    // After the data was restored from an older copy: the client has to list again.
+    throw new StatusError(
+      'Expired',
+      `the resource version ${fromRevision} is newer than this server's ${context.store.revision()}`,
+    );
+  }
+  const running = context.store.watch(watched.selection.prefix, { fromRevision, signal });
+  const changes = running[Symbol.asyncIterator]();
+  let pending = changes.next();
+  try {
+    for (;;) {
+      const next = watched.sendsBookmarks ? await withTick(pending, context.clock) : await pending;
+      if (next === 'tick') {
+        yield { type: 'BOOKMARK', object: watched.bookmark(running.revision) };
+        continue;
+      }
+      if (next.done || signal.aborted) return;
+      pending = changes.next();
+      const event = translate(next.value, watched.selection);
+      if (event) yield event;
+    }
+  } finally {
+    pending.catch(() => {});
+  }
+}
+
+/**
+ * What a change means to a watcher that sees only matching objects: entering the selection is ADDED, leaving it
+ * is DELETED with the last state that matched, at the revision of the change.
+ */
+export function translate(event: StoreEvent, selection: Selection): WatchEvent | undefined {
+  const { revision } = event;
+  if (event.type === 'delete') {
+    const object = objectOf({ value: event.value, revision });
+    return selection.matches(object) ? { type: 'DELETED', object } : undefined;
+  }
+  const object = objectOf({ value: event.value, revision });
+  if (selection.matchesAll) return { type: event.created ? 'ADDED' : 'MODIFIED', object };
+  const matched = !event.created && event.previous !== undefined && selection.matches(event.previous);
+  if (selection.matches(object)) return { type: matched ? 'MODIFIED' : 'ADDED', object };
+  return matched ? { type: 'DELETED', object: objectOf({ value: event.previous!, revision }) } : undefined;
+}
+
+function withTick<T>(pending: Promise<T>, clock: Clock): Promise<T | 'tick'> {
+  return new Promise((resolve, reject) => {
+    const cancel = clock.after(bookmarkMs, () => resolve('tick'));
+    pending.then(
+      (value) => {
+        cancel();
+        resolve(value);
+      },
+      (error) => {
+        cancel();
+        reject(error);
+      },
+    );
+  });
+}
+
+function bookmarkOf(kind: { group: string; version: string; kind: string }): Watched['bookmark'] {
+  return (revision, annotations) => ({
+    kind: kind.kind,
+    apiVersion: apiVersionOf(kind),
+    metadata: { resourceVersion: String(revision), ...(annotations && { annotations }) },
+  });
+}
+
+function errorEvent(context: Context, error: unknown): WatchEvent {
+  if (!isStatus(error)) context.log.error('a watch failed', { error: messageOf(error) });
+  const status = isStatus(error)
+    ? error
+    : new StatusError('InternalError', 'Internal error occurred: the watch failed');
+  return { type: 'ERROR', object: status.toStatus() as unknown as KubeObject };
+}
