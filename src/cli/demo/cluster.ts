@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs';
+import net from 'node:net';
 import { join } from 'node:path';
 import type { Lifecycle } from '../../base/lifecycle.ts';
 import { type Client, createClient, httpTransport } from '../../client/index.ts';
@@ -31,39 +32,38 @@ export async function startCluster(options: {
   port: number;
   wan: LinkShape;
   life: Lifecycle;
+  say: (text: string) => void;
 }): Promise<Cluster> {
   const { life } = options;
   const logs = join(options.dir, 'logs');
   mkdirSync(logs, { recursive: true });
   const wan = life.add(await startWideAreaLink(options.wan));
+  const start = (name: string, args: string[], env?: Record<string, string>) =>
+    life.add(
+      startProcess({
+        name,
+        args,
+        logFile: join(logs, `${name}.log`),
+        onRestart: options.say,
+        ...(env && { env }),
+      }),
+    );
+  const control = controlPlaneDir(options.dir);
+  // Ports are chosen here, so that a process that is started again has its old one, and relays can stand in front.
+  const apiPort = options.port || (await freePort());
+  const cloudMeshPort = await freePort();
+
   const startedMs = performance.now();
-  const control = dataDir(join(options.dir, 'control-plane'));
-  const controlPlane = life.add(
-    startProcess({ args: controlPlaneArgs(control, options.port), logFile: join(logs, 'control-plane.log') }),
-  );
+  const controlPlane = start('control-plane', controlPlaneArgs(control, apiPort));
   const { server, joinToken } = await controlPlane.ready;
   const apiReadyMs = performance.now() - startedMs;
 
-  const api = addressOf(server!);
-  const relayPort = await wan.relay('api', api);
-  // The cloud's mesh port is chosen here, so that the relay in front of it can be made known when the agent joins.
-  const cloudMeshPort = await freePort();
-  const cloudRelayPort = await wan.relay('mesh', { host: '127.0.0.1', port: cloudMeshPort });
+  const apiRelayPort = await wan.relay('api', { host: '127.0.0.1', port: apiPort });
+  const meshRelayPort = await wan.relay('mesh', { host: '127.0.0.1', port: cloudMeshPort });
   const siteDirs = Object.fromEntries(sites.map((site) => [site, join(options.dir, site)]));
   const startAgent = (site: string, more: string[]) => {
-    const args = [
-      'agent',
-      '--name',
-      site,
-      '--zone',
-      site,
-      '--token',
-      joinToken!,
-      '--data-dir',
-      siteDirs[site]!,
-      ...more,
-    ];
-    return life.add(startProcess({ args, logFile: join(logs, `${site}.log`) }));
+    const args = ['agent', '--name', site, '--zone', site, '--data-dir', siteDirs[site]!, ...more];
+    return start(site, args, { SELVAGE_TOKEN: joinToken! });
   };
   const cloud = [
     '--server',
@@ -71,9 +71,9 @@ export async function startCluster(options: {
     '--mesh-port',
     String(cloudMeshPort),
     '--mesh-advertise',
-    `127.0.0.1:${cloudRelayPort}`,
+    `127.0.0.1:${meshRelayPort}`,
   ];
-  const edge = ['--server', `https://127.0.0.1:${relayPort}`, '--label', 'selvage.dev/tier=edge'];
+  const edge = ['--server', `https://127.0.0.1:${apiRelayPort}`, '--label', 'selvage.dev/tier=edge'];
   const agents = Object.fromEntries(
     sites.map((site) => [site, startAgent(site, site === 'cloud' ? cloud : edge)]),
   );
@@ -100,16 +100,10 @@ function controlPlaneArgs(control: DataDir, port: number): string[] {
   return ['up', '--no-node', '--no-kubeconfig', '--port', String(port), '--data-dir', control.root];
 }
 
-function addressOf(server: string): { host: string; port: number } {
-  const { hostname, port } = new URL(server);
-  return { host: hostname, port: Number(port) };
-}
-
 async function freePort(): Promise<number> {
-  const net = await import('node:net');
   const probe = net.createServer();
   await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as import('node:net').AddressInfo;
+  const { port } = probe.address() as net.AddressInfo;
   await new Promise((resolve) => probe.close(resolve));
   return port;
 }

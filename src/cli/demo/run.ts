@@ -67,7 +67,13 @@ async function demo(flags: DemoFlags, { dir, life, signal }: Demo): Promise<void
     buildApplication({ registry, scratch: join(dir, 'build'), frames: images.test }),
   );
   const cluster = await steps.run('cluster: control plane and three agents', async (note) => {
-    const started = await startCluster({ dir, port: flags.port, wan, life });
+    const started = await startCluster({
+      dir,
+      port: flags.port,
+      wan,
+      life,
+      say: (text) => say(`    ${text}`),
+    });
     note(`API ready in ${formatMs(started.apiReadyMs)}`);
     return started;
   });
