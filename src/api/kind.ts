@@ -14,7 +14,7 @@ export interface Column<T> {
   value(object: T, nowMs: number): string | number;
 }
 
-/** Where the scale subresource finds its numbers, as in a CustomResourceDefinition. */
+/** Where the scale subresource finds its numbers; `selector` leads to a LabelSelector or to its text. */
 export interface ScalePaths {
   specReplicas: string;
   statusReplicas: string;

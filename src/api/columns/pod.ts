@@ -129,8 +129,9 @@ function showRestarts(statuses: readonly ContainerStatus[], nowMs: number): stri
   const count = statuses.reduce((sum, status) => sum + (status.restartCount ?? 0), 0);
   const last = statuses
     .map((status) => status.lastState?.terminated?.finishedAt ?? '')
-    .reduce((a, b) => (a > b ? a : b), '');
-  return count > 0 && last !== '' ? `${count} (${ageOf(last, nowMs)} ago)` : `${count}`;
+    .sort()
+    .at(-1);
+  return count > 0 && last ? `${count} (${ageOf(last, nowMs)} ago)` : `${count}`;
 }
 
 function readinessGates(pod: Pod): string {

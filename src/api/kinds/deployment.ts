@@ -89,7 +89,7 @@ export const deployment = defineKind<Deployment>({
     scale: {
       specReplicas: '.spec.replicas',
       statusReplicas: '.status.replicas',
-      selector: '.status.selector',
+      selector: '.spec.selector',
     },
   },
   columns: [

@@ -59,7 +59,7 @@ export const replicaSet = defineKind<ReplicaSet>({
     scale: {
       specReplicas: '.spec.replicas',
       statusReplicas: '.status.replicas',
-      selector: '.status.selector',
+      selector: '.spec.selector',
     },
   },
   columns: [

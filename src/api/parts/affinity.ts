@@ -1,11 +1,45 @@
-import { integer, list, object, oneOf, required, string, type TypeOf } from '../schema.ts';
+import { follows } from '../checks.ts';
+import { qualifiedName } from '../names.ts';
+import {
+  type Check,
+  integer,
+  list,
+  object,
+  oneOf,
+  refine,
+  required,
+  string,
+  type TypeOf,
+} from '../schema.ts';
 import { labelSelector } from './meta.ts';
 
-export const nodeSelectorRequirement = object('io.k8s.api.core.v1.NodeSelectorRequirement', {
-  key: required(string()),
-  operator: required(oneOf(['In', 'NotIn', 'Exists', 'DoesNotExist', 'Gt', 'Lt'])),
-  values: list(string()),
-});
+const weightInRange: Check<number> = (value, at, report) => {
+  if (value < 1 || value > 100) report.invalid(at, value, 'must be in the range 1-100');
+};
+
+export const nodeSelectorRequirement = object(
+  'io.k8s.api.core.v1.NodeSelectorRequirement',
+  {
+    key: required(string({ doc: 'The label.', check: follows(qualifiedName) })),
+    operator: required(oneOf(['In', 'NotIn', 'Exists', 'DoesNotExist', 'Gt', 'Lt'])),
+    values: list(string(), { doc: 'The values that the operator compares with.' }),
+  },
+  {
+    check({ operator, values = [] }, at, report) {
+      const valuesAt = at.child('values');
+      if (operator === 'In' || operator === 'NotIn') {
+        if (values.length === 0)
+          report.required(valuesAt, "must be specified when `operator` is 'In' or 'NotIn'");
+      } else if (operator === 'Gt' || operator === 'Lt') {
+        if (values.length !== 1) {
+          report.required(valuesAt, "must be specified single value when `operator` is 'Lt' or 'Gt'");
+        }
+      } else if (values.length > 0) {
+        report.forbidden(valuesAt, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
+      }
+    },
+  },
+);
 export type NodeSelectorRequirement = TypeOf<typeof nodeSelectorRequirement>;
 
 export const nodeSelectorTerm = object(
@@ -29,7 +63,7 @@ export type NodeSelector = TypeOf<typeof nodeSelector>;
 
 export const preferredSchedulingTerm = object('io.k8s.api.core.v1.PreferredSchedulingTerm', {
   preference: required(nodeSelectorTerm),
-  weight: required(integer()),
+  weight: required(integer({ doc: 'How much it counts, 1 to 100.', check: weightInRange })),
 });
 export type PreferredSchedulingTerm = TypeOf<typeof preferredSchedulingTerm>;
 
@@ -51,7 +85,7 @@ export type PodAffinityTerm = TypeOf<typeof podAffinityTerm>;
 
 export const weightedPodAffinityTerm = object('io.k8s.api.core.v1.WeightedPodAffinityTerm', {
   podAffinityTerm: required(podAffinityTerm),
-  weight: required(integer()),
+  weight: required(integer({ doc: 'How much it counts, 1 to 100.', check: weightInRange })),
 });
 export type WeightedPodAffinityTerm = TypeOf<typeof weightedPodAffinityTerm>;
 
@@ -74,23 +108,64 @@ export const affinity = object('io.k8s.api.core.v1.Affinity', {
 });
 export type Affinity = TypeOf<typeof affinity>;
 
-export const toleration = object('io.k8s.api.core.v1.Toleration', {
-  effect: oneOf(['NoSchedule', 'PreferNoSchedule', 'NoExecute']),
-  key: string(),
-  operator: oneOf(['Equal', 'Exists']),
-  tolerationSeconds: integer(),
-  value: string(),
-});
+export const toleration = object(
+  'io.k8s.api.core.v1.Toleration',
+  {
+    key: string({ doc: "The taint's key; every one if absent.", check: follows(qualifiedName) }),
+    operator: oneOf(['Equal', 'Exists'], { doc: 'Equal (the default) or Exists.' }),
+    value: string({ doc: "The taint's value." }),
+    effect: oneOf(['NoSchedule', 'PreferNoSchedule', 'NoExecute'], { doc: 'Every effect if absent.' }),
+    tolerationSeconds: integer({ doc: 'How long a NoExecute taint is borne; for ever if absent.' }),
+  },
+  { doc: 'A taint that does not keep the pod away.', check: checkToleration },
+);
 export type Toleration = TypeOf<typeof toleration>;
 
-export const topologySpreadConstraint = object('io.k8s.api.core.v1.TopologySpreadConstraint', {
-  labelSelector,
-  matchLabelKeys: list(string()),
-  maxSkew: required(integer()),
-  minDomains: integer(),
-  nodeAffinityPolicy: oneOf(['Honor', 'Ignore']),
-  nodeTaintsPolicy: oneOf(['Honor', 'Ignore']),
-  topologyKey: required(string()),
-  whenUnsatisfiable: required(oneOf(['DoNotSchedule', 'ScheduleAnyway'])),
-});
+export const topologySpreadConstraint = object(
+  'io.k8s.api.core.v1.TopologySpreadConstraint',
+  {
+    maxSkew: required(
+      integer({
+        doc: 'By how many pods two domains may differ.',
+        check(value, at, report) {
+          if (value <= 0) report.invalid(at, value, 'must be greater than zero');
+        },
+      }),
+    ),
+    topologyKey: required(
+      string({ doc: 'The node label whose values are the domains.', check: follows(qualifiedName) }),
+    ),
+    whenUnsatisfiable: required(oneOf(['DoNotSchedule', 'ScheduleAnyway'], { doc: 'What to do otherwise.' })),
+    labelSelector: refine(labelSelector, { doc: 'Which pods are counted.' }),
+    matchLabelKeys: list(string()),
+    minDomains: integer({ min: 1 }),
+    nodeAffinityPolicy: oneOf(['Honor', 'Ignore']),
+    nodeTaintsPolicy: oneOf(['Honor', 'Ignore']),
+  },
+  { doc: 'Spreads pods evenly.' },
+);
 export type TopologySpreadConstraint = TypeOf<typeof topologySpreadConstraint>;
+
+function checkToleration(
+  ...[{ key, operator, value, effect, tolerationSeconds }, at, report]: Parameters<
+    Check<{ key?: string; operator?: string; value?: string; effect?: string; tolerationSeconds?: number }>
+  >
+): void {
+  if (!key && operator !== 'Exists') {
+    report.invalid(
+      at.child('operator'),
+      operator ?? '',
+      'operator must be Exists when `key` is empty, which means "match all values and all keys"',
+    );
+  }
+  if (operator === 'Exists' && value) {
+    report.invalid(at.child('operator'), value, "value must be empty when `operator` is 'Exists'");
+  }
+  if (tolerationSeconds !== undefined && effect !== 'NoExecute') {
+    report.invalid(
+      at.child('effect'),
+      effect ?? '',
+      "effect must be 'NoExecute' when `tolerationSeconds` is set",
+    );
+  }
+}

@@ -1,41 +1,36 @@
+import { distinct, follows } from '../checks.ts';
+import { dns1123Label, portName } from '../names.ts';
 import {
   boolean,
+  type Check,
   integer,
   keyedList,
   list,
-  map,
   object,
   oneOf,
-  quantity,
+  refine,
   required,
   string,
   type TypeOf,
 } from '../schema.ts';
 import { envFromSource, envVar } from './environment.ts';
-import { lifecycle, probe } from './probe.ts';
+import { defaultPullPolicy } from './imageReference.ts';
+import { lifecycle, type Probe, probe } from './probe.ts';
+import { resourceRequirements } from './resources.ts';
 import { securityContext } from './securityContext.ts';
 
-export const containerPort = object('io.k8s.api.core.v1.ContainerPort', {
-  containerPort: required(integer()),
-  hostIP: string(),
-  hostPort: integer(),
-  name: string(),
-  protocol: oneOf(['TCP', 'UDP', 'SCTP']),
-});
+export const containerPort = object(
+  'io.k8s.api.core.v1.ContainerPort',
+  {
+    name: string({ doc: 'A name that services and probes can use.', check: follows(portName) }),
+    containerPort: required(integer({ doc: 'The port that the program listens on.', min: 1, max: 65535 })),
+    protocol: oneOf(['TCP', 'UDP', 'SCTP'], { doc: 'TCP, UDP or SCTP.', default: 'TCP' }),
+    hostIP: string({ doc: 'The address of the node that hostPort is bound to.' }),
+    hostPort: integer({ doc: 'A port of the node that leads here.', min: 1, max: 65535 }),
+  },
+  { doc: 'A port of a container.' },
+);
 export type ContainerPort = TypeOf<typeof containerPort>;
-
-export const resourceClaim = object('io.k8s.api.core.v1.ResourceClaim', {
-  name: required(string()),
-  request: string(),
-});
-export type ResourceClaim = TypeOf<typeof resourceClaim>;
-
-export const resourceRequirements = object('io.k8s.api.core.v1.ResourceRequirements', {
-  claims: keyedList(['name'], resourceClaim, { mergeKey: undefined }),
-  limits: map(quantity()),
-  requests: map(quantity()),
-});
-export type ResourceRequirements = TypeOf<typeof resourceRequirements>;
 
 export const containerResizePolicy = object('io.k8s.api.core.v1.ContainerResizePolicy', {
   resourceName: required(oneOf(['cpu', 'memory'])),
@@ -43,15 +38,24 @@ export const containerResizePolicy = object('io.k8s.api.core.v1.ContainerResizeP
 });
 export type ContainerResizePolicy = TypeOf<typeof containerResizePolicy>;
 
-export const volumeMount = object('io.k8s.api.core.v1.VolumeMount', {
-  mountPath: required(string()),
-  mountPropagation: oneOf(['None', 'HostToContainer', 'Bidirectional']),
-  name: required(string()),
-  readOnly: boolean(),
-  recursiveReadOnly: string(),
-  subPath: string(),
-  subPathExpr: string(),
-});
+export const volumeMount = object(
+  'io.k8s.api.core.v1.VolumeMount',
+  {
+    name: required(string({ doc: "The volume's name." })),
+    mountPath: required(string({ doc: 'Where the container sees it.' })),
+    mountPropagation: oneOf(['None', 'HostToContainer', 'Bidirectional'], {
+      doc: 'How mounts are passed on between node and container.',
+    }),
+    readOnly: boolean({ doc: 'Whether writing is refused.' }),
+    recursiveReadOnly: string({ doc: 'Whether that holds for mounts below it too.' }),
+    subPath: string({ doc: 'A path inside the volume instead of its root.', check: insideVolume }),
+    subPathExpr: string({
+      doc: 'Like subPath, with $(NAME) for environment variables.',
+      check: insideVolume,
+    }),
+  },
+  { doc: 'Where a volume appears in a container.' },
+);
 export type VolumeMount = TypeOf<typeof volumeMount>;
 
 export const volumeDevice = object('io.k8s.api.core.v1.VolumeDevice', {
@@ -60,59 +64,98 @@ export const volumeDevice = object('io.k8s.api.core.v1.VolumeDevice', {
 });
 export type VolumeDevice = TypeOf<typeof volumeDevice>;
 
-export const container = object('io.k8s.api.core.v1.Container', {
-  args: list(string()),
-  command: list(string()),
-  env: keyedList(['name'], envVar),
-  envFrom: list(envFromSource),
-  image: string(),
-  imagePullPolicy: oneOf(['Always', 'IfNotPresent', 'Never']),
-  lifecycle,
-  livenessProbe: probe,
-  name: required(string()),
-  ports: keyedList(['containerPort', 'protocol'], containerPort),
-  readinessProbe: probe,
+/** Liveness and startup probes end a failure with the first success. */
+const succeedsAtOnce: Check<Probe> = (value, at, report) => {
+  probe.check?.(value, at, report);
+  const { successThreshold = 1 } = value;
+  if (successThreshold !== 1) report.invalid(at.child('successThreshold'), successThreshold, 'must be 1');
+};
+
+const noGracePeriod: Check<Probe> = (value, at, report) => {
+  probe.check?.(value, at, report);
+  const { terminationGracePeriodSeconds: seconds } = value;
+  if (seconds === undefined) return;
+  report.invalid(at.child('terminationGracePeriodSeconds'), seconds, 'must not be set for readinessProbes');
+};
+
+const fields = {
+  name: required(string({ doc: 'A name that is unique in the pod.', check: follows(dns1123Label) })),
+  image: string({ doc: 'The image that it runs.' }),
+  imagePullPolicy: oneOf(['Always', 'IfNotPresent', 'Never'], {
+    doc: 'When to pull the image; Always if its tag is latest or absent, else IfNotPresent.',
+    default: ({ image }) => defaultPullPolicy(image),
+  }),
+  command: list(string(), { doc: "Instead of the image's entry point." }),
+  args: list(string(), { doc: "Instead of the image's arguments." }),
+  workingDir: string({ doc: "Instead of the image's working directory." }),
+  ports: keyedList(['containerPort', 'protocol'], containerPort, {
+    doc: 'The ports that it listens on.',
+    check: distinct<ContainerPort>('name'),
+  }),
+  env: keyedList(['name'], envVar, { doc: 'Environment variables.' }),
+  envFrom: list(envFromSource, { doc: 'Environment variables from ConfigMaps and Secrets.' }),
+  resources: refine(resourceRequirements, { default: {}, doc: 'What it needs, and the most that it gets.' }),
   resizePolicy: list(containerResizePolicy),
-  resources: resourceRequirements,
-  restartPolicy: oneOf(['Always']),
+  volumeMounts: keyedList(['mountPath'], volumeMount, {
+    doc: 'Volumes that it sees.',
+    check: checkMountPaths,
+  }),
+  volumeDevices: keyedList(['devicePath'], volumeDevice, { doc: 'Raw block devices that it sees.' }),
+  livenessProbe: refine(probe, { doc: 'Failing restarts the container.', check: succeedsAtOnce }),
+  readinessProbe: refine(probe, { doc: 'Failing takes the pod out of its services.', check: noGracePeriod }),
+  startupProbe: refine(probe, { doc: 'The other probes wait for its success.', check: succeedsAtOnce }),
+  lifecycle,
+  terminationMessagePath: string({
+    doc: 'The file whose content becomes the termination message.',
+    default: '/dev/termination-log',
+  }),
+  terminationMessagePolicy: oneOf(['File', 'FallbackToLogsOnError'], {
+    doc: 'Where the termination message comes from.',
+    default: 'File',
+  }),
   securityContext,
-  startupProbe: probe,
-  stdin: boolean(),
-  stdinOnce: boolean(),
-  terminationMessagePath: string(),
-  terminationMessagePolicy: oneOf(['File', 'FallbackToLogsOnError']),
-  tty: boolean(),
-  volumeDevices: keyedList(['devicePath'], volumeDevice),
-  volumeMounts: keyedList(['mountPath'], volumeMount),
-  workingDir: string(),
-});
+  stdin: boolean({ doc: 'Whether it gets a standard input.' }),
+  stdinOnce: boolean({ doc: 'Whether that ends with the first client.' }),
+  tty: boolean({ doc: 'Whether it gets a terminal.' }),
+};
+
+export const container = object(
+  'io.k8s.api.core.v1.Container',
+  {
+    ...fields,
+    restartPolicy: oneOf(['Always'], { doc: 'Always makes an init container a sidecar.' }),
+  },
+  { doc: 'A program that runs in a pod.', check: checkImage },
+);
 export type Container = TypeOf<typeof container>;
 
-export const ephemeralContainer = object('io.k8s.api.core.v1.EphemeralContainer', {
-  args: list(string()),
-  command: list(string()),
-  env: keyedList(['name'], envVar),
-  envFrom: list(envFromSource),
-  image: string(),
-  imagePullPolicy: oneOf(['Always', 'IfNotPresent', 'Never']),
-  lifecycle,
-  livenessProbe: probe,
-  name: required(string()),
-  ports: keyedList(['containerPort', 'protocol'], containerPort),
-  readinessProbe: probe,
-  resizePolicy: list(containerResizePolicy),
-  resources: resourceRequirements,
-  restartPolicy: string(),
-  securityContext,
-  startupProbe: probe,
-  stdin: boolean(),
-  stdinOnce: boolean(),
-  targetContainerName: string(),
-  terminationMessagePath: string(),
-  terminationMessagePolicy: oneOf(['File', 'FallbackToLogsOnError']),
-  tty: boolean(),
-  volumeDevices: keyedList(['devicePath'], volumeDevice),
-  volumeMounts: keyedList(['mountPath'], volumeMount),
-  workingDir: string(),
-});
+export const ephemeralContainer = object(
+  'io.k8s.api.core.v1.EphemeralContainer',
+  {
+    ...fields,
+    restartPolicy: string(),
+    targetContainerName: string({ doc: 'The container whose processes it sees.' }),
+  },
+  { doc: 'A container that is added to a running pod to look into it.', check: checkImage },
+);
 export type EphemeralContainer = TypeOf<typeof ephemeralContainer>;
+
+function checkImage(...[{ image }, at, report]: Parameters<Check<{ image?: string }>>): void {
+  if (!image) report.required(at.child('image'));
+  else if (image !== image.trim()) {
+    report.invalid(at.child('image'), image, 'must not have leading or trailing whitespace');
+  }
+}
+
+function checkMountPaths(...[mounts, at, report]: Parameters<Check<VolumeMount[]>>): void {
+  const seen = new Set<string>();
+  for (const [index, { mountPath }] of mounts.entries()) {
+    if (seen.has(mountPath)) report.invalid(at.index(index).child('mountPath'), mountPath, 'must be unique');
+    seen.add(mountPath);
+  }
+}
+
+function insideVolume(...[path, at, report]: Parameters<Check<string>>): void {
+  if (path.startsWith('/')) report.invalid(at, path, 'must be a relative path');
+  if (path.split('/').includes('..')) report.invalid(at, path, "must not contain '..'");
+}

@@ -1,78 +1,130 @@
-import { boolean, object, quantity, required, string, type TypeOf } from '../schema.ts';
+import { exactlyOne, follows } from '../checks.ts';
+import { configKey, dns1123Subdomain, environmentName } from '../names.ts';
+import { boolean, type Check, object, quantity, required, string, type TypeOf } from '../schema.ts';
 
 export const objectFieldSelector = object(
   'io.k8s.api.core.v1.ObjectFieldSelector',
   {
-    apiVersion: string(),
-    fieldPath: required(string()),
+    apiVersion: string({ doc: 'The version that fieldPath is written in.', default: 'v1' }),
+    fieldPath: required(string({ doc: 'Which field, e.g. metadata.name.' })),
   },
-  { listType: 'atomic' },
+  { listType: 'atomic', doc: "A field of the pod's own object." },
 );
 export type ObjectFieldSelector = TypeOf<typeof objectFieldSelector>;
 
 export const resourceFieldSelector = object(
   'io.k8s.api.core.v1.ResourceFieldSelector',
   {
-    containerName: string(),
-    divisor: quantity(),
-    resource: required(string()),
+    containerName: string({ doc: 'Whose resource; in a volume it must be named.' }),
+    divisor: quantity({ doc: 'The unit of the result.', default: '0' }),
+    resource: required(string({ doc: 'E.g. limits.cpu.' })),
   },
-  { listType: 'atomic' },
+  { listType: 'atomic', doc: "A container's resource request or limit." },
 );
 export type ResourceFieldSelector = TypeOf<typeof resourceFieldSelector>;
 
-export const configMapKeySelector = object(
-  'io.k8s.api.core.v1.ConfigMapKeySelector',
-  {
-    key: required(string()),
-    name: string(),
-    optional: boolean(),
-  },
-  { listType: 'atomic' },
-);
+const keyReference = {
+  key: required(string({ doc: 'Which entry.', check: follows(configKey) })),
+  name: required(string({ doc: 'Its name.', check: follows(dns1123Subdomain) })),
+  optional: boolean({ doc: 'Whether it may be missing.' }),
+};
+
+export const configMapKeySelector = object('io.k8s.api.core.v1.ConfigMapKeySelector', keyReference, {
+  listType: 'atomic',
+  doc: 'One entry of a ConfigMap.',
+});
 export type ConfigMapKeySelector = TypeOf<typeof configMapKeySelector>;
 
-export const secretKeySelector = object(
-  'io.k8s.api.core.v1.SecretKeySelector',
-  {
-    key: required(string()),
-    name: string(),
-    optional: boolean(),
-  },
-  { listType: 'atomic' },
-);
+export const secretKeySelector = object('io.k8s.api.core.v1.SecretKeySelector', keyReference, {
+  listType: 'atomic',
+  doc: 'One entry of a Secret.',
+});
 export type SecretKeySelector = TypeOf<typeof secretKeySelector>;
 
-export const envVarSource = object('io.k8s.api.core.v1.EnvVarSource', {
-  configMapKeyRef: configMapKeySelector,
-  fieldRef: objectFieldSelector,
-  resourceFieldRef: resourceFieldSelector,
-  secretKeyRef: secretKeySelector,
-});
+const environmentFields = [
+  'metadata.name',
+  'metadata.namespace',
+  'metadata.uid',
+  'spec.nodeName',
+  'spec.serviceAccountName',
+  'status.hostIP',
+  'status.hostIPs',
+  'status.podIP',
+  'status.podIPs',
+];
+
+const checkFieldPath: Check<{ fieldRef?: ObjectFieldSelector }> = ({ fieldRef }, at, report) => {
+  if (fieldRef === undefined || /^metadata\.(labels|annotations)\['[^']+'\]$/.test(fieldRef.fieldPath))
+    return;
+  if (!environmentFields.includes(fieldRef.fieldPath)) {
+    report.unsupported(at.child('fieldRef').child('fieldPath'), fieldRef.fieldPath, environmentFields);
+  }
+};
+
+export const envVarSource = object(
+  'io.k8s.api.core.v1.EnvVarSource',
+  {
+    configMapKeyRef: configMapKeySelector,
+    fieldRef: objectFieldSelector,
+    resourceFieldRef: resourceFieldSelector,
+    secretKeyRef: secretKeySelector,
+  },
+  {
+    doc: 'Where a value comes from.',
+    check(value, at, report) {
+      const set = Object.keys(value).length;
+      if (set === 0) {
+        report.invalid(
+          at,
+          '',
+          'must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`',
+        );
+      } else if (set > 1) report.invalid(at, '', 'may not have more than one field specified at a time');
+      checkFieldPath(value, at, report);
+    },
+  },
+);
 export type EnvVarSource = TypeOf<typeof envVarSource>;
 
-export const envVar = object('io.k8s.api.core.v1.EnvVar', {
-  name: required(string()),
-  value: string(),
-  valueFrom: envVarSource,
-});
+export const envVar = object(
+  'io.k8s.api.core.v1.EnvVar',
+  {
+    name: required(string({ doc: "The variable's name.", check: follows(environmentName) })),
+    value: string({ doc: 'Its value; $(NAME) stands for another variable.' }),
+    valueFrom: envVarSource,
+  },
+  {
+    doc: 'An environment variable of a container.',
+    check({ value, valueFrom }, at, report) {
+      if (value && valueFrom) {
+        report.invalid(at.child('valueFrom'), '', 'may not be specified when `value` is not empty');
+      }
+    },
+  },
+);
 export type EnvVar = TypeOf<typeof envVar>;
 
-export const configMapEnvSource = object('io.k8s.api.core.v1.ConfigMapEnvSource', {
-  name: string(),
-  optional: boolean(),
-});
+const reference = {
+  name: required(string({ doc: 'Its name.', check: follows(dns1123Subdomain) })),
+  optional: boolean({ doc: 'Whether it may be missing.' }),
+};
+
+export const configMapEnvSource = object('io.k8s.api.core.v1.ConfigMapEnvSource', reference);
 export type ConfigMapEnvSource = TypeOf<typeof configMapEnvSource>;
 
-export const secretEnvSource = object('io.k8s.api.core.v1.SecretEnvSource', {
-  name: string(),
-  optional: boolean(),
-});
+export const secretEnvSource = object('io.k8s.api.core.v1.SecretEnvSource', reference);
 export type SecretEnvSource = TypeOf<typeof secretEnvSource>;
 
-export const envFromSource = object('io.k8s.api.core.v1.EnvFromSource', {
-  configMapRef: configMapEnvSource,
-  prefix: string(),
-  secretRef: secretEnvSource,
-});
+export const envFromSource = object(
+  'io.k8s.api.core.v1.EnvFromSource',
+  {
+    prefix: string({ doc: 'Put before every name.', check: follows(environmentName) }),
+    configMapRef: configMapEnvSource,
+    secretRef: secretEnvSource,
+  },
+  {
+    doc: 'All entries of a ConfigMap or Secret as environment variables.',
+    check: exactlyOne('source', ['configMapRef', 'secretRef']),
+  },
+);
 export type EnvFromSource = TypeOf<typeof envFromSource>;

@@ -1,3 +1,5 @@
+import { follows } from '../checks.ts';
+import { qualifiedName } from '../names.ts';
 import type { ObjectMeta } from '../object.ts';
 import {
   any,
@@ -15,6 +17,7 @@ import {
   type TypeOf,
   time,
 } from '../schema.ts';
+import { validateLabels } from '../validate-metadata.ts';
 
 export const ownerReference = object(
   'io.k8s.apimachinery.pkg.apis.meta.v1.OwnerReference',
@@ -45,30 +48,44 @@ export type ManagedFieldsEntry = TypeOf<typeof managedFieldsEntry>;
 export const objectMeta: Schema<ObjectMeta, false> = object(
   'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta',
   {
-    name: string(),
-    generateName: string(),
-    namespace: string(),
+    name: string({ doc: "The object's name." }),
+    generateName: string({ doc: 'The beginning of a name that the server completes.' }),
+    namespace: string({ doc: 'The namespace that it lies in.' }),
     selfLink: string(),
-    uid: string(),
-    resourceVersion: string(),
-    generation: integer(),
-    creationTimestamp: time(),
-    deletionTimestamp: time(),
-    deletionGracePeriodSeconds: integer(),
-    labels: map(string()),
-    annotations: map(string()),
-    ownerReferences: keyedList(['uid'], ownerReference),
-    finalizers: setList(string()),
-    managedFields: list(managedFieldsEntry),
+    uid: string({ doc: 'Tells it from every other object, also of the same name.' }),
+    resourceVersion: string({ doc: 'Changes with every write.' }),
+    generation: integer({ doc: 'Counts the changes of what is desired.' }),
+    creationTimestamp: time({ doc: 'When it was created.' }),
+    deletionTimestamp: time({ doc: 'When it is to be gone.' }),
+    deletionGracePeriodSeconds: integer({ doc: 'How long it has to end.' }),
+    labels: map(string(), { doc: 'Short values to select it by.' }),
+    annotations: map(string(), { doc: 'Notes of tools and people; they select nothing.' }),
+    ownerReferences: keyedList(['uid'], ownerReference, { doc: 'The objects that it goes with.' }),
+    finalizers: setList(string(), { doc: 'Who still has to clean up before it goes.' }),
+    managedFields: list(managedFieldsEntry, { doc: 'Who wrote which field.' }),
   },
 );
 
 export const labelSelectorRequirement = object(
   'io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelectorRequirement',
   {
-    key: required(string()),
-    operator: required(oneOf(['In', 'NotIn', 'Exists', 'DoesNotExist'])),
-    values: list(string()),
+    key: required(string({ doc: 'The label.', check: follows(qualifiedName) })),
+    operator: required(oneOf(['In', 'NotIn', 'Exists', 'DoesNotExist'], { doc: 'How values are compared.' })),
+    values: list(string(), { doc: 'What In and NotIn compare with.' }),
+  },
+  {
+    check({ operator, values = [] }, at, report) {
+      const needsValues = operator === 'In' || operator === 'NotIn';
+      if (needsValues && values.length === 0) {
+        report.required(at.child('values'), "must be specified when `operator` is 'In' or 'NotIn'");
+      }
+      if (!needsValues && values.length > 0) {
+        report.forbidden(
+          at.child('values'),
+          "may not be specified when `operator` is 'Exists' or 'DoesNotExist'",
+        );
+      }
+    },
   },
 );
 export type LabelSelectorRequirement = TypeOf<typeof labelSelectorRequirement>;
@@ -76,10 +93,10 @@ export type LabelSelectorRequirement = TypeOf<typeof labelSelectorRequirement>;
 export const labelSelector = object(
   'io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector',
   {
-    matchExpressions: list(labelSelectorRequirement),
-    matchLabels: map(string()),
+    matchLabels: map(string(), { doc: 'Labels and their values; all must be there.', check: validateLabels }),
+    matchExpressions: list(labelSelectorRequirement, { doc: 'Further demands; all must hold.' }),
   },
-  { listType: 'atomic' },
+  { listType: 'atomic', doc: 'Selects objects by their labels; an empty one selects all.' },
 );
 export type LabelSelector = TypeOf<typeof labelSelector>;
 

@@ -1,3 +1,7 @@
+import { distinct, follows } from '../checks.ts';
+import { dns1123Label, dns1123Subdomain } from '../names.ts';
+import type { Path } from '../path.ts';
+import type { Report } from '../report.ts';
 import {
   boolean,
   integer,
@@ -7,15 +11,18 @@ import {
   object,
   oneOf,
   quantity,
+  refine,
   required,
   string,
   type TypeOf,
 } from '../schema.ts';
+import { validateAnnotations, validateLabels } from '../validate-metadata.ts';
 import { affinity, toleration, topologySpreadConstraint } from './affinity.ts';
-import { container, ephemeralContainer, resourceRequirements } from './container.ts';
+import { type Container, container, type EphemeralContainer, ephemeralContainer } from './container.ts';
 import { localObjectReference, objectMeta } from './meta.ts';
+import { resourceRequirements } from './resources.ts';
 import { podSecurityContext } from './securityContext.ts';
-import { volume } from './volume.ts';
+import { type Volume, volume } from './volume.ts';
 
 export const podDNSConfigOption = object('io.k8s.api.core.v1.PodDNSConfigOption', {
   name: string(),
@@ -58,52 +65,147 @@ export const podOS = object('io.k8s.api.core.v1.PodOS', {
 });
 export type PodOS = TypeOf<typeof podOS>;
 
-export const podSpec = object('io.k8s.api.core.v1.PodSpec', {
-  activeDeadlineSeconds: integer(),
-  affinity,
-  automountServiceAccountToken: boolean(),
-  containers: required(keyedList(['name'], container)),
-  dnsConfig: podDNSConfig,
-  dnsPolicy: oneOf(['ClusterFirst', 'ClusterFirstWithHostNet', 'Default', 'None']),
-  enableServiceLinks: boolean(),
-  ephemeralContainers: keyedList(['name'], ephemeralContainer),
-  hostAliases: keyedList(['ip'], hostAlias),
-  hostIPC: boolean(),
-  hostNetwork: boolean(),
-  hostPID: boolean(),
-  hostUsers: boolean(),
-  hostname: string(),
-  imagePullSecrets: keyedList(['name'], localObjectReference),
-  initContainers: keyedList(['name'], container),
-  nodeName: string(),
-  nodeSelector: map(string()),
-  os: podOS,
-  overhead: map(quantity()),
-  preemptionPolicy: oneOf(['Never', 'PreemptLowerPriority']),
-  priority: integer(),
-  priorityClassName: string(),
-  readinessGates: list(podReadinessGate),
-  resourceClaims: keyedList(['name'], podResourceClaim),
-  resources: resourceRequirements,
-  restartPolicy: oneOf(['Always', 'OnFailure', 'Never']),
-  runtimeClassName: string(),
-  schedulerName: string(),
-  schedulingGates: keyedList(['name'], podSchedulingGate),
-  securityContext: podSecurityContext,
-  serviceAccount: string(),
-  serviceAccountName: string(),
-  setHostnameAsFQDN: boolean(),
-  shareProcessNamespace: boolean(),
-  subdomain: string(),
-  terminationGracePeriodSeconds: integer(),
-  tolerations: list(toleration),
-  topologySpreadConstraints: keyedList(['topologyKey', 'whenUnsatisfiable'], topologySpreadConstraint),
-  volumes: keyedList(['name'], volume),
-});
+export const podSpec = object(
+  'io.k8s.api.core.v1.PodSpec',
+  {
+    initContainers: keyedList(['name'], container, {
+      doc: 'Containers that run one after the other before the others start.',
+    }),
+    containers: required(
+      keyedList(['name'], container, {
+        doc: 'The containers; at least one.',
+        check: distinct<Container>('name'),
+      }),
+    ),
+    ephemeralContainers: keyedList(['name'], ephemeralContainer, { doc: 'Added later, to debug the pod.' }),
+    volumes: keyedList(['name'], volume, {
+      doc: 'Folders that the containers can mount.',
+      check: distinct<Volume>('name'),
+    }),
+    restartPolicy: oneOf(['Always', 'OnFailure', 'Never'], {
+      doc: 'Which ended containers are started again.',
+      default: 'Always',
+    }),
+    terminationGracePeriodSeconds: integer({
+      doc: 'Seconds between the request to stop and the kill.',
+      default: 30,
+      min: 0,
+    }),
+    activeDeadlineSeconds: integer({
+      doc: 'Seconds after which the pod is ended.',
+      min: 1,
+      max: 2147483647,
+    }),
+    dnsPolicy: oneOf(['ClusterFirst', 'ClusterFirstWithHostNet', 'Default', 'None'], {
+      doc: 'How names are resolved.',
+      default: 'ClusterFirst',
+    }),
+    dnsConfig: podDNSConfig,
+    nodeSelector: map(string(), {
+      doc: 'Labels that the node must have.',
+      listType: 'atomic',
+      check: validateLabels,
+    }),
+    nodeName: string({
+      doc: 'The node that the pod is bound to; the scheduler sets it.',
+      check: follows(dns1123Subdomain),
+    }),
+    serviceAccountName: string({
+      doc: 'The ServiceAccount that it runs as.',
+      check: follows(dns1123Subdomain),
+    }),
+    serviceAccount: string({ doc: 'The former name of serviceAccountName.' }),
+    automountServiceAccountToken: boolean({ doc: "Whether it gets its account's token." }),
+    imagePullSecrets: keyedList(['name'], localObjectReference, { doc: 'Secrets for the image registries.' }),
+    affinity: refine(affinity, {
+      doc: 'Rules that attract the pod to nodes or other pods, or keep it away.',
+    }),
+    tolerations: list(toleration, { doc: 'Taints of nodes that do not keep it away.' }),
+    topologySpreadConstraints: keyedList(['topologyKey', 'whenUnsatisfiable'], topologySpreadConstraint, {
+      doc: 'How to spread pods over zones or nodes.',
+    }),
+    schedulerName: string({ doc: 'Who binds the pod to a node.', default: 'default-scheduler' }),
+    schedulingGates: keyedList(['name'], podSchedulingGate, {
+      doc: 'It is not scheduled while there are any.',
+    }),
+    priorityClassName: string({ doc: 'Names its priority.' }),
+    priority: integer({ doc: 'The higher, the more important.' }),
+    preemptionPolicy: oneOf(['Never', 'PreemptLowerPriority']),
+    runtimeClassName: string({
+      doc: 'The kind of runtime: isolate or container.',
+      check: follows(dns1123Subdomain),
+    }),
+    readinessGates: list(podReadinessGate, { doc: 'Conditions that must be True beside the probes.' }),
+    hostname: string({ doc: "The pod's host name; its own name if absent.", check: follows(dns1123Label) }),
+    subdomain: string({ doc: 'Part of its full host name.', check: follows(dns1123Label) }),
+    hostAliases: keyedList(['ip'], hostAlias, { doc: 'Entries for /etc/hosts.' }),
+    hostNetwork: boolean({ doc: "Whether it uses the node's network." }),
+    hostPID: boolean({ doc: "Whether it sees the node's processes." }),
+    hostIPC: boolean(),
+    hostUsers: boolean(),
+    shareProcessNamespace: boolean(),
+    setHostnameAsFQDN: boolean(),
+    enableServiceLinks: boolean({ doc: 'Whether services appear as environment variables.' }),
+    securityContext: refine(podSecurityContext, { default: {}, doc: 'Security settings of all containers.' }),
+    os: podOS,
+    overhead: map(quantity()),
+    resources: resourceRequirements,
+    resourceClaims: keyedList(['name'], podResourceClaim),
+  },
+  { doc: 'What a pod consists of.', complete: completeServiceAccount, check: checkPodSpec },
+);
 export type PodSpec = TypeOf<typeof podSpec>;
 
-export const podTemplateSpec = object('io.k8s.api.core.v1.PodTemplateSpec', {
-  metadata: objectMeta,
-  spec: podSpec,
-});
+export const podTemplateSpec = object(
+  'io.k8s.api.core.v1.PodTemplateSpec',
+  { metadata: objectMeta, spec: refine(podSpec, { default: {} }) },
+  {
+    doc: 'What new pods look like.',
+    check({ metadata, spec }, at, report) {
+      validateLabels(metadata?.labels, at.child('metadata').child('labels'), report);
+      validateAnnotations(metadata?.annotations, at.child('metadata').child('annotations'), report);
+      if (spec === undefined) report.required(at.child('spec').child('containers'));
+    },
+  },
+);
 export type PodTemplateSpec = TypeOf<typeof podTemplateSpec>;
+
+// The two names mean the same; both are kept in step.
+function completeServiceAccount(spec: { serviceAccountName?: string; serviceAccount?: string }): void {
+  const name = spec.serviceAccountName || spec.serviceAccount;
+  if (!name) return;
+  spec.serviceAccountName = name;
+  spec.serviceAccount = name;
+}
+
+interface Checked {
+  containers?: Container[];
+  initContainers?: Container[];
+  ephemeralContainers?: EphemeralContainer[];
+  volumes?: Volume[];
+  dnsPolicy?: string;
+  dnsConfig?: PodDNSConfig;
+}
+
+function checkPodSpec(spec: Checked, at: Path, report: Report): void {
+  const volumes = new Set((spec.volumes ?? []).map((each) => each.name));
+  const names = new Set((spec.containers ?? []).map((each) => each.name));
+  for (const field of ['containers', 'initContainers', 'ephemeralContainers'] as const) {
+    for (const [index, each] of (spec[field] ?? []).entries()) {
+      const itemAt = at.child(field).index(index);
+      if (field !== 'containers' && names.has(each.name)) report.duplicate(itemAt.child('name'), each.name);
+      names.add(each.name);
+      for (const [mountIndex, mount] of (each.volumeMounts ?? []).entries()) {
+        if (mount.name && !volumes.has(mount.name)) {
+          report.notFound(itemAt.child('volumeMounts').index(mountIndex).child('name'), mount.name);
+        }
+      }
+    }
+  }
+  if (spec.dnsPolicy === 'None' && !spec.dnsConfig?.nameservers?.length) {
+    report.required(
+      at.child('dnsConfig').child('nameservers'),
+      'must provide at least one DNS nameserver when `dnsPolicy` is None',
+    );
+  }
+}

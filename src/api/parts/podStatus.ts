@@ -12,7 +12,7 @@ import {
   type TypeOf,
   time,
 } from '../schema.ts';
-import { resourceRequirements } from './container.ts';
+import { resourceRequirements } from './resources.ts';
 
 export const containerStateRunning = object('io.k8s.api.core.v1.ContainerStateRunning', {
   startedAt: time(),

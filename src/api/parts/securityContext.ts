@@ -35,15 +35,15 @@ export const windowsSecurityContextOptions = object('io.k8s.api.core.v1.WindowsS
 export type WindowsSecurityContextOptions = TypeOf<typeof windowsSecurityContextOptions>;
 
 export const securityContext = object('io.k8s.api.core.v1.SecurityContext', {
-  allowPrivilegeEscalation: boolean(),
+  allowPrivilegeEscalation: boolean({ doc: 'Whether it may gain rights that its parent lacks.' }),
   appArmorProfile,
   capabilities,
-  privileged: boolean(),
+  privileged: boolean({ doc: 'Whether it may do what root on the node may.' }),
   procMount: oneOf(['Default', 'Unmasked']),
-  readOnlyRootFilesystem: boolean(),
-  runAsGroup: integer(),
-  runAsNonRoot: boolean(),
-  runAsUser: integer(),
+  readOnlyRootFilesystem: boolean({ doc: 'Whether its root file system is read-only.' }),
+  runAsGroup: integer({ doc: 'The group id that it runs with.', min: 0, max: 2147483647 }),
+  runAsNonRoot: boolean({ doc: 'Whether running as root is refused.' }),
+  runAsUser: integer({ doc: 'The user id that it runs as.', min: 0, max: 2147483647 }),
   seLinuxOptions,
   seccompProfile,
   windowsOptions: windowsSecurityContextOptions,
@@ -58,11 +58,11 @@ export type Sysctl = TypeOf<typeof sysctl>;
 
 export const podSecurityContext = object('io.k8s.api.core.v1.PodSecurityContext', {
   appArmorProfile,
-  fsGroup: integer(),
+  fsGroup: integer({ doc: 'The group that volumes belong to.', min: 0, max: 2147483647 }),
   fsGroupChangePolicy: oneOf(['OnRootMismatch', 'Always']),
-  runAsGroup: integer(),
-  runAsNonRoot: boolean(),
-  runAsUser: integer(),
+  runAsGroup: integer({ doc: 'The group id that it runs with.', min: 0, max: 2147483647 }),
+  runAsNonRoot: boolean({ doc: 'Whether running as root is refused.' }),
+  runAsUser: integer({ doc: 'The user id that it runs as.', min: 0, max: 2147483647 }),
   seLinuxChangePolicy: string(),
   seLinuxOptions,
   seccompProfile,

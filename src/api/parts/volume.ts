@@ -1,23 +1,22 @@
+import { follows } from '../checks.ts';
+import { dns1123Label } from '../names.ts';
 import {
   boolean,
+  type Check,
   integer,
   list,
   map,
   object,
   oneOf,
   quantity,
+  refine,
   required,
   string,
   type TypeOf,
 } from '../schema.ts';
 import { objectFieldSelector, resourceFieldSelector } from './environment.ts';
-import {
-  labelSelector,
-  localObjectReference,
-  objectMeta,
-  typedLocalObjectReference,
-  typedObjectReference,
-} from './meta.ts';
+import { defaultPullPolicy } from './imageReference.ts';
+import { labelSelector, localObjectReference } from './meta.ts';
 import {
   awsElasticBlockStoreVolumeSource,
   azureDiskVolumeSource,
@@ -39,52 +38,63 @@ import {
   storageOSVolumeSource,
   vsphereVirtualDiskVolumeSource,
 } from './networkVolumes.ts';
+import { ephemeralVolumeSource } from './volumeClaim.ts';
+
+const defaultMode = integer({
+  doc: 'The mode of its files, as a number.',
+  default: 0o644,
+  min: 0,
+  max: 0o777,
+});
 
 export const keyToPath = object('io.k8s.api.core.v1.KeyToPath', {
-  key: required(string()),
-  mode: integer(),
-  path: required(string()),
+  key: required(string({ doc: 'The entry.' })),
+  mode: integer({ doc: 'The mode of the file.', min: 0, max: 0o777 }),
+  path: required(string({ doc: 'The file below the mount path.', check: insideVolume })),
 });
 export type KeyToPath = TypeOf<typeof keyToPath>;
 
 export const configMapVolumeSource = object('io.k8s.api.core.v1.ConfigMapVolumeSource', {
-  defaultMode: integer(),
-  items: list(keyToPath),
-  name: string(),
-  optional: boolean(),
+  defaultMode,
+  items: list(keyToPath, { doc: 'Which entries, and as which files; all if absent.' }),
+  name: required(string({ doc: 'Its name.' })),
+  optional: boolean({ doc: 'Whether it may be missing.' }),
 });
 export type ConfigMapVolumeSource = TypeOf<typeof configMapVolumeSource>;
 
 export const secretVolumeSource = object('io.k8s.api.core.v1.SecretVolumeSource', {
-  defaultMode: integer(),
-  items: list(keyToPath),
-  optional: boolean(),
-  secretName: string(),
+  defaultMode,
+  items: list(keyToPath, { doc: 'Which entries, and as which files; all if absent.' }),
+  optional: boolean({ doc: 'Whether it may be missing.' }),
+  secretName: required(string({ doc: 'Its name.' })),
 });
 export type SecretVolumeSource = TypeOf<typeof secretVolumeSource>;
 
 export const emptyDirVolumeSource = object('io.k8s.api.core.v1.EmptyDirVolumeSource', {
-  medium: string(),
-  sizeLimit: quantity(),
+  medium: string({ doc: 'Memory keeps it in RAM.' }),
+  sizeLimit: quantity({ doc: 'The most that it may hold.' }),
 });
 export type EmptyDirVolumeSource = TypeOf<typeof emptyDirVolumeSource>;
 
 export const hostPathVolumeSource = object('io.k8s.api.core.v1.HostPathVolumeSource', {
-  path: required(string()),
-  type: string(),
+  path: required(string({ doc: 'The path on the node.' })),
+  type: string({ doc: 'What must be there, e.g. Directory.', default: '' }),
 });
 export type HostPathVolumeSource = TypeOf<typeof hostPathVolumeSource>;
 
 export const imageVolumeSource = object('io.k8s.api.core.v1.ImageVolumeSource', {
-  pullPolicy: oneOf(['Always', 'IfNotPresent', 'Never']),
-  reference: string(),
+  pullPolicy: oneOf(['Always', 'IfNotPresent', 'Never'], {
+    doc: 'When to pull it.',
+    default: ({ reference }) => defaultPullPolicy(reference),
+  }),
+  reference: required(string({ doc: 'The image or artifact.' })),
 });
 export type ImageVolumeSource = TypeOf<typeof imageVolumeSource>;
 
 export const persistentVolumeClaimVolumeSource = object(
   'io.k8s.api.core.v1.PersistentVolumeClaimVolumeSource',
   {
-    claimName: required(string()),
+    claimName: required(string({ doc: 'The PersistentVolumeClaim.' })),
     readOnly: boolean(),
   },
 );
@@ -92,22 +102,22 @@ export type PersistentVolumeClaimVolumeSource = TypeOf<typeof persistentVolumeCl
 
 export const downwardAPIVolumeFile = object('io.k8s.api.core.v1.DownwardAPIVolumeFile', {
   fieldRef: objectFieldSelector,
-  mode: integer(),
-  path: required(string()),
+  mode: integer({ doc: 'The mode of the file.', min: 0, max: 0o777 }),
+  path: required(string({ doc: 'The file below the mount path.', check: insideVolume })),
   resourceFieldRef: resourceFieldSelector,
 });
 export type DownwardAPIVolumeFile = TypeOf<typeof downwardAPIVolumeFile>;
 
 export const downwardAPIVolumeSource = object('io.k8s.api.core.v1.DownwardAPIVolumeSource', {
-  defaultMode: integer(),
+  defaultMode,
   items: list(downwardAPIVolumeFile),
 });
 export type DownwardAPIVolumeSource = TypeOf<typeof downwardAPIVolumeSource>;
 
 export const serviceAccountTokenProjection = object('io.k8s.api.core.v1.ServiceAccountTokenProjection', {
   audience: string(),
-  expirationSeconds: integer(),
-  path: required(string()),
+  expirationSeconds: integer({ doc: 'How long the token is valid.', default: 3600 }),
+  path: required(string({ doc: 'The file below the mount path.', check: insideVolume })),
 });
 export type ServiceAccountTokenProjection = TypeOf<typeof serviceAccountTokenProjection>;
 
@@ -134,7 +144,7 @@ export const clusterTrustBundleProjection = object('io.k8s.api.core.v1.ClusterTr
   labelSelector,
   name: string(),
   optional: boolean(),
-  path: required(string()),
+  path: required(string({ doc: 'The file below the mount path.', check: insideVolume })),
   signerName: string(),
 });
 export type ClusterTrustBundleProjection = TypeOf<typeof clusterTrustBundleProjection>;
@@ -149,43 +159,13 @@ export const volumeProjection = object('io.k8s.api.core.v1.VolumeProjection', {
 export type VolumeProjection = TypeOf<typeof volumeProjection>;
 
 export const projectedVolumeSource = object('io.k8s.api.core.v1.ProjectedVolumeSource', {
-  defaultMode: integer(),
+  defaultMode,
   sources: list(volumeProjection),
 });
 export type ProjectedVolumeSource = TypeOf<typeof projectedVolumeSource>;
 
-export const volumeResourceRequirements = object('io.k8s.api.core.v1.VolumeResourceRequirements', {
-  limits: map(quantity()),
-  requests: map(quantity()),
-});
-export type VolumeResourceRequirements = TypeOf<typeof volumeResourceRequirements>;
-
-export const persistentVolumeClaimSpec = object('io.k8s.api.core.v1.PersistentVolumeClaimSpec', {
-  accessModes: list(string()),
-  dataSource: typedLocalObjectReference,
-  dataSourceRef: typedObjectReference,
-  resources: volumeResourceRequirements,
-  selector: labelSelector,
-  storageClassName: string(),
-  volumeAttributesClassName: string(),
-  volumeMode: string(),
-  volumeName: string(),
-});
-export type PersistentVolumeClaimSpec = TypeOf<typeof persistentVolumeClaimSpec>;
-
-export const persistentVolumeClaimTemplate = object('io.k8s.api.core.v1.PersistentVolumeClaimTemplate', {
-  metadata: objectMeta,
-  spec: required(persistentVolumeClaimSpec),
-});
-export type PersistentVolumeClaimTemplate = TypeOf<typeof persistentVolumeClaimTemplate>;
-
-export const ephemeralVolumeSource = object('io.k8s.api.core.v1.EphemeralVolumeSource', {
-  volumeClaimTemplate: persistentVolumeClaimTemplate,
-});
-export type EphemeralVolumeSource = TypeOf<typeof ephemeralVolumeSource>;
-
 export const nfsVolumeSource = object('io.k8s.api.core.v1.NFSVolumeSource', {
-  path: required(string()),
+  path: required(string({ doc: 'The exported path.' })),
   readOnly: boolean(),
   server: required(string()),
 });
@@ -200,37 +180,58 @@ export const csiVolumeSource = object('io.k8s.api.core.v1.CSIVolumeSource', {
 });
 export type CSIVolumeSource = TypeOf<typeof csiVolumeSource>;
 
-export const volume = object('io.k8s.api.core.v1.Volume', {
-  awsElasticBlockStore: awsElasticBlockStoreVolumeSource,
-  azureDisk: azureDiskVolumeSource,
-  azureFile: azureFileVolumeSource,
-  cephfs: cephFSVolumeSource,
-  cinder: cinderVolumeSource,
-  configMap: configMapVolumeSource,
-  csi: csiVolumeSource,
-  downwardAPI: downwardAPIVolumeSource,
-  emptyDir: emptyDirVolumeSource,
-  ephemeral: ephemeralVolumeSource,
-  fc: fcVolumeSource,
-  flexVolume: flexVolumeSource,
-  flocker: flockerVolumeSource,
-  gcePersistentDisk: gcePersistentDiskVolumeSource,
-  gitRepo: gitRepoVolumeSource,
-  glusterfs: glusterfsVolumeSource,
-  hostPath: hostPathVolumeSource,
-  image: imageVolumeSource,
-  iscsi: iscsiVolumeSource,
-  name: required(string()),
-  nfs: nfsVolumeSource,
-  persistentVolumeClaim: persistentVolumeClaimVolumeSource,
-  photonPersistentDisk: photonPersistentDiskVolumeSource,
-  portworxVolume: portworxVolumeSource,
-  projected: projectedVolumeSource,
-  quobyte: quobyteVolumeSource,
-  rbd: rbdVolumeSource,
-  scaleIO: scaleIOVolumeSource,
-  secret: secretVolumeSource,
-  storageos: storageOSVolumeSource,
-  vsphereVolume: vsphereVirtualDiskVolumeSource,
-});
+export const volume = object(
+  'io.k8s.api.core.v1.Volume',
+  {
+    name: required(string({ doc: 'A name for volumeMounts to use.', check: follows(dns1123Label) })),
+    awsElasticBlockStore: awsElasticBlockStoreVolumeSource,
+    azureDisk: azureDiskVolumeSource,
+    azureFile: azureFileVolumeSource,
+    cephfs: cephFSVolumeSource,
+    cinder: cinderVolumeSource,
+    configMap: refine(configMapVolumeSource, { doc: 'The entries of a ConfigMap as files.' }),
+    csi: csiVolumeSource,
+    downwardAPI: refine(downwardAPIVolumeSource, { doc: 'Fields of the pod as files.' }),
+    emptyDir: refine(emptyDirVolumeSource, { doc: 'An empty folder that lives as long as the pod.' }),
+    ephemeral: ephemeralVolumeSource,
+    fc: fcVolumeSource,
+    flexVolume: flexVolumeSource,
+    flocker: flockerVolumeSource,
+    gcePersistentDisk: gcePersistentDiskVolumeSource,
+    gitRepo: gitRepoVolumeSource,
+    glusterfs: glusterfsVolumeSource,
+    hostPath: refine(hostPathVolumeSource, { doc: 'A path of the node.' }),
+    image: refine(imageVolumeSource, { doc: 'The content of an OCI image or artifact, read-only.' }),
+    iscsi: iscsiVolumeSource,
+    nfs: nfsVolumeSource,
+    persistentVolumeClaim: refine(persistentVolumeClaimVolumeSource, { doc: 'A PersistentVolumeClaim.' }),
+    photonPersistentDisk: photonPersistentDiskVolumeSource,
+    portworxVolume: portworxVolumeSource,
+    projected: refine(projectedVolumeSource, { doc: 'Several sources in one folder.' }),
+    quobyte: quobyteVolumeSource,
+    rbd: rbdVolumeSource,
+    scaleIO: scaleIOVolumeSource,
+    secret: refine(secretVolumeSource, { doc: 'The entries of a Secret as files.' }),
+    storageos: storageOSVolumeSource,
+    vsphereVolume: vsphereVirtualDiskVolumeSource,
+  },
+  {
+    doc: 'A folder that containers of the pod can see.',
+    complete(value) {
+      if (Object.keys(value).length === 1) value.emptyDir = {};
+    },
+    check(value, at, report) {
+      const sources = Object.keys(value).filter((name) => name !== 'name');
+      if (sources.length === 0) report.required(at, 'must specify a volume type');
+      for (const source of sources.slice(1)) {
+        report.forbidden(at.child(source), 'may not specify more than 1 volume type');
+      }
+    },
+  },
+);
 export type Volume = TypeOf<typeof volume>;
+
+function insideVolume(...[path, at, report]: Parameters<Check<string>>): void {
+  if (path.startsWith('/')) report.invalid(at, path, 'must be a relative path');
+  if (path.split('/').includes('..')) report.invalid(at, path, "must not contain '..'");
+}
