@@ -5,13 +5,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 
-import type { Clock } from '../base/clock.ts';
+import { type Clock, systemClock } from '../base/clock.ts';
 import { silentLog } from '../base/log.ts';
 import { ContentStore } from './content-store.ts';
 import { writeManifest } from './image.ts';
 import type { Descriptor } from './manifest.ts';
 import { mediaType } from './media-types.ts';
 import { type Access, createRegistry } from './registry.ts';
+import { stallMs } from './registry-client.ts';
 
 /** A folder that is removed after the test. */
 export async function temporaryFolder(t: TestContext): Promise<string> {
@@ -65,3 +66,9 @@ export async function putImage(
   await store.name(reference, manifest);
   return manifest;
 }
+
+/** Retries at once, but lets a stalled transfer be noticed no sooner than it really would be. */
+export const impatientClock: Clock = {
+  nowMs: () => systemClock.nowMs(),
+  after: (delayMs, action) => systemClock.after(delayMs < stallMs ? 0 : delayMs, action),
+};
