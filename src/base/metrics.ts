@@ -99,6 +99,18 @@ export class Histogram {
     this.#family.add(`${name}_sum${show(labels)}`, value);
     this.#family.add(`${name}_count${show(labels)}`, 1);
   }
+
+  /** Adds what another process observed: how many values fell into each bucket (not cumulative), the last one beyond all bounds. */
+  merge(counts: number[], sum: number, labels: Labels = {}): void {
+    const { name } = this.#family;
+    let total = 0;
+    for (const [index, bound] of [...this.#buckets, '+Inf'].entries()) {
+      total += counts[index] ?? 0;
+      this.#family.add(`${name}_bucket${show({ ...labels, le: String(bound) })}`, total);
+    }
+    this.#family.add(`${name}_sum${show(labels)}`, sum);
+    this.#family.add(`${name}_count${show(labels)}`, total);
+  }
 }
 
 function show(labels: Labels): string {

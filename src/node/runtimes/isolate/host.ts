@@ -29,23 +29,27 @@ servers.install();
 adoptProgram(program);
 process.on('SIGTERM', () => void drain());
 await run(program);
+if (servers.isEmpty) channel.release();
 
 function onMessage(message: ToPod, socket: Socket | undefined): void {
   switch (message.type) {
     case 'init':
-      return init.resolve(message);
+      init.resolve(message);
+      break;
     case 'table':
-      return mesh?.setTable(message.table);
+      mesh?.setTable(message.table);
+      break;
     case 'identity':
       mesh?.setIdentity(message.identity);
-      return tls.setIdentity(message.identity);
+      tls.setIdentity(message.identity);
+      break;
     case 'dialed':
-      return channel.onDialed(message, socket);
+      channel.onDialed(message, socket);
+      break;
     case 'connection':
       // A socket that was closed while it travelled arrives as nothing.
-      if (!socket) return;
-      if (message.isTls) return void tls.accept(message.port, socket);
-      return accept(message.port, socket);
+      if (socket && message.isTls) void tls.accept(message.port, socket);
+      else if (socket) accept(message.port, socket);
   }
 }
 

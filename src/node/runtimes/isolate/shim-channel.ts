@@ -8,42 +8,35 @@ export const dialsMax = 256;
 export class ShimChannel {
   readonly #send: (message: FromPod) => void;
   readonly #channel: { ref(): void; unref(): void };
-  readonly #disconnect: () => void;
   #dials = new Map<number, { resolve: (socket: Socket) => void; reject: (error: Error) => void }>();
   #nextDial = 1;
-  #isListening = false;
+  #isListening = true;
 
   constructor(onMessage: (message: ToPod, socket: Socket | undefined) => void) {
-    const { send, channel, disconnect } = process;
+    const { send, channel } = process;
     if (!send || !channel)
       throw new Error('the isolate host runs only under the shim, which gives it an IPC channel');
-    this.#send = (message) => void send.call(process, message, undefined, undefined, () => {});
+    const sendNow = send as (
+      message: FromPod,
+      handle: undefined,
+      options: undefined,
+      done: () => void,
+    ) => boolean;
+    this.#send = (message) => void sendNow.call(process, message, undefined, undefined, () => {});
     this.#channel = channel as { ref(): void; unref(): void };
-    this.#disconnect = disconnect.bind(process);
+    // Node keeps messages back until somebody listens.
+    process.on('message', () => {});
+    this.#keepAlive();
     const emit = process.emit;
     process.emit = function (this: NodeJS.Process, event: string, ...args: unknown[]) {
-      if (event === 'internalMessage') return false;
-      if (event === 'disconnect') {
-        // The shim is gone, and with it every socket to come: it starts this pod anew.
-        process.exit(1);
-      }
-      if (event === 'message') {
-        onMessage(args[0] as ToPod, args[1] as Socket | undefined);
-        return true;
-      }
-      return Reflect.apply(emit, this, [event, ...args]) as boolean;
+      // The shim is gone, and with it every socket to come: a new one starts this pod anew.
+      if (event === 'disconnect') process.exit(1);
+      if (event !== 'message') return Reflect.apply(emit, this, [event, ...args]) as boolean;
+      onMessage(args[0] as ToPod, args[1] as Socket | undefined);
+      return true;
     } as typeof process.emit;
-    for (const name of [
-      'send',
-      'channel',
-      '_channel',
-      'disconnect',
-      'connected',
-      '_handleQueue',
-      '_pendingMessage',
-    ]) {
-      Object.defineProperty(process, name, { value: undefined, writable: true, enumerable: false });
-    }
+    // Programs take `process.send` as the sign that they were forked. Node itself needs the rest of the channel.
+    for (const name of ['send', 'disconnect']) Reflect.deleteProperty(process, name);
   }
 
   announce(ports: number[]): void {
@@ -84,10 +77,6 @@ export class ShimChannel {
       const { message: text, code } = message.error ?? { message: 'connection lost', code: 'ECONNRESET' };
       dial.reject(Object.assign(new Error(text), { code }));
     }
-  }
-
-  close(): void {
-    this.#disconnect();
   }
 
   #keepAlive(): void {

@@ -1,7 +1,21 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import net, { type Socket } from 'node:net';
+import path from 'node:path';
 import type { Log } from '../../../base/log.ts';
 import type { RouteTable } from '../../../mesh/route-table.ts';
 import type { Runtime } from '../runtime.ts';
-import type { ContainerUsage, ListenerSpec, ListenerState, PemIdentity } from './protocol.ts';
+import { requestConnect } from './connect-stream.ts';
+import { type ShimPaths, shimPaths } from './paths.ts';
+import {
+  type ContainerUsage,
+  type ListenerSpec,
+  type ListenerState,
+  type PemIdentity,
+  protocolVersion,
+} from './protocol.ts';
+import { ShimConnection } from './shim-connection.ts';
 
 export type { ContainerUsage, ListenerSpec, ListenerState, PemIdentity } from './protocol.ts';
 
@@ -42,5 +56,128 @@ export interface ConnectOptions {
   spawnIfAbsent: boolean;
 }
 
-/** Connects to the node's shim over its control socket. */
-export declare function connectShim(options: ConnectOptions): Promise<ShimClient>;
+/** How long a shim may take from its start to its first answer. */
+export const startTimeoutMs = 10_000;
+
+/** Connects to the node's shim over its control socket, and starts one first if none answers and that is wanted. */
+export async function connectShim(options: ConnectOptions): Promise<ShimClient> {
+  const paths = shimPaths(options.dataDir);
+  let socket = await tryConnect(paths.control);
+  if (!socket && !options.spawnIfAbsent) {
+    throw new Error(`no shim answers at ${paths.control}: no pod has been started on this node`);
+  }
+  if (!socket) {
+    const endedEarly = spawnShim(options.dataDir, paths);
+    const deadlineMs = Date.now() + startTimeoutMs;
+    for (let delayMs = 5; !socket; delayMs = Math.min(delayMs * 1.5, 100)) {
+      if (Date.now() > deadlineMs) {
+        throw new Error(
+          `the node's shim did not start: ${endedEarly() ?? `no answer within ${startTimeoutMs} ms`}; see ${paths.logFile}`,
+        );
+      }
+      await new Promise((resolve) => setTimeout(resolve, delayMs));
+      socket = await tryConnect(paths.control);
+    }
+  }
+  const connection = new ShimConnection(socket);
+  const { pid } = await connection.call('hello', { version: protocolVersion });
+  return createClient({ connection, pid, dialPath: paths.dial });
+}
+
+function createClient(parts: { connection: ShimConnection; pid: number; dialPath: string }): ShimClient {
+  const { connection, pid, dialPath } = parts;
+  let pushedVersion: string | undefined;
+  return {
+    name: 'isolate',
+    pid,
+    start: (spec) => connection.call('start', { spec }),
+    stop: (id, { graceSeconds }) => connection.call('stop', { id, graceSeconds }),
+    remove: (id) => connection.call('remove', { id }),
+    list: () => connection.call('list', null),
+    subscribe: (listener) => connection.subscribe(listener),
+    dial: (target) => dialPod(dialPath, target),
+    pushRoutes: async (table) => {
+      if (table.version === pushedVersion) return;
+      await connection.call('setTable', { table });
+      pushedVersion = table.version;
+    },
+    pushIdentity: (podUid, identity) => connection.call('setIdentity', { podUid, identity }),
+    pushNodeIdentity: (identity) => connection.call('setNodeIdentity', { identity }),
+    forgetPod: (podUid) => connection.call('forgetPod', { podUid }),
+    setListeners: (listeners) => connection.call('setListeners', { listeners }),
+    openMeshPort: (address) => connection.call('openMeshPort', address),
+    usage: () => connection.call('usage', null),
+    metrics: () => connection.call('metrics', null),
+    onDisconnect: (listener) => connection.onDisconnect(listener),
+    close: () => connection.close(),
+    shutdown: async ({ graceSeconds }) => {
+      await connection.call('shutdown', { graceSeconds });
+      await connection.closed;
+    },
+  };
+}
+
+/** `CONNECT podIP:port` over the shim's private socket. */
+async function dialPod(
+  dialPath: string,
+  { podIP, port, signal }: { podIP: string; port: number; signal?: AbortSignal },
+): Promise<Socket> {
+  signal?.throwIfAborted();
+  const socket = net.connect({ path: dialPath });
+  const abort = () => socket.destroy(signal?.reason instanceof Error ? signal.reason : new Error('aborted'));
+  signal?.addEventListener('abort', abort, { once: true });
+  try {
+    await once(socket, 'connect');
+    await requestConnect(socket, podIP, port, { maySpeakFirst: true });
+    return socket;
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', abort);
+  }
+}
+
+function tryConnect(path: string): Promise<Socket | undefined> {
+  return new Promise((resolve, reject) => {
+    const socket = net.connect({ path });
+    socket.once('connect', () => resolve(socket.removeAllListeners('error')));
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      // A socket file that nobody listens on is left from a shim that was killed; its successor replaces it.
+      if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(undefined);
+      else reject(error);
+    });
+  });
+}
+
+/** Starts the shim on its own, with nothing of ours but a place for its compiled code; answers how to ask why it ended. */
+function spawnShim(dataDir: string, paths: ShimPaths): () => string | undefined {
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const stderr = openSync(paths.logFile, 'a', 0o600);
+  const main = path.join(import.meta.dirname, `main${path.extname(import.meta.filename)}`);
+  const child = spawn(process.execPath, [...memoryFlags, main, '--data-dir', path.resolve(dataDir)], {
+    cwd: '/',
+    detached: true,
+    env: { NODE_COMPILE_CACHE: path.join(paths.compileCacheDir, 'shim') },
+    stdio: ['ignore', 'ignore', stderr],
+  });
+  closeSync(stderr);
+  let ended: string | undefined;
+  child.once('error', (error) => {
+    ended = error.message;
+  });
+  child.once('exit', (code, signal) => {
+    // Exit code 0 is that of a shim that found another one already there.
+    if (code !== 0) ended = `it ended with ${signal ?? `exit code ${code}`}`;
+  });
+  child.unref();
+  return () => ended;
+}
+
+/** A small heap that is collected often: the shim keeps little, and lives as long as the node. */
+const memoryFlags = [
+  '--no-warnings',
+  '--max-old-space-size=256',
+  '--max-semi-space-size=1',
+  '--v8-pool-size=1',
+];

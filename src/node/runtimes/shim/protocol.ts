@@ -1,3 +1,6 @@
+import type { RouteTable } from '../../../mesh/route-table.ts';
+import type { ContainerSpec, ContainerState } from '../runtime.ts';
+
 /** A certificate chain, its key and the roots to trust, all PEM. The key stays on the node. */
 export interface PemIdentity {
   certificate: string;
@@ -31,3 +34,35 @@ export interface ContainerUsage {
   /** CPU time since start. */
   cpuSeconds: number;
 }
+
+/** Agents and shims of different versions refuse each other. */
+export const protocolVersion = 1;
+
+/** What the agent asks, each answered by a result of its own type. JSON lines over the control socket. */
+export interface ShimMethods {
+  hello(params: { version: number }): { pid: number };
+  start(params: { spec: ContainerSpec }): void;
+  stop(params: { id: string; graceSeconds: number }): void;
+  remove(params: { id: string }): void;
+  list(params: null): ContainerState[];
+  setTable(params: { table: RouteTable }): void;
+  setIdentity(params: { podUid: string; identity: PemIdentity }): void;
+  setNodeIdentity(params: { identity: PemIdentity }): void;
+  forgetPod(params: { podUid: string }): void;
+  setListeners(params: { listeners: ListenerSpec[] }): ListenerState[];
+  openMeshPort(params: { host: string; port: number }): { host: string; port: number };
+  usage(params: null): ContainerUsage[];
+  metrics(params: null): string;
+  shutdown(params: { graceSeconds: number }): void;
+}
+
+export type ShimMethod = keyof ShimMethods;
+export type ParamsOf<M extends ShimMethod> = Parameters<ShimMethods[M]>[0];
+export type ResultOf<M extends ShimMethod> = ReturnType<ShimMethods[M]>;
+
+export type ShimRequest = { [M in ShimMethod]: { id: number; method: M; params: ParamsOf<M> } }[ShimMethod];
+
+export type ShimReply =
+  | { id: number; result: unknown }
+  | { id: number; error: { message: string } }
+  | { event: 'state'; state: ContainerState };

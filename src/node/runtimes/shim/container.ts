@@ -1,0 +1,191 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { Socket } from 'node:net';
+import type { RouteTable } from '../../../mesh/route-table.ts';
+import { type LaunchOptions, nodeArguments } from '../isolate/launch.ts';
+import type { FromPod, ToPod } from '../isolate/messages.ts';
+import type { ContainerSpec, ContainerState } from '../runtime.ts';
+import { HandOver } from './hand-over.ts';
+import { LogFile } from './log-file.ts';
+import { readPodChannel, watchSpawn } from './pod-channel.ts';
+import { readProcessUsage } from './process-memory.ts';
+import type { PemIdentity } from './protocol.ts';
+
+export interface ContainerEvents {
+  onState: (state: ContainerState) => void;
+  onMessage: (message: FromPod) => void;
+}
+
+interface ExitReport {
+  exitCode: number;
+  reason: string;
+  message?: string;
+}
+
+/** How much of the error output is kept for the exit message. */
+const tailChars = 1024;
+
+/** One isolate process: its life, its output, and the way to hand it messages and sockets. */
+export class Container {
+  readonly spec: ContainerSpec;
+  ports: number[] = [];
+  isStopping = false;
+  readonly #events: ContainerEvents;
+  readonly #log: LogFile;
+  #state: ContainerState;
+  #child: ChildProcess | undefined;
+  #handOver: HandOver | undefined;
+  #stderrTail = '';
+  #killReason: { reason: string; message: string } | undefined;
+  readonly #exited = Promise.withResolvers<void>();
+
+  constructor(spec: ContainerSpec, events: ContainerEvents) {
+    this.spec = spec;
+    this.#events = events;
+    this.#log = new LogFile({ path: spec.logPath, bytesMax: spec.logBytesMax, filesMax: spec.logFilesMax });
+    this.#state = { id: spec.id, phase: 'starting', listening: false, startedAtMs: Date.now() };
+  }
+
+  get state(): ContainerState {
+    return this.#state;
+  }
+
+  get exited(): Promise<void> {
+    return this.#exited.promise;
+  }
+
+  /** Can take connections. */
+  get isServing(): boolean {
+    return this.#state.listening && this.#state.phase === 'running' && !this.isStopping;
+  }
+
+  start(launch: LaunchOptions, table: RouteTable | undefined, identity: PemIdentity | undefined): void {
+    const { spec } = this;
+    let child: ChildProcess;
+    try {
+      const args = nodeArguments(spec, launch);
+      child = watchSpawn(() =>
+        // Nothing of the shim's environment; the program's own comes by message, too late to change the sandbox. A
+        // process group of its own, so that a signal to "my group" reaches no one else.
+        spawn(process.execPath, args, {
+          cwd: spec.workingDir,
+          env: { NODE_COMPILE_CACHE: launch.compileCacheDir },
+          stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+          detached: true,
+        }),
+      );
+    } catch (error) {
+      this.fail((error as Error).message);
+      return;
+    }
+    this.#child = child;
+    this.#handOver = new HandOver(child);
+    child.stdout!.on('data', (chunk: Buffer) => this.#log.write('stdout', chunk));
+    child.stderr!.on('data', (chunk: Buffer) => {
+      this.#log.write('stderr', chunk);
+      this.#stderrTail = (this.#stderrTail + chunk.toString('utf8')).slice(-tailChars);
+    });
+    child.once('error', (error) => {
+      if (child.pid === undefined) this.fail(error.message);
+    });
+    child.once('close', (code, signal) => this.#onExit(code, signal));
+    if (child.pid === undefined) return;
+    readPodChannel(child, {
+      onMessage: (message) => this.#onMessage(message),
+      onAbuse: (what) => this.kill('Error', `the container ${what} on its control channel`),
+    });
+    this.#change({ phase: 'running', pid: child.pid });
+    const { command, workingDir, env, pod } = spec;
+    const program = { command, workingDir, env, namespace: pod.namespace, podName: pod.name, podIP: pod.ip };
+    this.send({ type: 'init', program, table, identity });
+  }
+
+  /** Ends as a container that never ran. */
+  fail(message: string): void {
+    this.#finish({ exitCode: 128, reason: 'ContainerCannotRun', message });
+  }
+
+  send(message: ToPod, socket?: Socket): boolean {
+    return this.#handOver?.send(message, socket) ?? false;
+  }
+
+  async stop(graceSeconds: number): Promise<void> {
+    if (this.#state.phase === 'exited') return;
+    this.isStopping = true;
+    this.#child?.kill('SIGTERM');
+    const timer = setTimeout(() => this.#child?.kill('SIGKILL'), graceSeconds * 1000);
+    await this.exited;
+    clearTimeout(timer);
+  }
+
+  kill(reason: string, message: string): void {
+    this.#killReason ??= { reason, message };
+    this.#child?.kill('SIGKILL');
+  }
+
+  /** Kills the container when it has allocated more than its limit. */
+  checkMemory(): void {
+    const { memoryLimitBytes } = this.spec;
+    const pid = this.#state.phase === 'running' ? this.#state.pid : undefined;
+    if (!memoryLimitBytes || pid === undefined) return;
+    const used = readProcessUsage(pid)?.workingSetBytes ?? 0;
+    if (used <= memoryLimitBytes) return;
+    const message = `used ${toMiB(used)} MiB of memory, its limit is ${toMiB(memoryLimitBytes)} MiB`;
+    this.kill('OOMKilled', message);
+  }
+
+  #onMessage(message: FromPod): void {
+    if (message.type === 'listening') {
+      this.ports = message.ports;
+      this.#change({ listening: true });
+    } else {
+      this.#events.onMessage(message);
+    }
+  }
+
+  #onExit(code: number | null, signal: NodeJS.Signals | null): void {
+    this.#log.close();
+    if (this.#state.phase === 'exited') return;
+    const exitCode = code ?? 128 + (signalNumbers[signal ?? 'SIGKILL'] ?? 0);
+    this.#finish(this.#explainExit(exitCode, signal));
+  }
+
+  #explainExit(exitCode: number, signal: NodeJS.Signals | null): ExitReport {
+    if (this.#killReason) return { exitCode: 137, ...this.#killReason };
+    // V8 ends the process itself when the heap is full.
+    if (signal === 'SIGABRT' && this.#stderrTail.includes('heap out of memory')) {
+      return { exitCode: 137, reason: 'OOMKilled', message: 'the JavaScript heap was full' };
+    }
+    if (exitCode === 0) return { exitCode, reason: 'Completed' };
+    const tail = this.#stderrTail.trim();
+    return { exitCode, reason: 'Error', ...(tail !== '' && { message: tail }) };
+  }
+
+  #finish(end: ExitReport): void {
+    this.#change({ phase: 'exited', listening: false, finishedAtMs: Date.now(), ...end });
+    this.#exited.resolve();
+  }
+
+  #change(change: Partial<ContainerState>): void {
+    this.#state = { ...this.#state, ...change };
+    this.#events.onState(this.#state);
+  }
+}
+
+const signalNumbers: Partial<Record<NodeJS.Signals, number>> = {
+  SIGHUP: 1,
+  SIGINT: 2,
+  SIGQUIT: 3,
+  SIGILL: 4,
+  SIGTRAP: 5,
+  SIGABRT: 6,
+  SIGBUS: 7,
+  SIGFPE: 8,
+  SIGKILL: 9,
+  SIGSEGV: 11,
+  SIGPIPE: 13,
+  SIGTERM: 15,
+};
+
+function toMiB(bytes: number): number {
+  return Math.round(bytes / 2 ** 20);
+}

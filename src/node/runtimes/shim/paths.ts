@@ -1,0 +1,56 @@
+import { createHash } from 'node:crypto';
+import { chmodSync, lstatSync, mkdirSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+
+/** `sun_path` holds 108 bytes on Linux and 104 on macOS, the final zero included. */
+const socketPathBytesMax = 103;
+const longestName = 'shim.sock';
+
+export interface ShimPaths {
+  /** The control socket. */
+  control: string;
+  /** CONNECT to a pod's port, in plain text. */
+  dial: string;
+  /** Where the shim makes its socket pairs. */
+  pair: string;
+  pidsDir: string;
+  hostDir: string;
+  compileCacheDir: string;
+  logFile: string;
+  /** The name that only one shim of the data folder can hold. */
+  lockName: string;
+}
+
+/** Where a node's shim has its files; sockets move to a short private folder where the data folder's path is too long. */
+export function shimPaths(dataDir: string): ShimPaths {
+  const absolute = path.resolve(dataDir);
+  const digest = createHash('sha256').update(absolute).digest('hex').slice(0, 20);
+  const fits = Buffer.byteLength(path.join(absolute, longestName)) <= socketPathBytesMax;
+  const socketDir = fits ? absolute : path.join(os.tmpdir(), `selvage-${process.getuid?.() ?? 0}`, digest);
+  return {
+    control: path.join(socketDir, 'shim.sock'),
+    dial: path.join(socketDir, 'dial.sock'),
+    pair: path.join(socketDir, 'pair.sock'),
+    pidsDir: path.join(absolute, 'shim-pids'),
+    hostDir: path.join(absolute, 'isolate-host'),
+    compileCacheDir: path.join(absolute, 'compile-cache'),
+    logFile: path.join(absolute, 'shim.log'),
+    lockName: `\0selvage-shim-${process.getuid?.() ?? 0}-${digest}`,
+  };
+}
+
+/** Makes the folder of the sockets, for this user only. */
+export function makeSocketDir(paths: ShimPaths): void {
+  const folder = path.dirname(paths.control);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  for (const at of new Set([folder, folder.startsWith(os.tmpdir()) ? path.dirname(folder) : folder])) {
+    const stat = lstatSync(at);
+    if (at.includes(`selvage-${process.getuid?.() ?? 0}`) && stat.uid !== process.getuid?.()) {
+      throw new Error(
+        `${at} belongs to another user (uid ${stat.uid}); remove it, or choose a shorter data folder`,
+      );
+    }
+  }
+  chmodSync(folder, 0o700);
+}

@@ -1,0 +1,167 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, rmSync, statSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import path from 'node:path';
+import type { Log } from '../../../base/log.ts';
+import type { RouteTable } from '../../../mesh/route-table.ts';
+import { findEscapingLink } from '../isolate/escaping-links.ts';
+import type { FromPod } from '../isolate/messages.ts';
+import type { ContainerSpec, ContainerState } from '../runtime.ts';
+import { Container } from './container.ts';
+import type { HostFiles } from './host-files.ts';
+import type { PidFiles } from './pid-files.ts';
+import { readProcessUsage } from './process-memory.ts';
+import type { ContainerUsage, PemIdentity } from './protocol.ts';
+
+/** How many containers, exited ones that nobody removed included. */
+export const containersMax = 2048;
+/** How many images are remembered as free of links that lead out of them. */
+const checkedImagesMax = 1024;
+export const memoryCheckMs = 250;
+
+/** All isolate processes of the node, and what they are to know. */
+export class Pods {
+  readonly #containers = new Map<string, Container>();
+  readonly #identities = new Map<string, PemIdentity>();
+  readonly #checkedImages = new Set<string>();
+  readonly #options: PodsOptions;
+  readonly #timer: NodeJS.Timeout;
+  #table: RouteTable | undefined;
+
+  constructor(options: PodsOptions) {
+    this.#options = options;
+    this.#timer = setInterval(() => {
+      for (const container of this.#containers.values()) container.checkMemory();
+    }, memoryCheckMs);
+    this.#timer.unref();
+  }
+
+  get table(): RouteTable | undefined {
+    return this.#table;
+  }
+
+  /** Asking again for a container that is there does nothing. */
+  async start(spec: ContainerSpec): Promise<void> {
+    if (this.#containers.has(spec.id)) return;
+    if (this.#containers.size >= containersMax) {
+      throw new Error(`the node's shim has ${containersMax} containers; remove exited ones first`);
+    }
+    const container = new Container(spec, {
+      onState: (state) => this.#onState(state),
+      onMessage: (message) => this.#options.onMessage(container, message),
+    });
+    this.#containers.set(spec.id, container);
+    try {
+      await this.#checkImage(spec.rootDir);
+      const compileCacheDir = this.#compileCacheFor(spec);
+      const hostFiles = await this.#options.hostFiles;
+      container.start({ ...hostFiles, compileCacheDir }, this.#table, this.#identities.get(spec.pod.uid));
+    } catch (error) {
+      container.fail((error as Error).message);
+    }
+  }
+
+  async stop(id: string, graceSeconds: number): Promise<void> {
+    await this.#containers.get(id)?.stop(graceSeconds);
+  }
+
+  async stopAll(graceSeconds: number): Promise<void> {
+    clearInterval(this.#timer);
+    await Promise.all([...this.#containers.values()].map((container) => container.stop(graceSeconds)));
+  }
+
+  remove(id: string): void {
+    const container = this.#containers.get(id);
+    if (!container) return;
+    if (container.state.phase !== 'exited') {
+      throw new Error(`container "${id}" is ${container.state.phase}; stop it before removing it`);
+    }
+    this.#containers.delete(id);
+  }
+
+  list(): ContainerState[] {
+    return [...this.#containers.values()].map(({ state }) => state);
+  }
+
+  get running(): Container[] {
+    return [...this.#containers.values()].filter(({ state }) => state.phase !== 'exited');
+  }
+
+  usage(): ContainerUsage[] {
+    return this.running.flatMap(({ state }) => {
+      const usage = state.pid === undefined ? undefined : readProcessUsage(state.pid);
+      return usage ? [{ id: state.id, ...usage }] : [];
+    });
+  }
+
+  setTable(table: RouteTable): void {
+    if (table.version === this.#table?.version) return;
+    this.#table = table;
+    for (const container of this.running) container.send({ type: 'table', table });
+  }
+
+  setIdentity(podUid: string, identity: PemIdentity): void {
+    this.#identities.set(podUid, identity);
+    for (const container of this.running) {
+      if (container.spec.pod.uid === podUid) container.send({ type: 'identity', identity });
+    }
+  }
+
+  forgetPod(podUid: string): void {
+    this.#identities.delete(podUid);
+  }
+
+  /** The container that serves this port of the pod: one that named it, or else the first that serves at all. */
+  serving(podIP: string, port: number): Container | undefined {
+    const candidates = this.running.filter(({ spec, isServing }) => isServing && spec.pod.ip === podIP);
+    return candidates.find(({ ports }) => ports.includes(port)) ?? candidates[0];
+  }
+
+  has(podIP: string): boolean {
+    return this.running.some(({ spec }) => spec.pod.ip === podIP);
+  }
+
+  /** Hands a connection to the pod; false if nothing serves there, and the socket is still the caller's. */
+  connect(socket: Socket, target: { ip: string; port: number; isTls: boolean }): boolean {
+    const { port, isTls } = target;
+    return this.serving(target.ip, port)?.send({ type: 'connection', port, isTls }, socket) ?? false;
+  }
+
+  #onState(state: ContainerState): void {
+    const { pidFiles, onState } = this.#options;
+    if (state.pid !== undefined && state.phase === 'exited') pidFiles.remove(state.pid);
+    else if (state.pid !== undefined && !state.listening) pidFiles.add(state.pid);
+    onState(state);
+  }
+
+  async #checkImage(rootDir: string): Promise<void> {
+    if (this.#checkedImages.has(rootDir)) return;
+    const link = await findEscapingLink(rootDir);
+    if (link) throw new Error(`the image has a symbolic link that leads out of it: ${link}`);
+    const oldest = this.#checkedImages.values().next().value;
+    if (this.#checkedImages.size >= checkedImagesMax && oldest !== undefined)
+      this.#checkedImages.delete(oldest);
+    this.#checkedImages.add(rootDir);
+  }
+
+  /** One folder for each image and service account: who can write compiled code can run as whoever loads it. */
+  #compileCacheFor(spec: ContainerSpec): string {
+    const { namespace, serviceAccount } = spec.pod;
+    const key = createHash('sha256').update(`${namespace}\0${serviceAccount}\0${spec.rootDir}`).digest('hex');
+    const folder = path.join(this.#options.compileCacheDir, key.slice(0, 24));
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    // Where the type stripper's and the compiler's results exceed all reason, start anew.
+    if (statSync(folder).nlink > 64) rmSync(folder, { recursive: true, force: true });
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    return folder;
+  }
+}
+
+export interface PodsOptions {
+  log: Log;
+  hostFiles: Promise<HostFiles>;
+  compileCacheDir: string;
+  pidFiles: PidFiles;
+  onState: (state: ContainerState) => void;
+  onMessage: (container: Container, message: FromPod) => void;
+}
