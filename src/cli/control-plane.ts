@@ -1,0 +1,169 @@
+import type { IncomingMessage } from 'node:http';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { kinds } from '../api/kinds/index.ts';
+import { type ApiServer, createApiServer } from '../apiserver/server.ts';
+import type { User } from '../apiserver/user.ts';
+import { tokenAuthenticator } from '../apiserver/user.ts';
+import type { Clock } from '../base/clock.ts';
+import { Lifecycle, type Running } from '../base/lifecycle.ts';
+import type { Log } from '../base/log.ts';
+import { Metrics } from '../base/metrics.ts';
+import { createClient } from '../client/index.ts';
+import { startControllers } from '../controllers/index.ts';
+import { type Authority, openAuthority } from '../identity/authority.ts';
+import { formatJoinToken } from '../identity/join-token.ts';
+import { loadOrCreateFile, loadOrCreateKey } from '../identity/key-file.ts';
+import { openTokens } from '../identity/tokens.ts';
+import { ContentStore } from '../oci/content-store.ts';
+import { type Access, createRegistry } from '../oci/registry.ts';
+import { startScheduler } from '../scheduler/scheduler.ts';
+import { openStore } from '../store/open.ts';
+import type { DataDir } from './data-dir.ts';
+import { version } from './version.ts';
+
+const yearSeconds = 365 * 24 * 3600;
+/** The first address of the Service range, that of the Service `kubernetes`. */
+const serviceAddress = '10.43.0.1';
+
+export interface ControlPlane extends Running {
+  api: ApiServer;
+  authority: Authority;
+  port: number;
+  /** `https://host:port`. */
+  server: string;
+  joinToken: string;
+  metrics: Metrics;
+}
+
+/** API server, registry, controllers and scheduler over one data folder. Rejects when the folder or the port is taken. */
+export async function startControlPlane(options: {
+  dataDir: DataDir;
+  host: string;
+  port: number;
+  /** Further names and addresses that the server's certificate is valid for. */
+  names: string[];
+  evictAfterSeconds: number;
+  clock: Clock;
+  log: Log;
+}): Promise<ControlPlane> {
+  const { dataDir, host, clock, log } = options;
+  const life = new Lifecycle();
+  try {
+    const metrics = new Metrics();
+    const store = openStore({
+      path: join(dataDir.server, 'state.sqlite'),
+      clock,
+      log,
+      encrypt: { prefixes: ['/core/secrets/'], key: loadOrCreateKey(join(dataDir.server, 'secrets.key')) },
+    });
+    life.defer(() => store.close());
+    const authority = openAuthority({ dir: join(dataDir.server, 'ca'), clock });
+    const tokens = openTokens(join(dataDir.server, 'tokens'));
+    const joinToken = joinTokenOf(dataDir, authority, tokens);
+    const kubelet = authority.issue({
+      commonName: 'kube-apiserver-kubelet-client',
+      organizations: ['system:masters'],
+      usages: ['client'],
+      lifetimeSeconds: yearSeconds,
+    });
+    const api = createApiServer({
+      store,
+      kinds,
+      clock,
+      log,
+      metrics,
+      authenticators: [tokenAuthenticator(tokens)],
+      kubelet: () => ({
+        caPem: authority.caPem,
+        certPem: kubelet.certificatePem,
+        keyPem: kubelet.privateKeyPem,
+      }),
+      version: version(),
+    });
+    const content = await ContentStore.open(dataDir.registry);
+    const callers = new WeakMap<IncomingMessage, User>();
+    const registry = createRegistry({
+      store: content,
+      log,
+      authorize: (request, access) => mayUse(callers.get(request), access),
+    });
+    const serving = authority.issue({
+      commonName: 'selvage',
+      dnsNames: [
+        'localhost',
+        'kubernetes',
+        'kubernetes.default',
+        'kubernetes.default.svc',
+        hostname(),
+        ...options.names.filter((name) => !isAddress(name)),
+      ],
+      ipAddresses: [
+        ...new Set([
+          '127.0.0.1',
+          '::1',
+          serviceAddress,
+          ...[host, ...options.names].filter((name) => isAddress(name) && name !== '0.0.0.0'),
+        ]),
+      ],
+      usages: ['server'],
+      lifetimeSeconds: yearSeconds,
+    });
+    const listening = await api.listen({
+      host,
+      port: options.port,
+      tls: { certPem: serving.chainPem, keyPem: serving.privateKeyPem, caPem: authority.caPem },
+      extraHandlers: [
+        (request, response, user) => {
+          callers.set(request, user);
+          return registry.handle(request, response);
+        },
+      ],
+    });
+    life.defer(() => listening.close());
+    const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
+    await api.bootstrap({
+      endpoint: { ip: isAddress(reachable) ? reachable : '127.0.0.1', port: listening.port },
+    });
+    const client = createClient(api.transport());
+    life.add(
+      startControllers({ client, clock, log, authority, evictAfterSeconds: options.evictAfterSeconds }),
+    );
+    life.add(startScheduler({ client, clock, log }));
+    return {
+      api,
+      authority,
+      port: listening.port,
+      server: `https://${reachable}:${listening.port}`,
+      joinToken,
+      metrics,
+      stop: () => life.stop(),
+    };
+  } catch (error) {
+    await life.stop();
+    throw error;
+  }
+}
+
+/** The one join token of this cluster, kept so that it can be looked up again. */
+function joinTokenOf(dataDir: DataDir, authority: Authority, tokens: ReturnType<typeof openTokens>): string {
+  const create = () => {
+    const secret = tokens.create({
+      name: 'join',
+      user: 'system:bootstrap:selvage',
+      groups: ['system:bootstrappers', 'system:authenticated'],
+    });
+    return formatJoinToken({ caHash: authority.caHash, secret });
+  };
+  return loadOrCreateFile(join(dataDir.server, 'join-token'), create).toString().trim();
+}
+
+/** Nodes pull; who administers the cluster may do everything. */
+function mayUse(user: User | undefined, access: Access): boolean {
+  if (user?.groups.includes('system:masters')) return true;
+  return access.action === 'pull' && (user?.groups.includes('system:nodes') ?? false);
+}
+
+function isAddress(name: string): boolean {
+  return /^[\d.]+$/.test(name) || name.includes(':');
+}

@@ -1,0 +1,54 @@
+import type { Command } from 'commander';
+import { dataDir, dataDirHelp } from './data-dir.ts';
+import { wholeNumber } from './demo.ts';
+
+export interface UpFlags {
+  host: string;
+  port: number;
+  node: boolean;
+  name: string;
+  tlsName: string[];
+  kubeconfig: boolean | string;
+  keepPods?: true;
+  evictAfter: number;
+  logLevel: 'debug' | 'info' | 'warn' | 'error';
+  dataDir?: string;
+}
+
+export function defineUp(program: Command): void {
+  program
+    .command('up')
+    .description('start a control plane and one node, in one process, and make it the cluster of kubectl')
+    .option('--host <address>', 'address to listen on; 0.0.0.0 lets other machines join', '127.0.0.1')
+    .option('--port <port>', 'of the API server; 0 picks a free one', wholeNumber, 6443)
+    .option('--no-node', 'control plane only')
+    .option('--name <name>', "the node's name", 'local')
+    .option(
+      '--tls-name <name>',
+      'a further name or address of this machine, for the certificate',
+      (value, all: string[]) => [...all, value],
+      [],
+    )
+    .option(
+      '--kubeconfig <file>',
+      'kubeconfig to add the context "selvage" to (default: $KUBECONFIG, else ~/.kube/config)',
+    )
+    .option('--no-kubeconfig', 'write only the one in the data folder')
+    .option('--keep-pods', 'leave the pods running when this process ends; the next start takes them over')
+    .option(
+      '--evict-after <seconds>',
+      'how long a node may be silent before its pods are started elsewhere',
+      wholeNumber,
+      300,
+    )
+    .option('--log-level <level>', 'debug, info, warn or error', 'warn')
+    .option('--data-dir <folder>', dataDirHelp)
+    .addHelpText(
+      'after',
+      '\nCtrl-C ends the node and its pods in order. After a crash or kill -9 pods go on, and the next start takes them over.',
+    )
+    .action(async (flags: UpFlags) => {
+      const { runUp } = await import('./run-up.ts');
+      await runUp(flags, dataDir(flags.dataDir));
+    });
+}
