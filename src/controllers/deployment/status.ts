@@ -1,0 +1,150 @@
+import type { Deployment, DeploymentCondition, DeploymentStatus } from '../../api/kinds/deployment.ts';
+import { toTime } from '../../base/clock.ts';
+import { availableOf, desiredReplicas, fenceposts, type Revisions, replicasOf, sum } from './replica-sets.ts';
+
+const completeReason = 'NewReplicaSetAvailable';
+const timedOutReason = 'ProgressDeadlineExceeded';
+const pausedReason = 'DeploymentPaused';
+
+/** The Deployment's status as its ReplicaSets' say. `isRollout` is false while only its size or its pause changes. */
+export function statusOf(
+  deployment: Deployment,
+  revisions: Revisions,
+  nowMs: number,
+  options: { isRollout: boolean },
+): DeploymentStatus {
+  const { current, old } = revisions;
+  const all = current ? [...old, current] : old;
+  const replicas = sum(all, ({ status }) => status?.replicas ?? 0);
+  const available = sum(all, availableOf);
+  const counts: DeploymentStatus = {
+    observedGeneration: deployment.metadata?.generation ?? 0,
+    replicas,
+    updatedReplicas: current?.status?.replicas ?? 0,
+    readyReplicas: sum(all, ({ status }) => status?.readyReplicas ?? 0),
+    availableReplicas: available,
+    unavailableReplicas: Math.max(0, sum(all, replicasOf) - available),
+    ...(deployment.status?.collisionCount && { collisionCount: deployment.status.collisionCount }),
+  };
+  let conditions = [...(deployment.status?.conditions ?? [])];
+  conditions = put(conditions, availability(deployment, available), nowMs);
+  conditions = withFailure(conditions, revisions, nowMs);
+  conditions = withProgress(conditions, deployment, revisions, counts, nowMs, options.isRollout);
+  return { ...counts, conditions };
+}
+
+/** When the deadline should be looked at again, in ms from now; undefined when nothing is awaited. */
+export function deadlineInMs(
+  deployment: Deployment,
+  status: DeploymentStatus,
+  nowMs: number,
+): number | undefined {
+  const progress = find(status.conditions, 'Progressing');
+  const { progressDeadlineSeconds, paused } = deployment.spec ?? {};
+  if (!progress || progressDeadlineSeconds === undefined || paused) return undefined;
+  if (progress.reason === completeReason || progress.reason === timedOutReason) return undefined;
+  const updatedMs = Date.parse(progress.lastUpdateTime ?? '') || nowMs;
+  return Math.max(0, updatedMs + progressDeadlineSeconds * 1000 - nowMs) + 1000;
+}
+
+export function isComplete(deployment: Deployment, status: DeploymentStatus | undefined): boolean {
+  const desired = desiredReplicas(deployment);
+  return (
+    status?.updatedReplicas === desired &&
+    status.replicas === desired &&
+    status.availableReplicas === desired &&
+    (status.observedGeneration ?? 0) >= (deployment.metadata?.generation ?? 0)
+  );
+}
+
+type News = Pick<DeploymentCondition, 'type' | 'status' | 'reason' | 'message'>;
+
+function availability(deployment: Deployment, available: number): News {
+  const isEnough = available >= desiredReplicas(deployment) - fenceposts(deployment).maxUnavailable;
+  return isEnough
+    ? {
+        type: 'Available',
+        status: 'True',
+        reason: 'MinimumReplicasAvailable',
+        message: 'Deployment has minimum availability.',
+      }
+    : {
+        type: 'Available',
+        status: 'False',
+        reason: 'MinimumReplicasUnavailable',
+        message: 'Deployment does not have minimum availability.',
+      };
+}
+
+/** A ReplicaSet that cannot make its pods (a quota, an invalid template) is told on the Deployment. */
+function withFailure(conditions: DeploymentCondition[], { current, old }: Revisions, nowMs: number) {
+  const failing = [current, ...old].find((each) => find(each?.status?.conditions, 'ReplicaFailure'));
+  const failure = find(failing?.status?.conditions, 'ReplicaFailure');
+  if (!failure) return conditions.filter(({ type }) => type !== 'ReplicaFailure');
+  const { type, status, reason, message } = failure;
+  return put(conditions, { type, status, ...(reason && { reason }), ...(message && { message }) }, nowMs);
+}
+
+function withProgress(
+  conditions: DeploymentCondition[],
+  deployment: Deployment,
+  { current }: Revisions,
+  counts: DeploymentStatus,
+  nowMs: number,
+  isRollout: boolean,
+): DeploymentCondition[] {
+  const { progressDeadlineSeconds, paused } = deployment.spec ?? {};
+  if (progressDeadlineSeconds === undefined) return conditions.filter(({ type }) => type !== 'Progressing');
+  const progress = find(conditions, 'Progressing');
+  const say = (status: 'True' | 'False' | 'Unknown', reason: string, message: string, isMoving = false) =>
+    put(conditions, { type: 'Progressing', status, reason, message }, nowMs, isMoving);
+
+  if (paused) {
+    const isTold = progress?.reason === pausedReason || progress?.reason === timedOutReason;
+    return isTold ? conditions : say('Unknown', pausedReason, 'Deployment is paused');
+  }
+  if (progress?.reason === pausedReason) return say('Unknown', 'DeploymentResumed', 'Deployment is resumed');
+  if (!isRollout) return conditions;
+
+  const name = current
+    ? `ReplicaSet "${current.metadata?.name}"`
+    : `Deployment "${deployment.metadata?.name}"`;
+  const wasComplete = progress?.reason === completeReason && counts.replicas === counts.updatedReplicas;
+  if (wasComplete) return conditions;
+  if (isComplete(deployment, counts))
+    return say('True', completeReason, `${name} has successfully progressed.`);
+  const isStarting = !progress || progress.reason === completeReason;
+  if (isStarting || isProgressing(deployment.status, counts)) {
+    return say('True', 'ReplicaSetUpdated', `${name} is progressing.`, true);
+  }
+  const sinceMs = nowMs - (Date.parse(progress.lastUpdateTime ?? '') || nowMs);
+  const isLate = sinceMs > progressDeadlineSeconds * 1000;
+  return isLate ? say('False', timedOutReason, `${name} has timed out progressing.`) : conditions;
+}
+
+function isProgressing(before: DeploymentStatus = {}, now: DeploymentStatus): boolean {
+  const old = (status: DeploymentStatus) => (status.replicas ?? 0) - (status.updatedReplicas ?? 0);
+  return (
+    (now.updatedReplicas ?? 0) > (before.updatedReplicas ?? 0) ||
+    old(now) < old(before) ||
+    (now.readyReplicas ?? 0) > (before.readyReplicas ?? 0) ||
+    (now.availableReplicas ?? 0) > (before.availableReplicas ?? 0)
+  );
+}
+
+function find<C extends { readonly type: string }>(conditions: readonly C[] | undefined, type: string) {
+  return conditions?.find((condition) => condition.type === type);
+}
+
+/** Replaces the condition of this type; one that says the same stays as it is, unless `isMoving` renews its time. */
+function put(conditions: DeploymentCondition[], news: News, nowMs: number, isMoving = false) {
+  const current = find(conditions, news.type);
+  if (current?.status === news.status && current.reason === news.reason && !isMoving) return conditions;
+  const time = toTime(nowMs);
+  const condition: DeploymentCondition = {
+    ...news,
+    lastUpdateTime: time,
+    lastTransitionTime: current?.status === news.status ? (current.lastTransitionTime ?? time) : time,
+  };
+  return [...conditions.filter((each) => each !== current), condition];
+}

@@ -1,0 +1,139 @@
+import { isEqualSemantically } from '../../api/equal.ts';
+import type { Endpoint, EndpointPort, EndpointSlice } from '../../api/kinds/endpointSlice.ts';
+import type { Node } from '../../api/kinds/node.ts';
+import type { Pod } from '../../api/kinds/pod.ts';
+import { type Service, service as serviceKind } from '../../api/kinds/service.ts';
+import { controllerReference } from '../owner.ts';
+import { endpointOf, portsFor } from './endpoint.ts';
+
+export const serviceNameLabel = 'kubernetes.io/service-name';
+export const managedByLabel = 'endpointslice.kubernetes.io/managed-by';
+export const managedBy = 'endpointslice-controller.k8s.io';
+const headlessLabel = 'service.kubernetes.io/headless';
+export const serviceAccountsAnnotation = 'selvage.dev/service-accounts';
+/** A change of one pod sends one slice to every node, so a slice must stay small. */
+export const sliceEndpointsMax = 100;
+
+export interface EndpointSliceState {
+  service: Service;
+  /** Those that the Service selects. */
+  pods: readonly Pod[];
+  nodeOf: (name: string) => Node | undefined;
+  /** Those of this Service that we made. */
+  slices: readonly EndpointSlice[];
+}
+
+export interface EndpointSlicePlan {
+  create: EndpointSlice[];
+  update: EndpointSlice[];
+  delete: EndpointSlice[];
+}
+
+interface Member {
+  endpoint: Endpoint;
+  serviceAccount: string;
+}
+
+/** Pods with the same port numbers share slices; each endpoint stays in the slice that it is in. */
+export function plan(state: EndpointSliceState): EndpointSlicePlan {
+  const groups = groupByPorts(state);
+  const result: EndpointSlicePlan = { create: [], update: [], delete: [] };
+  const unused: EndpointSlice[] = [];
+  const slicesOf = new Map<string, EndpointSlice[]>();
+  for (const slice of state.slices) {
+    if (slice.metadata?.deletionTimestamp) continue;
+    const key = JSON.stringify(slice.ports ?? []);
+    if (groups.has(key)) slicesOf.set(key, [...(slicesOf.get(key) ?? []), slice]);
+    else unused.push(slice);
+  }
+  for (const [key, { ports, members }] of groups) {
+    fillSlices(state, ports, members, slicesOf.get(key) ?? [], result);
+  }
+  // A Service that has lost its last pod will get one again: an empty slice is cheaper than a deleted one.
+  const [spare, ...surplus] = unused;
+  result.delete.push(...surplus);
+  if (spare && groups.size > 0) result.delete.push(spare);
+  else if (spare) addIfChanged(result, spare, compose(state, spare.ports ?? [], [], spare));
+  return result;
+}
+
+function groupByPorts({ service, pods, nodeOf }: EndpointSliceState) {
+  const groups = new Map<string, { ports: EndpointPort[]; members: Map<string, Member> }>();
+  const byName = [...pods].sort((a, b) => ((a.metadata?.name ?? '') < (b.metadata?.name ?? '') ? -1 : 1));
+  for (const pod of byName) {
+    const endpoint = endpointOf(pod, service, nodeOf);
+    if (!endpoint) continue;
+    const ports = portsFor(pod, service);
+    const key = JSON.stringify(ports);
+    const group = groups.get(key) ?? { ports, members: new Map<string, Member>() };
+    const serviceAccount = pod.spec?.serviceAccountName ?? 'default';
+    group.members.set(pod.metadata?.uid ?? '', { endpoint, serviceAccount });
+    groups.set(key, group);
+  }
+  return groups;
+}
+
+/** Keeps endpoints where they are, fills the gaps, and touches as few slices as it can. */
+function fillSlices(
+  state: EndpointSliceState,
+  ports: readonly EndpointPort[],
+  members: ReadonlyMap<string, Member>,
+  slices: readonly EndpointSlice[],
+  result: EndpointSlicePlan,
+): void {
+  const placed = new Set<string>();
+  const kept = slices.map((slice) => {
+    const stay: Member[] = [];
+    for (const { targetRef } of slice.endpoints) {
+      const uid = targetRef?.uid ?? '';
+      const member = members.get(uid);
+      if (!member || placed.has(uid)) continue;
+      placed.add(uid);
+      stay.push(member);
+    }
+    return { slice, stay, isTouched: stay.length !== slice.endpoints.length };
+  });
+  const homeless = [...members].filter(([uid]) => !placed.has(uid)).map(([, member]) => member);
+  const roomFirst = [...kept].sort((a, b) => Number(b.isTouched) - Number(a.isTouched));
+  for (const { stay } of roomFirst) {
+    stay.push(...homeless.splice(0, Math.max(0, sliceEndpointsMax - stay.length)));
+  }
+  for (const { slice, stay } of kept) {
+    if (stay.length === 0) result.delete.push(slice);
+    else addIfChanged(result, slice, compose(state, ports, stay, slice));
+  }
+  while (homeless.length > 0) {
+    result.create.push(compose(state, ports, homeless.splice(0, sliceEndpointsMax)));
+  }
+}
+
+function addIfChanged(result: EndpointSlicePlan, slice: EndpointSlice, next: EndpointSlice): void {
+  if (!isEqualSemantically(slice, next)) result.update.push(next);
+}
+
+function compose(
+  { service }: EndpointSliceState,
+  ports: readonly EndpointPort[],
+  members: readonly Member[],
+  slice?: EndpointSlice,
+): EndpointSlice {
+  const { name = '', namespace = '', labels } = service.metadata ?? {};
+  const accounts = [...new Set(members.map(({ serviceAccount }) => serviceAccount))].sort().join(',');
+  return {
+    ...slice,
+    metadata: {
+      ...(slice?.metadata ?? { generateName: `${name}-`, namespace }),
+      labels: {
+        ...labels,
+        [serviceNameLabel]: name,
+        [managedByLabel]: managedBy,
+        ...(service.spec?.clusterIP === 'None' && { [headlessLabel]: '' }),
+      },
+      annotations: { ...slice?.metadata?.annotations, [serviceAccountsAnnotation]: accounts },
+      ownerReferences: [controllerReference(serviceKind, service)],
+    },
+    addressType: 'IPv4',
+    endpoints: members.map(({ endpoint }) => endpoint),
+    ports: [...ports],
+  };
+}

@@ -1,0 +1,30 @@
+import type { Pod } from '../api/kinds/pod.ts';
+
+/** Neither ended nor being deleted. */
+export function isPodActive(pod: Pod): boolean {
+  return !hasPodEnded(pod) && !pod.metadata?.deletionTimestamp;
+}
+
+export function hasPodEnded({ status }: Pod): boolean {
+  return status?.phase === 'Succeeded' || status?.phase === 'Failed';
+}
+
+export function isPodReady(pod: Pod): boolean {
+  return readyCondition(pod)?.status === 'True';
+}
+
+/** When the pod became ready, in ms; Infinity if it is not. */
+export function readySinceMs(pod: Pod): number {
+  const condition = readyCondition(pod);
+  if (condition?.status !== 'True') return Number.POSITIVE_INFINITY;
+  return Date.parse(condition.lastTransitionTime ?? '') || 0;
+}
+
+/** Ready for at least `minReadySeconds`. */
+export function isPodAvailable(pod: Pod, minReadySeconds: number, nowMs: number): boolean {
+  return isPodReady(pod) && (minReadySeconds === 0 || readySinceMs(pod) + minReadySeconds * 1000 <= nowMs);
+}
+
+function readyCondition({ status }: Pod) {
+  return status?.conditions?.find(({ type }) => type === 'Ready');
+}

@@ -1,0 +1,208 @@
+import { type Pod, pod as podKind } from '../api/kinds/pod.ts';
+import {
+  type ReplicaSet,
+  type ReplicaSetStatus,
+  replicaSet as replicaSetKind,
+} from '../api/kinds/replicaSet.ts';
+import { labelSelector } from '../api/label-selector.ts';
+import { toTime } from '../base/clock.ts';
+import { isStatus, messageOf } from '../base/errors.ts';
+import type { Running } from '../base/lifecycle.ts';
+import { type Change, keyOf } from '../client/cache.ts';
+import { createEventRecorder, subjectOf } from '../client/events.ts';
+import { hasLabels } from '../scheduler/labels.ts';
+import { type Context, runController, source } from './controller.ts';
+import { rankForDeletion } from './deletion-rank.ts';
+import { Expectations } from './expectations.ts';
+import { claim, controllerOf, controllerReference, keyOfMeta } from './owner.ts';
+import { isPodActive, isPodAvailable, isPodReady } from './pods.ts';
+import { withCondition, writeStatus } from './write-status.ts';
+
+/** Pods created or deleted in one go; the rest follows when these are seen. */
+export const burstMax = 500;
+
+export interface ReplicaSetPlan {
+  /** How many pods to create. */
+  create: number;
+  delete: Pod[];
+}
+
+/** How to come from the active pods to `spec.replicas`. `related` are the pods of the same Deployment. */
+export function plan(
+  replicaSet: ReplicaSet,
+  active: readonly Pod[],
+  related: readonly Pod[],
+): ReplicaSetPlan {
+  const surplus = active.length - (replicaSet.spec?.replicas ?? 1);
+  if (surplus <= 0) return { create: Math.min(-surplus, burstMax), delete: [] };
+  return { create: 0, delete: rankForDeletion(active, related).slice(0, Math.min(surplus, burstMax)) };
+}
+
+/** `failure` is what went wrong with the plan, if anything. */
+export function statusOf(
+  replicaSet: ReplicaSet,
+  active: readonly Pod[],
+  nowMs: number,
+  failure?: { reason: 'FailedCreate' | 'FailedDelete'; message: string },
+): ReplicaSetStatus {
+  const { template, minReadySeconds = 0 } = replicaSet.spec ?? {};
+  const labels = template?.metadata?.labels ?? {};
+  const kept = replicaSet.status?.conditions ?? [];
+  const condition = failure && {
+    type: 'ReplicaFailure',
+    status: 'True' as const,
+    lastTransitionTime: toTime(nowMs),
+    ...failure,
+  };
+  const conditions = condition
+    ? withCondition(kept, condition)
+    : kept.filter(({ type }) => type !== 'ReplicaFailure');
+  return {
+    replicas: active.length,
+    fullyLabeledReplicas: active.filter((pod) => hasLabels(labels, pod.metadata?.labels)).length,
+    readyReplicas: active.filter(isPodReady).length,
+    availableReplicas: active.filter((pod) => isPodAvailable(pod, minReadySeconds, nowMs)).length,
+    observedGeneration: replicaSet.metadata?.generation ?? 0,
+    ...(conditions.length > 0 && { conditions }),
+  };
+}
+
+/** Keeps as many pods of each ReplicaSet as it asks for. */
+export function run(context: Context): Running {
+  const { client, clock, log, informers } = context;
+  const [replicaSets, pods] = [informers.of(replicaSetKind), informers.of(podKind)];
+  const expectations = new Expectations(clock);
+  const events = createEventRecorder({ client, clock, log, component: 'replicaset-controller' });
+
+  const ownerKey = (pod: Pod): string | undefined => {
+    const owner = controllerOf(pod);
+    return owner?.kind === 'ReplicaSet' ? `${pod.metadata?.namespace}/${owner.name}` : undefined;
+  };
+  const keysForPod = (change: Change<Pod>): string[] => {
+    const pod = change.object;
+    const key = ownerKey(pod);
+    if (change.type === 'added' && key) expectations.creationSeen(key);
+    const isGoing = change.type === 'deleted' || pod.metadata?.deletionTimestamp;
+    if (isGoing && key) expectations.deletionSeen(key, pod.metadata?.uid ?? '');
+    const before = change.type === 'modified' ? ownerKey(change.previous) : undefined;
+    if (key) return before && before !== key ? [key, before] : [key];
+    const isFree = change.type !== 'deleted' && !controllerOf(pod);
+    const adopters = isFree ? replicaSets.byIndex('namespace', pod.metadata?.namespace ?? '') : [];
+    const keys = adopters.filter((each) => labelSelector(each.spec?.selector)(pod)).map(keyOf);
+    return before ? [...keys, before] : keys;
+  };
+
+  async function reconcile(key: string): Promise<number | undefined> {
+    const replicaSet = replicaSets.get(key);
+    if (!replicaSet) {
+      expectations.forget(key);
+      return undefined;
+    }
+    // Read before the pods: what is seen after this calls for the key once more.
+    const mayAct = expectations.areMet(key) && !replicaSet.metadata?.deletionTimestamp;
+    const { uid = '', namespace = '' } = replicaSet.metadata ?? {};
+    const candidates = [...pods.byIndex('owner', uid), ...pods.byIndex('orphan', namespace)];
+    const active = await claim({
+      client,
+      owner: replicaSet,
+      ownerKind: replicaSetKind,
+      kind: podKind,
+      candidates: candidates.filter(isPodActive),
+      isSelected: labelSelector(replicaSet.spec?.selector),
+    });
+    let failure: Parameters<typeof statusOf>[3];
+    let error: unknown;
+    if (mayAct) {
+      const { create, delete: surplus } = plan(replicaSet, active, relatedPods(replicaSet));
+      if (create > 0) error = await createPods(key, replicaSet, create);
+      else if (surplus.length > 0) error = await deletePods(key, replicaSet, surplus);
+      const reason = create > 0 ? 'FailedCreate' : 'FailedDelete';
+      if (error) failure = { reason, message: messageOf(error) };
+    }
+    const status = statusOf(replicaSet, active, clock.nowMs(), failure);
+    await writeStatus(client, replicaSetKind, replicaSet, status);
+    if (error) throw error;
+    const { minReadySeconds = 0 } = replicaSet.spec ?? {};
+    const isWaiting = (status.readyReplicas ?? 0) > (status.availableReplicas ?? 0);
+    return isWaiting ? minReadySeconds * 1000 : undefined;
+  }
+
+  function relatedPods(replicaSet: ReplicaSet): Pod[] {
+    const owner = controllerOf(replicaSet);
+    const siblings = owner ? replicaSets.byIndex('owner', owner.uid) : [replicaSet];
+    return siblings.flatMap(({ metadata }) => pods.byIndex('owner', metadata?.uid ?? '')).filter(isPodActive);
+  }
+
+  /** In batches of 1, 2, 4, …: when creating fails for all alike, few requests are wasted. Answers the first error. */
+  async function createPods(key: string, replicaSet: ReplicaSet, count: number): Promise<unknown> {
+    expectations.expectCreations(key, count);
+    const subject = subjectOf(replicaSetKind, replicaSet);
+    let remaining = count;
+    for (let batch = 1; remaining > 0; batch = Math.min(2 * batch, remaining)) {
+      const results = await Promise.allSettled(
+        Array.from({ length: batch }, () => client.create(podKind, podOf(replicaSet))),
+      );
+      remaining -= batch;
+      for (const result of results) {
+        if (result.status === 'fulfilled') {
+          const message = `Created pod: ${result.value.metadata?.name}`;
+          events.record(subject, 'Normal', 'SuccessfulCreate', message);
+        } else expectations.creationSeen(key);
+      }
+      const failed = results.find((result) => result.status === 'rejected');
+      if (!failed) continue;
+      for (let i = 0; i < remaining; i++) expectations.creationSeen(key);
+      events.record(subject, 'Warning', 'FailedCreate', `Error creating: ${messageOf(failed.reason)}`);
+      return failed.reason;
+    }
+    return undefined;
+  }
+
+  async function deletePods(key: string, replicaSet: ReplicaSet, surplus: readonly Pod[]): Promise<unknown> {
+    expectations.expectDeletions(
+      key,
+      surplus.map(({ metadata }) => metadata?.uid ?? ''),
+    );
+    const subject = subjectOf(replicaSetKind, replicaSet);
+    let failure: unknown;
+    await Promise.all(
+      surplus.map(async ({ metadata = {} }) => {
+        const { uid = '' } = metadata;
+        try {
+          await client.delete(podKind, keyOfMeta(metadata), { preconditions: { uid } });
+          events.record(subject, 'Normal', 'SuccessfulDelete', `Deleted pod: ${metadata.name}`);
+        } catch (error) {
+          expectations.deletionSeen(key, uid);
+          if (isStatus(error, 'NotFound')) return;
+          events.record(subject, 'Warning', 'FailedDelete', `Error deleting: ${messageOf(error)}`);
+          failure ??= error;
+        }
+      }),
+    );
+    return failure;
+  }
+
+  return runController(context, {
+    name: 'replicaset',
+    sources: [source(replicaSetKind, ({ key }) => [key]), source(podKind, keysForPod)],
+    reconcile,
+  });
+}
+
+/** A new pod from the template, which the server gives its name. */
+export function podOf(replicaSet: ReplicaSet): Pod {
+  const { template } = replicaSet.spec ?? {};
+  const { labels, annotations, finalizers } = template?.metadata ?? {};
+  const { name = '', namespace = '' } = replicaSet.metadata ?? {};
+  return {
+    metadata: {
+      generateName: `${name}-`,
+      namespace,
+      ...(labels && { labels }),
+      ...(annotations && { annotations }),
+      ...(finalizers && { finalizers }),
+      ownerReferences: [controllerReference(replicaSetKind, replicaSet)],
+    },
+    ...(template?.spec && { spec: template.spec }),
+  };
+}
