@@ -23,6 +23,8 @@ import { pushTrainedModel } from './push-model.ts';
 import { renderReport } from './report.ts';
 import { untilLoadBalancer, untilPodReady } from './wait.ts';
 
+/** As `examples/vision/model.yaml` names it. */
+const modelReference = 'models/cifar10:v1';
 const firstPodTimeoutMs = 60_000;
 const addressTimeoutMs = 30_000;
 
@@ -88,7 +90,12 @@ async function demo(flags: DemoFlags, { dir, life, signal }: Demo): Promise<void
   const trained = await trainNetwork(images, { epochs: flags.epochs, signal });
   say(`    test accuracy ${(100 * trained.testAccuracy).toFixed(1)} %`);
   await steps.run('model pushed to the registry', async (note) => {
-    await pushTrainedModel(trained.exported, { cluster, scratch: join(dir, 'model') });
+    const options = {
+      kubeconfig: cluster.kubeconfig,
+      scratch: join(dir, 'model'),
+      reference: modelReference,
+    };
+    await pushTrainedModel(trained.exported, options);
     note(
       `graph f ${formatBytes(trained.exported.graph.length)}, weights θ ${formatBytes(trained.exported.weights.length)}`,
     );

@@ -1,0 +1,53 @@
+import type { Command } from 'commander';
+import { dataDir, dataDirHelp } from './data-dir.ts';
+import { wholeNumber } from './demo.ts';
+
+export interface AgentFlags {
+  server: string;
+  token?: string;
+  tokenFile?: string;
+  name: string;
+  zone?: string;
+  label: string[];
+  address: string;
+  kubeletPort: number;
+  meshPort: number;
+  meshAdvertise?: string;
+  stopPods?: true;
+  logLevel: 'debug' | 'info' | 'warn' | 'error';
+  dataDir?: string;
+}
+
+export function defineAgent(program: Command): void {
+  program
+    .command('agent')
+    .description('make this machine a node of a cluster that runs elsewhere')
+    .requiredOption('--server <url>', 'API server, https://host:port')
+    .option('--token <token>', 'join token ($SELVAGE_TOKEN); needed the first time only')
+    .option('--token-file <file>', 'file with the join token')
+    .requiredOption('--name <name>', "the node's name")
+    .option('--zone <zone>', 'the site it stands at (topology.kubernetes.io/zone)')
+    .option(
+      '--label <name=value>',
+      'a label of the node; may be given several times',
+      (value, all: string[]) => [...all, value],
+      [],
+    )
+    .option('--address <address>', 'address that other machines reach this one by', '127.0.0.1')
+    .option('--kubelet-port <port>', 'of the kubelet API; 0 picks a free one', wholeNumber, 0)
+    .option('--mesh-port <port>', 'on which other nodes reach pods here; 0 picks a free one', wholeNumber, 0)
+    .option(
+      '--mesh-advertise <host:port>',
+      'where other nodes dial the mesh port, if not there (a relay, a NAT)',
+    )
+    .option(
+      '--stop-pods',
+      'end the pods when the agent ends; by default they go on and the next agent takes them over',
+    )
+    .option('--log-level <level>', 'debug, info, warn or error', 'warn')
+    .option('--data-dir <folder>', dataDirHelp)
+    .action(async (flags: AgentFlags) => {
+      const { runAgent } = await import('./run-agent.ts');
+      await runAgent(flags, dataDir(flags.dataDir));
+    });
+}
