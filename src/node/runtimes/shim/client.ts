@@ -8,6 +8,7 @@ import type { RouteTable } from '../../../mesh/route-table.ts';
 import type { Runtime } from '../runtime.ts';
 import { requestConnect } from './connect-stream.ts';
 import { type ShimPaths, shimPaths } from './paths.ts';
+import { prepareModules } from './prepared-modules.ts';
 import {
   type ContainerUsage,
   type ListenerSpec,
@@ -67,7 +68,8 @@ export async function connectShim(options: ConnectOptions): Promise<ShimClient> 
     throw new Error(`no shim answers at ${paths.control}: no pod has been started on this node`);
   }
   if (!socket) {
-    const endedEarly = spawnShim(options.dataDir, paths);
+    const { shimPath } = await prepareModules(paths.modulesDir);
+    const endedEarly = spawnShim(shimPath, options.dataDir, paths);
     const deadlineMs = Date.now() + startTimeoutMs;
     for (let delayMs = 5; !socket; delayMs = Math.min(delayMs * 1.5, 100)) {
       if (Date.now() > deadlineMs) {
@@ -128,7 +130,8 @@ async function dialPod(
   signal?.addEventListener('abort', abort, { once: true });
   try {
     await once(socket, 'connect');
-    await requestConnect(socket, podIP, port, { maySpeakFirst: true });
+    await requestConnect(socket, podIP, port, { staysHere: true });
+    forgetPause(socket);
     return socket;
   } catch (error) {
     socket.destroy();
@@ -136,6 +139,12 @@ async function dialPod(
   } finally {
     signal?.removeEventListener('abort', abort);
   }
+}
+
+/** Puts a paused stream back into its first state, in which it flows once somebody listens. */
+function forgetPause(socket: Socket): void {
+  const listener = () => {};
+  socket.on('readable', listener).off('readable', listener);
 }
 
 function tryConnect(path: string): Promise<Socket | undefined> {
@@ -151,11 +160,10 @@ function tryConnect(path: string): Promise<Socket | undefined> {
 }
 
 /** Starts the shim on its own, with nothing of ours but a place for its compiled code; answers how to ask why it ended. */
-function spawnShim(dataDir: string, paths: ShimPaths): () => string | undefined {
+function spawnShim(shimPath: string, dataDir: string, paths: ShimPaths): () => string | undefined {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const stderr = openSync(paths.logFile, 'a', 0o600);
-  const main = path.join(import.meta.dirname, `main${path.extname(import.meta.filename)}`);
-  const child = spawn(process.execPath, [...memoryFlags, main, '--data-dir', path.resolve(dataDir)], {
+  const child = spawn(process.execPath, [...memoryFlags, shimPath, '--data-dir', path.resolve(dataDir)], {
     cwd: '/',
     detached: true,
     env: { NODE_COMPILE_CACHE: path.join(paths.compileCacheDir, 'shim') },

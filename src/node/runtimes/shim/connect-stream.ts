@@ -20,15 +20,15 @@ export async function readConnect(socket: Socket): Promise<{ ip: string; port: n
   }
 }
 
-/** Asks the peer for `ip:port` and waits for its 200; after it the socket is paused, and unread unless the other side may speak first. */
+/** Asks the peer for `ip:port` and waits for its 200; after it the socket is paused, and unread unless it stays in this process. */
 export async function requestConnect(
   socket: Socket,
   ip: string,
   port: number,
-  options: { maySpeakFirst?: boolean } = {},
+  options: { staysHere?: boolean } = {},
 ): Promise<void> {
   socket.write(connectRequest(ip, port));
-  const { status, reason } = await readHead(socket, parseConnectResponse, options.maySpeakFirst);
+  const { status, reason } = await readHead(socket, parseConnectResponse, options.staysHere);
   if (status === 200) return;
   socket.destroy();
   throw Object.assign(new Error(`${ip}:${port} refused: ${status} ${reason}`), { code: 'ECONNREFUSED' });
@@ -42,16 +42,17 @@ export function answerConnect(socket: Socket, status: number, reason: string): P
   });
 }
 
-function readHead<T>(socket: Socket, parse: (bytes: Buffer) => HeadResult<T>, keepsRest = false): Promise<T> {
+function readHead<T>(socket: Socket, parse: (bytes: Buffer) => HeadResult<T>, staysHere = false): Promise<T> {
   return new Promise((resolve, reject) => {
     let bytes: Buffer = Buffer.alloc(0);
     const settle = (error: Error | undefined, head?: T) => {
       clearTimeout(timer);
       socket.off('data', onData).off('close', onClose);
-      stopReading(socket);
+      socket.pause();
       if (error) reject(error);
       // Only called without an error once there is a head.
-      else resolve(head as T);
+      else if (staysHere) resolve(head as T);
+      else stopReading(socket, () => resolve(head as T));
     };
     const onClose = () => settle(Object.assign(new Error('connection closed'), { code: 'ECONNRESET' }));
     const onData = (chunk: Buffer) => {
@@ -59,7 +60,7 @@ function readHead<T>(socket: Socket, parse: (bytes: Buffer) => HeadResult<T>, ke
       const result = parse(bytes);
       if (result.kind === 'bad') settle(new Error(result.reason));
       // A socket that goes to another process must not have been read beyond the head.
-      else if (result.kind === 'head' && result.rest.length > 0 && !keepsRest) {
+      else if (result.kind === 'head' && result.rest.length > 0 && !staysHere) {
         settle(new Error('bytes after the head'));
       } else if (result.kind === 'head') {
         settle(undefined, result.head);
@@ -73,15 +74,19 @@ function readHead<T>(socket: Socket, parse: (bytes: Buffer) => HeadResult<T>, ke
 }
 
 /**
- * Stops reading at once. `pause()` alone lets the handle read on into the stream's buffer, and those bytes would be
- * lost to the process that gets the socket. Node has no public call for it.
+ * Stops the handle from reading, for a socket that goes to another process: bytes that it read on into the stream's
+ * buffer would be lost. Node has no public call for it. A paused stream still asks for one more chunk, in this turn of
+ * the event loop; after that it waits for it, and starts the handle no more.
  */
-function stopReading(socket: Socket): void {
-  socket.pause();
-  const { _handle: handle } = socket as unknown as {
-    _handle?: { reading: boolean; readStop(): void } | null;
-  };
-  if (!handle) return;
-  handle.reading = false;
-  handle.readStop();
+function stopReading(socket: Socket, done: () => void): void {
+  setImmediate(() => {
+    const { _handle: handle } = socket as unknown as {
+      _handle?: { reading: boolean; readStop(): void } | null;
+    };
+    if (handle) {
+      handle.reading = false;
+      handle.readStop();
+    }
+    done();
+  });
 }

@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import net from 'node:net';
 import { parseArgs } from 'node:util';
 import { createLog } from '../../../base/log.ts';
@@ -30,6 +31,8 @@ if (await holdLock(shimPaths(dataDir).lockName)) {
     onDone: () => process.exit(0),
   });
   process.on('SIGTERM', () => void shim.stop(graceSeconds));
+  // Kept now, as the shim may not end for months.
+  flushCompileCache();
 }
 
 /**

@@ -15,7 +15,7 @@ export interface ShimPaths {
   /** Where the shim makes its socket pairs. */
   pair: string;
   pidsDir: string;
-  hostDir: string;
+  modulesDir: string;
   compileCacheDir: string;
   logFile: string;
   /** The name that only one shim of the data folder can hold. */
@@ -33,7 +33,7 @@ export function shimPaths(dataDir: string): ShimPaths {
     dial: path.join(socketDir, 'dial.sock'),
     pair: path.join(socketDir, 'pair.sock'),
     pidsDir: path.join(absolute, 'shim-pids'),
-    hostDir: path.join(absolute, 'isolate-host'),
+    modulesDir: path.join(absolute, 'shim-modules'),
     compileCacheDir: path.join(absolute, 'compile-cache'),
     logFile: path.join(absolute, 'shim.log'),
     lockName: `\0selvage-shim-${process.getuid?.() ?? 0}-${digest}`,

@@ -8,8 +8,8 @@ import { findEscapingLink } from '../isolate/escaping-links.ts';
 import type { FromPod } from '../isolate/messages.ts';
 import type { ContainerSpec, ContainerState } from '../runtime.ts';
 import { Container } from './container.ts';
-import type { HostFiles } from './host-files.ts';
 import type { PidFiles } from './pid-files.ts';
+import type { PreparedModules } from './prepared-modules.ts';
 import { readProcessUsage } from './process-memory.ts';
 import type { ContainerUsage, PemIdentity } from './protocol.ts';
 
@@ -54,8 +54,9 @@ export class Pods {
     try {
       await this.#checkImage(spec.rootDir);
       const compileCacheDir = this.#compileCacheFor(spec);
-      const hostFiles = await this.#options.hostFiles;
-      container.start({ ...hostFiles, compileCacheDir }, this.#table, this.#identities.get(spec.pod.uid));
+      const { root, hostPath } = this.#options.modules;
+      const launch = { hostDir: root, hostPath, compileCacheDir };
+      container.start(launch, this.#table, this.#identities.get(spec.pod.uid));
     } catch (error) {
       container.fail((error as Error).message);
     }
@@ -159,7 +160,7 @@ export class Pods {
 
 export interface PodsOptions {
   log: Log;
-  hostFiles: Promise<HostFiles>;
+  modules: PreparedModules;
   compileCacheDir: string;
   pidFiles: PidFiles;
   onState: (state: ContainerState) => void;

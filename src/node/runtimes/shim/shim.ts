@@ -3,13 +3,13 @@ import type net from 'node:net';
 import type { Log } from '../../../base/log.ts';
 import { ControlServer, type ShimHandlers } from './control-server.ts';
 import { Dialer } from './dialer.ts';
-import { prepareHostFiles } from './host-files.ts';
 import { ConnectListener } from './inbound.ts';
 import { LoadBalancer } from './load-balancer.ts';
 import { makeSocketDir, shimPaths } from './paths.ts';
 import { PidFiles } from './pid-files.ts';
 import { PodTelemetry } from './pod-telemetry.ts';
 import { Pods } from './pods.ts';
+import { modulesInPlace } from './prepared-modules.ts';
 import { protocolVersion } from './protocol.ts';
 import { SocketPairs } from './socket-pairs.ts';
 
@@ -36,11 +36,9 @@ export async function startShim(
 
   const telemetry = new PodTelemetry();
   const pairs = new SocketPairs(paths.pair);
-  const hostFiles = prepareHostFiles(paths.hostDir);
-  hostFiles.catch((error: unknown) => log.error('pods cannot start', { error }));
   const pods: Pods = new Pods({
     log,
-    hostFiles,
+    modules: modulesInPlace(),
     compileCacheDir: paths.compileCacheDir,
     pidFiles,
     onState: (state) => {
