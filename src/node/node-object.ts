@@ -20,7 +20,7 @@ export interface NodeDescription {
 }
 
 /** The Kubernetes version whose API and behaviour this agent follows; clients compare with it. */
-export const kubernetesVersion = 'v1.34.0';
+export const kubernetesVersion = 'v1.32.0';
 const memoryLeastBytes = 100 * 1024 * 1024;
 const diskLeastBytes = 500 * 1024 * 1024;
 

@@ -100,7 +100,10 @@ export class PodWorkers {
   #onPod(pod: Pod): void {
     const { uid } = pod.metadata!;
     const worker = this.#workers.get(uid!);
-    if (worker) return worker.update(pod);
+    if (worker) {
+      worker.update(pod);
+      return;
+    }
     const { clock } = this.#options;
     const record = acceptPod(pod, clock.nowMs());
     this.#claim(record);
@@ -140,7 +143,10 @@ export class PodWorkers {
   #onState(state: ContainerState): void {
     const parsed = parseContainerId(state.id);
     const worker = parsed && this.#workers.get(parsed.uid);
-    if (worker) return worker.observe(state, parsed.container);
+    if (worker) {
+      worker.observe(state, parsed.container);
+      return;
+    }
     if (this.#hasSynced && state.phase !== 'exited') this.#reap(state.id);
   }
 

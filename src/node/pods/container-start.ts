@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isStatus, messageOf } from '../../base/errors.ts';
-import { ImageError } from '../image-error.ts';
+import { ImageError } from '../images/image-error.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
 import { makeVolumes, mountsOf } from '../volumes/mount-volumes.ts';
 import type { TokenSource } from '../volumes/volume-files.ts';

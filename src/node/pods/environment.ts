@@ -36,7 +36,7 @@ export async function environment(options: {
     }
   }
   for (const variable of container.env ?? []) {
-    const value = await valueOf(options, variable, values);
+    const value = await valueFor(options, variable, values);
     if (value !== undefined) values[variable.name] = value;
   }
   return values;
@@ -57,7 +57,7 @@ async function wholeObject(
   return (await orMissing(read(), optional)) ?? {};
 }
 
-async function valueOf(
+async function valueFor(
   options: Parameters<typeof environment>[0],
   variable: EnvVar,
   values: Record<string, string>,

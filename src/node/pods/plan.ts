@@ -54,11 +54,17 @@ class Planner {
 
   decide(): void {
     if (!isEnding(this.#record)) this.#checkDeadline();
-    if (isEnding(this.#record) || this.#actions.length > 0) return this.#end();
+    if (isEnding(this.#record) || this.#actions.length > 0) {
+      this.#end();
+      return;
+    }
     if (!this.#initialize()) return;
     const mains = mainContainersOf(this.#record);
     const isDone = mains.every((container) => this.#isDone(container));
-    if (isDone) return this.#endSidecars();
+    if (isDone) {
+      this.#endSidecars();
+      return;
+    }
     for (const container of mains) this.#advance(container);
   }
 
@@ -109,8 +115,14 @@ class Planner {
 
   #advance(container: Container): void {
     const { phase, image } = this.#of(container);
-    if (phase.kind === 'waiting') return this.#startWaiting(container, phase);
-    if (phase.kind === 'terminated' && this.#restarts(container)) return this.#restart(container);
+    if (phase.kind === 'waiting') {
+      this.#startWaiting(container, phase);
+      return;
+    }
+    if (phase.kind === 'terminated' && this.#restarts(container)) {
+      this.#restart(container);
+      return;
+    }
     if (phase.kind === 'running' && image && image.reference !== container.image) {
       const message = `Container ${container.name} definition changed, will be restarted`;
       this.#stop(container, { mustRestart: true, message });

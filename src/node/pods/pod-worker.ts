@@ -119,16 +119,24 @@ export class PodWorker {
 
   #do(action: Action): void {
     const { events } = this.#options;
-    if (action.kind === 'finish') return this.#finish();
+    if (action.kind === 'finish') {
+      this.#finish();
+      return;
+    }
     if (action.kind === 'fail') {
       this.record.failure = { reason: action.reason, message: action.message };
-      return events.warning(action.reason, action.message);
+      events.warning(action.reason, action.message);
+      return;
     }
     const container = this.#container(action.container);
-    if (action.kind === 'start') return this.#run(this.#start(container));
+    if (action.kind === 'start') {
+      this.#run(this.#start(container));
+      return;
+    }
     if (action.kind === 'stop') {
       events.normal('Killing', action.message, container.name);
-      return this.#run(this.#stop(container, action));
+      this.#run(this.#stop(container, action));
+      return;
     }
     this.#wait(container, action);
   }
@@ -186,7 +194,8 @@ export class PodWorker {
     const nowMs = this.#nowMs();
     this.#options.log.debug('container not started', { container: name, error: message });
     if (error instanceof StartFailure && error.isPull) {
-      return pullFailed(container, { reason: error.reason, message, nowMs });
+      pullFailed(container, { reason: error.reason, message, nowMs });
+      return;
     }
     const reason = error instanceof StartFailure ? error.reason : 'CreateContainerError';
     createFailed(container, { reason, message, nowMs });

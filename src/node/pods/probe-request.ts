@@ -49,7 +49,7 @@ async function httpGet(
       port: at.port,
       path: get.path || '/',
       method: 'GET',
-      headers: { 'user-agent': 'kube-probe/1.34', accept: '*/*', connection: 'close', ...headers },
+      headers: { 'user-agent': 'kube-probe/1.32', accept: '*/*', connection: 'close', ...headers },
       // Kubernetes' probes don't verify certificates either: they ask whether the program answers.
       createConnection: () =>
         get.scheme === 'HTTPS' ? connectTls({ socket: at.socket, rejectUnauthorized: false }) : at.socket,

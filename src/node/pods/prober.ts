@@ -100,11 +100,15 @@ export class Prober {
     if (!result.isSuccess && (isFatal || isNews)) {
       this.#options.onFailure(probe.kind, result.message, isFatal);
     }
-    if (isFatal) return this.stop();
+    if (isFatal) {
+      this.stop();
+      return;
+    }
     if (probe.kind === 'Startup' && probe.state.isHealthy) {
       this.#probes.delete('Startup');
       this.#isStarted = true;
-      return this.#beginOthers();
+      this.#beginOthers();
+      return;
     }
     this.#tell();
     const eager = probe.kind === 'Readiness';

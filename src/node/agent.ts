@@ -1,0 +1,252 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { type Node, node as nodeKind } from '../api/kinds/node.ts';
+import { type Clock, systemClock } from '../base/clock.ts';
+import { messageOf } from '../base/errors.ts';
+import { Lifecycle, type Running } from '../base/lifecycle.ts';
+import type { Log } from '../base/log.ts';
+import { Metrics } from '../base/metrics.ts';
+import type { Client } from '../client/client.ts';
+import { createEventRecorder } from '../client/events.ts';
+import { createInformer } from '../client/informer.ts';
+import type { RegistryEndpoint } from '../oci/registry-client.ts';
+import { NodeCertificates } from './certificates/node-certificates.ts';
+import type { HeldCertificate } from './certificates/request-certificate.ts';
+import { ImageService } from './images/image-service.ts';
+import { serveKubeletApi } from './kubelet/kubelet-api.ts';
+import { statsSummary } from './kubelet/stats-summary.ts';
+import { measureMachine } from './machine.ts';
+import { MeshSync } from './mesh-sync.ts';
+import type { NodeDescription } from './node-object.ts';
+import { PodAddresses } from './pod-addresses.ts';
+import { PodWorkers } from './pod-workers.ts';
+import type { PodRecord } from './pods/record.ts';
+import { referencedObjects } from './referenced-objects.ts';
+import { Registration } from './registration.ts';
+import type { ShimClient } from './runtimes/shim/client.ts';
+import { serviceAccountTokens } from './service-account-tokens.ts';
+import { type ConnectShim, ShimLink } from './shim-link.ts';
+import { NodeState } from './state.ts';
+import { WorkloadIdentities } from './workload-identities.ts';
+
+export interface AgentOptions {
+  /** The node's name: a lower-case DNS subdomain. */
+  name: string;
+  /** Speaks to the API server as `system:node:<name>`. */
+  client: Client;
+  /** The node's own folder (`<data>/node`). */
+  dataDir: string;
+  /** The cluster's registry, which image names without a host mean. */
+  registry: RegistryEndpoint;
+  /** The cluster's certificate authority. */
+  caPem: string;
+  log: Log;
+  clock?: Clock;
+  metrics?: Metrics;
+  /** The address under which others reach this machine. */
+  advertiseAddress: string;
+  /** Port 0 picks a free one. */
+  kubelet?: { host: string; port: number };
+  /** Where this node's mesh port listens; port 0 picks one, and keeps it over restarts. */
+  mesh?: { host: string; port: number };
+  /** `host:port` that other nodes dial instead (a relay, a forwarded port). */
+  meshAdvertise?: string | undefined;
+  labels?: Record<string, string>;
+  zone?: string;
+  /** This package's version. */
+  version: string;
+  podsMax?: number;
+  /** Host folders that pods may mount; none by default. */
+  hostPathsAllowed?: readonly string[];
+  /** The node's client certificate, where joining has made one; else the agent asks for one. */
+  nodeCertificate?: { onCertificate(listener: (held: HeldCertificate) => void): void } | undefined;
+  /** Tells when this process has its own shim; tests bring theirs. */
+  connectShim?: ConnectShim;
+}
+
+/** A running node agent. `stop` lets its pods run on, for the next agent to take up. */
+export interface Agent extends Running {
+  readonly kubeletPort: number;
+  /** What runs here, as this node knows it. */
+  pods(): PodRecord[];
+  /** Resolves once the pods have been listed from the API server. */
+  hasSynced(): Promise<void>;
+  /** Stops the agent, all of its pods and its shim. */
+  shutdown(options: { graceSeconds: number }): Promise<void>;
+}
+
+const podsMaxDefault = 110;
+
+/** Starts this machine's node agent. Pods that it ran before come back even if the API server doesn't answer. */
+export async function startAgent(options: AgentOptions): Promise<Agent> {
+  const { name, client, dataDir, caPem, clock = systemClock, metrics = new Metrics() } = options;
+  const log = options.log.with({ node: name });
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const startedAtMs = clock.nowMs();
+  const running = new Lifecycle();
+  const stopping = new AbortController();
+
+  const state = new NodeState({ folder: dataDir });
+  running.defer(() => state.close());
+  const shim = new ShimLink({ connect: options.connectShim ?? shimOf(dataDir, log), log });
+  running.defer(() => shim.close());
+  const recorder = createEventRecorder({ client, clock, log, component: 'kubelet', host: name });
+  running.defer(() => recorder.stop());
+  const nodes = createInformer<Node>({ client, kind: nodeKind, clock, log });
+  running.defer(() => stopping.abort());
+
+  const records = (): PodRecord[] => workers.records();
+  const addresses = new PodAddresses({ nodeName: name, nodes, state, records });
+  const identities = running.add(new WorkloadIdentities({ client, clock, log, state, shim, caPem }));
+  const images = new ImageService({
+    folder: join(dataDir, 'images'),
+    registry: options.registry,
+    state,
+    clock,
+    log,
+    inUse: () => imagesOf(records()),
+  });
+  const machine = () => measureMachine(dataDir);
+  const { cpuCores, memoryBytes } = machine();
+  const logDir = (record: PodRecord) =>
+    join(dataDir, 'logs', `${record.namespace}_${record.name}_${record.uid}`);
+  const workers: PodWorkers = new PodWorkers({
+    nodeName: name,
+    client,
+    clock,
+    log,
+    recorder,
+    state,
+    shim,
+    address: (record) => addresses.assign(record),
+    onPod: ({ record, isGone }) => (isGone ? identities.remove(record.uid) : identities.add(record)),
+    sources: {
+      node: { name, hostIP: options.advertiseAddress, cpuCores, memoryBytes },
+      images,
+      objects: referencedObjects({ client, state }),
+      token: serviceAccountTokens(client),
+      caPem,
+      hostPathsAllowed: options.hostPathsAllowed ?? [],
+      podDir: (uid) => join(dataDir, 'pods', uid),
+      logDir,
+      runtime: () => shim.ensure(),
+    },
+  });
+
+  const kubelet = running.add(
+    await serveKubeletApi({
+      ...(options.kubelet ?? { host: '127.0.0.1', port: 0 }),
+      caPem,
+      clock,
+      log,
+      pods: records,
+      logDir,
+      metrics: async () => exposed(metrics, records(), await shim.current?.metrics()),
+      stats: async () =>
+        statsSummary({
+          nodeName: name,
+          nowMs: clock.nowMs(),
+          startedAtMs,
+          machine: machine(),
+          records: records(),
+          usage: (await shim.current?.usage()) ?? [],
+        }),
+    }),
+  );
+  const description: NodeDescription = {
+    name,
+    zone: options.zone ?? '',
+    labels: options.labels ?? {},
+    internalIP: options.advertiseAddress,
+    kubeletPort: kubelet.port,
+    meshAddress: options.meshAdvertise,
+    version: options.version,
+    machineId: createHash('sha256').update(`${hostname()}/${name}`).digest('hex').slice(0, 32),
+    podsMax: options.podsMax ?? podsMaxDefault,
+  };
+  const registration = new Registration({ client, clock, log, machine, description: () => description });
+
+  shim.onConnected((connected) => {
+    openMesh(connected, { options, state }).then(
+      (meshAddress) => {
+        if (meshAddress === description.meshAddress) return;
+        description.meshAddress = meshAddress;
+        registration.refresh();
+      },
+      (error: unknown) =>
+        log.error('mesh port not open: other nodes cannot reach pods here', { error: messageOf(error) }),
+    );
+  });
+  const certificates = running.add(
+    new NodeCertificates({
+      ...options,
+      client,
+      clock,
+      log,
+      shim,
+      onServing: (held) => kubelet.useCertificate(held),
+    }),
+  );
+  const mesh = running.add(
+    new MeshSync({ nodeName: name, client, clock, log, recorder, shim, state, nodes }),
+  );
+  running.add(registration);
+  running.add(workers);
+
+  nodes.start(stopping.signal);
+  await workers.start();
+  mesh.start();
+  // The Node must be there before the server accepts what a node asks for.
+  void registration.start().then(() => certificates.start());
+  return {
+    kubeletPort: kubelet.port,
+    pods: records,
+    hasSynced: () => workers.hasSynced(),
+    stop: () => running.stop(),
+    async shutdown({ graceSeconds }) {
+      await workers.stop();
+      await shim.shutdown(graceSeconds);
+      await running.stop();
+    },
+  };
+}
+
+/** The real shim; its code is loaded when the first pod needs it. */
+function shimOf(dataDir: string, log: Log): ConnectShim {
+  return async ({ spawnIfAbsent }) => {
+    const { connectShim } = await import('./runtimes/shim/client.ts');
+    return connectShim({ dataDir, log, spawnIfAbsent });
+  };
+}
+
+/** Opens the mesh port, on the same port as last time if that was picked freely. */
+async function openMesh(
+  shim: ShimClient,
+  { options, state }: { options: AgentOptions; state: NodeState },
+): Promise<string> {
+  const { host, port } = options.mesh ?? { host: '127.0.0.1', port: 0 };
+  const before = port === 0 ? Number(state.fact('meshPort') ?? 0) : port;
+  const opened = await shim.openMeshPort({ host, port: before }).catch((error: unknown) => {
+    if (before === port) throw error;
+    return shim.openMeshPort({ host, port });
+  });
+  state.saveFact('meshPort', opened.port);
+  return options.meshAdvertise ?? `${options.advertiseAddress}:${opened.port}`;
+}
+
+function imagesOf(records: PodRecord[]): Set<string> {
+  const containers = records.flatMap((record) => Object.values(record.containers));
+  return new Set(containers.flatMap(({ image }) => image?.id ?? []));
+}
+
+function exposed(metrics: Metrics, records: PodRecord[], ofShim = ''): string {
+  const running = metrics.gauge('kubelet_running_pods', 'Number of pods that have a running pod sandbox');
+  const containers = metrics.gauge('kubelet_running_containers', 'Number of containers currently running');
+  const alive = (record: PodRecord) =>
+    Object.values(record.containers).filter(({ phase }) => phase.kind === 'running').length;
+  running.set(records.filter((record) => alive(record) > 0).length);
+  containers.set(records.reduce((sum, record) => sum + alive(record), 0));
+  return metrics.expose() + ofShim;
+}

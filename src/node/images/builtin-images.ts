@@ -1,0 +1,41 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { RunnableImage } from '../pods/container-spec.ts';
+import { ImageError } from './image-error.ts';
+
+const prefix = 'selvage.dev/builtin/';
+
+/** Programs of this package that run as pods: their modules, and what they may do without asking. */
+const modules: Record<string, { module: string; grants: { worker: boolean; addons: boolean } }> = {
+  // ONNX Runtime is a native addon, and runs in a worker so that it can't block the server.
+  'model-server': { module: '../../serving/main.ts', grants: { worker: true, addons: true } },
+};
+
+export const isBuiltin = (reference: string): boolean => reference.startsWith(prefix);
+
+/** An image that is a part of this package: never pulled, and its paths are the node's own. */
+export function builtinImage(reference: string): RunnableImage {
+  const name = reference.slice(prefix.length).replace(/:[^:/]*$/, '');
+  const found = Object.hasOwn(modules, name) ? modules[name] : undefined;
+  if (!found) {
+    const known = Object.keys(modules).join(', ');
+    throw new ImageError('InvalidImageName', `there is no built-in image "${name}"; there is: ${known}`);
+  }
+  const entry = modulePath(found.module);
+  return {
+    id: reference,
+    rootDir: '/',
+    entry,
+    args: [],
+    env: [],
+    workingDir: fileURLToPath(new URL('../../..', import.meta.url)),
+    sizeBytes: 0,
+    grants: found.grants,
+  };
+}
+
+/** The published package has `.js` where the repository has `.ts`. */
+function modulePath(module: string): string {
+  const path = fileURLToPath(new URL(module, import.meta.url));
+  return existsSync(path) ? path : path.replace(/\.ts$/, '.js');
+}

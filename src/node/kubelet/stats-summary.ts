@@ -1,0 +1,37 @@
+import { toTime } from '../../base/clock.ts';
+import { type PodRecord, parseContainerId } from '../pods/record.ts';
+import type { ContainerUsage } from '../runtimes/shim/client.ts';
+
+/** Kubelet's `/stats/summary`: CPU and memory of the node's agent and of every running container. */
+export function statsSummary(options: {
+  nodeName: string;
+  nowMs: number;
+  startedAtMs: number;
+  machine: { memoryBytes: number; memoryAvailableBytes: number };
+  records: PodRecord[];
+  usage: ContainerUsage[];
+}): unknown {
+  const { nodeName, nowMs, startedAtMs, machine, records, usage } = options;
+  const time = toTime(nowMs);
+  const byPod = Map.groupBy(usage, ({ id }) => parseContainerId(id)?.uid);
+  return {
+    node: {
+      nodeName,
+      startTime: toTime(startedAtMs),
+      memory: {
+        time,
+        availableBytes: machine.memoryAvailableBytes,
+        workingSetBytes: machine.memoryBytes - machine.memoryAvailableBytes,
+      },
+    },
+    pods: records.map((record) => ({
+      podRef: { name: record.name, namespace: record.namespace, uid: record.uid },
+      startTime: toTime(record.acceptedAtMs),
+      containers: (byPod.get(record.uid) ?? []).map((each) => ({
+        name: parseContainerId(each.id)!.container,
+        cpu: { time, usageCoreNanoSeconds: Math.round(each.cpuSeconds * 1e9) },
+        memory: { time, workingSetBytes: each.workingSetBytes, rssBytes: each.rssBytes },
+      })),
+    })),
+  };
+}

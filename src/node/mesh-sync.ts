@@ -1,0 +1,155 @@
+import { type EndpointSlice, endpointSlice as endpointSliceKind } from '../api/kinds/endpointSlice.ts';
+import type { Node } from '../api/kinds/node.ts';
+import { type Service, service as serviceKind } from '../api/kinds/service.ts';
+import { type CancelTimer, type Clock, sleep } from '../base/clock.ts';
+import { messageOf } from '../base/errors.ts';
+import type { Running } from '../base/lifecycle.ts';
+import type { Log } from '../base/log.ts';
+import { backoffMs } from '../client/backoff.ts';
+import type { Client } from '../client/client.ts';
+import type { EventRecorder } from '../client/events.ts';
+import { createInformer, type Informer } from '../client/informer.ts';
+import { compileRoutes } from '../mesh/compile.ts';
+import type { RouteTable } from '../mesh/route-table.ts';
+import { listenersFor, reportListeners } from './load-balancers.ts';
+import type { ListenerState } from './runtimes/shim/client.ts';
+import type { ShimLink } from './shim-link.ts';
+import type { NodeState } from './state.ts';
+
+export interface MeshSyncOptions {
+  nodeName: string;
+  client: Client;
+  clock: Clock;
+  log: Log;
+  recorder: EventRecorder;
+  shim: ShimLink;
+  state: NodeState;
+  nodes: Informer<Node>;
+}
+
+/** Changes that come within this time become one route table. */
+const coalesceMs = 20;
+const retry = { initialMs: 500, maxMs: 30_000 };
+
+/**
+ * Follows Services, EndpointSlices and Nodes, and keeps the shim's routes and LoadBalancer listeners as they say. The
+ * last table is kept on disk, so that pods that start again offline find each other.
+ */
+export class MeshSync implements Running {
+  readonly #options: MeshSyncOptions;
+  readonly #services: Informer<Service>;
+  readonly #slices: Informer<EndpointSlice>;
+  readonly #stopping = new AbortController();
+  #timer: CancelTimer | undefined;
+  #syncing: Promise<void> | undefined;
+  #isDirty = false;
+  #hasSynced = false;
+  #table: RouteTable | undefined;
+  #listenersKey = '[]';
+  #states: ListenerState[] = [];
+
+  constructor(options: MeshSyncOptions) {
+    this.#options = options;
+    const { client, clock, log } = options;
+    const onChange = () => this.#changed();
+    this.#services = createInformer<Service>({ client, kind: serviceKind, clock, log, onChange });
+    this.#slices = createInformer<EndpointSlice>({ client, kind: endpointSliceKind, clock, log, onChange });
+  }
+
+  start(): void {
+    const { shim, state, nodes } = this.#options;
+    // It was saved below as such.
+    this.#table = state.fact('routes') as RouteTable | undefined;
+    shim.onConnected(() => {
+      this.#pushTable();
+      this.#listenersKey = '[]';
+      this.#changed();
+    });
+    shim.onLost(() => {
+      this.#listenersKey = '[]';
+      this.#changed();
+    });
+    nodes.onEvent(() => this.#changed());
+    for (const informer of [this.#services, this.#slices]) informer.start(this.#stopping.signal);
+    Promise.all([this.#services, this.#slices, nodes].map((each) => each.hasSynced())).then(
+      () => {
+        this.#hasSynced = true;
+        this.#changed();
+      },
+      () => {},
+    );
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#timer?.();
+    await this.#syncing;
+  }
+
+  /** Before everything has been listed, a table would lack what is only late. */
+  #changed(): void {
+    if (!this.#hasSynced || this.#stopping.signal.aborted) return;
+    this.#isDirty = true;
+    if (this.#timer || this.#syncing) return;
+    this.#timer = this.#options.clock.after(coalesceMs, () => {
+      this.#timer = undefined;
+      this.#syncing = this.#sync().finally(() => {
+        this.#syncing = undefined;
+        if (this.#isDirty) this.#changed();
+      });
+    });
+  }
+
+  async #sync(): Promise<void> {
+    const { log, clock } = this.#options;
+    for (let failures = 1; !this.#stopping.signal.aborted; failures++) {
+      this.#isDirty = false;
+      try {
+        this.#compile();
+        await this.#listen();
+        return;
+      } catch (error) {
+        log.debug('mesh not in step, will retry', { error: messageOf(error) });
+        this.#isDirty = false;
+        await sleep(clock, backoffMs(failures, retry), this.#stopping.signal);
+      }
+    }
+  }
+
+  #compile(): void {
+    const { nodeName, nodes, state } = this.#options;
+    const table = compileRoutes({
+      // The kinds' types allow undefined where the mesh's inputs leave fields out; both mean the same.
+      services: this.#services.list() as Parameters<typeof compileRoutes>[0]['services'],
+      endpointSlices: this.#slices.list() as Parameters<typeof compileRoutes>[0]['endpointSlices'],
+      nodes: nodes.list(),
+      node: nodeName,
+    });
+    if (table.version === this.#table?.version) return;
+    this.#table = table;
+    state.saveFact('routes', table);
+    this.#pushTable();
+  }
+
+  #pushTable(): void {
+    const { shim, log } = this.#options;
+    if (!this.#table) return;
+    shim.current?.pushRoutes(this.#table).catch((error: unknown) => {
+      log.warn('routes not given to the shim', { error: messageOf(error) });
+    });
+  }
+
+  async #listen(): Promise<void> {
+    const { nodeName, shim, client, recorder, log } = this.#options;
+    const services = this.#services.list();
+    const wanted = listenersFor(services, nodeName);
+    const key = JSON.stringify(wanted);
+    if (key !== this.#listenersKey) {
+      // A node without listeners needs no shim for them.
+      const link = wanted.length > 0 ? await shim.ensure() : shim.current;
+      this.#states = (await link?.setListeners(wanted)) ?? [];
+      this.#listenersKey = key;
+    }
+    await reportListeners(this.#states, { services, client, recorder, log });
+  }
+}
