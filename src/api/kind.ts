@@ -42,9 +42,6 @@ export interface KindDeclaration<T extends KubeObject> {
   selectableFields?: Readonly<Record<string, (object: T) => string>>;
   /** True where a write of the status subresource may change labels and annotations too (Pod, Node). */
   statusWritesMetadata?: true;
-  /** Changes a fresh copy before it is validated and stored. */
-  onCreate?: (object: T) => void;
-  onUpdate?: (next: T, previous: T) => void;
   check?: (object: T, report: Report, root: Path) => void;
   checkUpdate?: (next: T, previous: T, report: Report, root: Path) => void;
 }
@@ -61,8 +58,6 @@ export interface KindDefinition<T extends KubeObject = KubeObject> extends KindA
   readonly columns: readonly Column<T>[];
   readonly selectableFields: Readonly<Record<string, { read(object: T): string }['read']>>;
   readonly statusWritesMetadata: boolean;
-  onCreate?(object: T): void;
-  onUpdate?(next: T, previous: T): void;
   check?(object: T, report: Report, root: Path): void;
   checkUpdate?(next: T, previous: T, report: Report, root: Path): void;
 }
@@ -84,24 +79,27 @@ export function defineKind<T extends KubeObject>(declaration: KindDeclaration<T>
   };
 }
 
+type KindFields = Record<string, Schema<unknown>>;
+
 /** The schema of a whole object: `fields` beside apiVersion, kind and metadata. */
-export function kindSchema<const K extends string, const F extends Record<string, Schema<unknown>>>(
+export function kindSchema<const F extends KindFields>(
   name: string,
-  at: { apiVersion: string; kind: K },
+  at: { apiVersion: string; kind: string },
   fields: F,
-  doc?: string,
+  about: string | { doc: string; complete: (object: Record<string, unknown>) => void },
 ) {
+  const traits = typeof about === 'string' ? { doc: about } : about;
   return object(
     name,
     {
       apiVersion: oneOf([at.apiVersion] as readonly string[], {
-        doc: 'The versioned schema of this object, as group/version.',
+        doc: 'The version of the schema that the object is written in.',
       }),
-      kind: oneOf([at.kind] as readonly string[], { doc: 'The kind of this object.' }),
+      kind: oneOf([at.kind] as readonly string[], { doc: 'What the object is.' }),
       metadata: objectMeta,
       ...fields,
     },
-    doc === undefined ? {} : { doc },
+    traits as { doc: string },
   );
 }
 

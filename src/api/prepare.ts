@@ -9,7 +9,6 @@ export function prepareForCreate<T extends KubeObject>(kind: KindDefinition<T>, 
   const copy = structuredClone(object);
   if (kind.subresources.status) delete (copy as Fields).status;
   if (countsGenerations(kind)) copy.metadata = { ...copy.metadata, generation: 1 };
-  kind.onCreate?.(copy);
   return copy;
 }
 
@@ -27,7 +26,6 @@ export function prepareForUpdate<T extends KubeObject>(
   keepSystemMetadata(copy, previous);
   if (subresource === 'status') return copy;
   if (kind.subresources.status) setField(copy, 'status', (previous as Fields).status);
-  kind.onUpdate?.(copy, previous);
   if (countsGenerations(kind) && !isEqualSemantically(desired(copy), desired(previous))) {
     copy.metadata = { ...copy.metadata, generation: (previous.metadata?.generation ?? 0) + 1 };
   }

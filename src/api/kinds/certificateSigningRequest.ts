@@ -1,7 +1,9 @@
 import { humanDuration } from '../duration.ts';
 import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
+import { dns1123Subdomain } from '../names.ts';
 import {
   bytes,
+  type Check,
   integer,
   keyedList,
   list,
@@ -15,17 +17,44 @@ import {
 } from '../schema.ts';
 import { ageColumn, nameColumn } from '../table.ts';
 
+function checkRequest(...[value, at, report]: Parameters<Check<string>>): void {
+  const isRequest = /-----BEGIN (NEW )?CERTIFICATE REQUEST-----/.test(
+    Buffer.from(value, 'base64').toString('latin1'),
+  );
+  if (!isRequest) report.invalid(at, value, 'PEM block type must be CERTIFICATE REQUEST');
+}
+
+function checkSigner(...[value, at, report]: Parameters<Check<string>>): void {
+  const [domain = '', ...path] = value.split('/');
+  if (path.length === 0) {
+    report.invalid(
+      at,
+      value,
+      'must be a fully qualified domain and path of the form "example.com/signer-name"',
+    );
+  }
+  for (const wrong of dns1123Subdomain(domain)) report.invalid(at, domain, wrong);
+}
+
 export const certificateSigningRequestSpec = object(
   'io.k8s.api.certificates.v1.CertificateSigningRequestSpec',
   {
-    expirationSeconds: integer(),
+    expirationSeconds: integer({
+      doc: 'For how long it shall be valid; the signer may choose another time.',
+      check(value, at, report) {
+        if (value < 600)
+          report.invalid(at, value, 'may not specify a duration less than 600 seconds (10 minutes)');
+      },
+    }),
     extra: map(list(string())),
     groups: list(string()),
-    request: required(bytes()),
-    signerName: required(string()),
+    request: required(bytes({ doc: 'The PKCS #10 request in PEM, in base64.', check: checkRequest })),
+    signerName: required(
+      string({ doc: 'Who is asked to sign, e.g. kubernetes.io/kubelet-serving.', check: checkSigner }),
+    ),
     uid: string(),
-    usages: list(string()),
-    username: string(),
+    usages: required(list(string(), { doc: 'What the key shall be used for.' })),
+    username: string({ doc: 'Who asks; the server sets it.' }),
   },
 );
 export type CertificateSigningRequestSpec = TypeOf<typeof certificateSigningRequestSpec>;
@@ -46,7 +75,7 @@ export type CertificateSigningRequestCondition = TypeOf<typeof certificateSignin
 export const certificateSigningRequestStatus = object(
   'io.k8s.api.certificates.v1.CertificateSigningRequestStatus',
   {
-    certificate: bytes(),
+    certificate: bytes({ doc: 'The certificate chain in PEM, in base64.' }),
     conditions: keyedList(['type'], certificateSigningRequestCondition, { mergeKey: undefined }),
   },
 );

@@ -1,4 +1,5 @@
 import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
+import { checkEntries, checkFrozen } from '../parts/entries.ts';
 import { boolean, bytes, map, string } from '../schema.ts';
 import { ageColumn, nameColumn } from '../table.ts';
 
@@ -6,9 +7,9 @@ const schema = kindSchema(
   'io.k8s.api.core.v1.ConfigMap',
   { apiVersion: 'v1', kind: 'ConfigMap' },
   {
-    binaryData: map(bytes()),
-    data: map(string()),
-    immutable: boolean(),
+    binaryData: map(bytes(), { doc: 'Entries with bytes, in base64.' }),
+    data: map(string(), { doc: 'Entries with text.' }),
+    immutable: boolean({ doc: 'Whether its content can never change again.' }),
   },
   'ConfigMap holds configuration for pods to read.',
 );
@@ -23,6 +24,8 @@ export const configMap = defineKind<ConfigMap>({
   shortNames: ['cm'],
   namespaced: true,
   schema,
+  check: checkEntries,
+  checkUpdate: checkFrozen('data', 'binaryData'),
   columns: [
     nameColumn,
     {

@@ -1,7 +1,11 @@
 import { templateColumns } from '../columns/workload.ts';
+import { immutable } from '../immutable.ts';
 import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
 import { labelSelector } from '../parts/meta.ts';
 import { podTemplateSpec } from '../parts/podSpec.ts';
+import { checkCountOrPercent, checkWorkload } from '../parts/workload.ts';
+import type { Path } from '../path.ts';
+import type { Report } from '../report.ts';
 import {
   boolean,
   integer,
@@ -9,6 +13,7 @@ import {
   keyedList,
   object,
   oneOf,
+  refine,
   required,
   string,
   type TypeOf,
@@ -17,27 +22,65 @@ import {
 import { ageColumn, nameColumn } from '../table.ts';
 
 export const rollingUpdateDeployment = object('io.k8s.api.apps.v1.RollingUpdateDeployment', {
-  maxSurge: intOrString(),
-  maxUnavailable: intOrString(),
+  maxSurge: intOrString({
+    doc: 'Pods above the wanted number, or a percentage.',
+    default: '25%',
+    check: checkCountOrPercent,
+  }),
+  maxUnavailable: intOrString({
+    doc: 'Pods below it, or a percentage.',
+    default: '25%',
+    check: checkCountOrPercent,
+  }),
 });
 export type RollingUpdateDeployment = TypeOf<typeof rollingUpdateDeployment>;
 
-export const deploymentStrategy = object('io.k8s.api.apps.v1.DeploymentStrategy', {
-  rollingUpdate: rollingUpdateDeployment,
-  type: oneOf(['Recreate', 'RollingUpdate']),
-});
+export const deploymentStrategy = object(
+  'io.k8s.api.apps.v1.DeploymentStrategy',
+  {
+    type: oneOf(['Recreate', 'RollingUpdate'], {
+      doc: 'All at once, or step by step.',
+      default: 'RollingUpdate',
+    }),
+    rollingUpdate: refine(rollingUpdateDeployment, {
+      doc: 'How far a rolling update may stray from the wanted number.',
+      default: ({ type }) => (type === 'RollingUpdate' ? {} : undefined),
+    }),
+  },
+  { doc: 'How pods are replaced when the template changes.', retainKeys: true, check: checkStrategy },
+);
 export type DeploymentStrategy = TypeOf<typeof deploymentStrategy>;
 
-export const deploymentSpec = object('io.k8s.api.apps.v1.DeploymentSpec', {
-  minReadySeconds: integer(),
-  paused: boolean(),
-  progressDeadlineSeconds: integer(),
-  replicas: integer(),
-  revisionHistoryLimit: integer(),
-  selector: required(labelSelector),
-  strategy: deploymentStrategy,
-  template: required(podTemplateSpec),
-});
+export const deploymentSpec = object(
+  'io.k8s.api.apps.v1.DeploymentSpec',
+  {
+    replicas: integer({ doc: 'How many pods are wanted.', default: 1, min: 0 }),
+    selector: required(refine(labelSelector, { doc: 'Which pods belong to it.', checkUpdate: immutable })),
+    template: required(refine(podTemplateSpec, { default: {} })),
+    strategy: refine(deploymentStrategy, { default: {} }),
+    minReadySeconds: integer({ doc: 'How long a pod must be ready to count as available.', min: 0 }),
+    revisionHistoryLimit: integer({
+      doc: 'How many old ReplicaSets are kept for a rollback.',
+      default: 10,
+      min: 0,
+    }),
+    progressDeadlineSeconds: integer({
+      doc: 'How long a rollout may stand still before it has failed.',
+      default: 600,
+      min: 0,
+    }),
+    paused: boolean({ doc: 'Whether changes of the template wait.' }),
+  },
+  {
+    check(spec, at, report) {
+      checkWorkload('deployment', spec, at, report);
+      const { progressDeadlineSeconds: deadline, minReadySeconds = 0 } = spec;
+      if (deadline !== undefined && deadline <= minReadySeconds) {
+        report.invalid(at.child('progressDeadlineSeconds'), deadline, 'must be greater than minReadySeconds');
+      }
+    },
+  },
+);
 export type DeploymentSpec = TypeOf<typeof deploymentSpec>;
 
 export const deploymentCondition = object('io.k8s.api.apps.v1.DeploymentCondition', {
@@ -67,7 +110,7 @@ const schema = kindSchema(
   'io.k8s.api.apps.v1.Deployment',
   { apiVersion: 'apps/v1', kind: 'Deployment' },
   {
-    spec: deploymentSpec,
+    spec: refine(deploymentSpec, { default: {} }),
     status: deploymentStatus,
   },
   'Deployment keeps a number of pods of one template running and replaces them step by step when the template changes.',
@@ -115,3 +158,22 @@ export const deployment = defineKind<Deployment>({
     ...templateColumns,
   ],
 });
+
+interface Strategy {
+  type?: string;
+  rollingUpdate?: RollingUpdateDeployment;
+}
+
+function checkStrategy({ type, rollingUpdate }: Strategy, at: Path, report: Report): void {
+  const rollingAt = at.child('rollingUpdate');
+  if (type === 'Recreate' && rollingUpdate) {
+    report.forbidden(rollingAt, "may not be specified when strategy `type` is 'Recreate'");
+  }
+  if (type !== 'RollingUpdate' || !rollingUpdate) return;
+  const { maxSurge = 0, maxUnavailable = 0 } = rollingUpdate;
+  if (isNone(maxSurge) && isNone(maxUnavailable)) {
+    report.invalid(rollingAt.child('maxUnavailable'), maxUnavailable, 'may not be 0 when `maxSurge` is 0');
+  }
+}
+
+const isNone = (value: number | string) => value === 0 || value === '0%';

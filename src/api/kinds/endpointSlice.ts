@@ -1,7 +1,10 @@
+import { distinct } from '../checks.ts';
+import { immutable } from '../immutable.ts';
 import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
 import { objectReference } from '../parts/meta.ts';
 import {
   boolean,
+  type Check,
   integer,
   list,
   map,
@@ -31,21 +34,23 @@ export const endpointHints = object('io.k8s.api.discovery.v1.EndpointHints', {
 export type EndpointHints = TypeOf<typeof endpointHints>;
 
 export const endpointConditions = object('io.k8s.api.discovery.v1.EndpointConditions', {
-  ready: boolean(),
-  serving: boolean(),
-  terminating: boolean(),
+  ready: boolean({ doc: 'Whether it takes new traffic.' }),
+  serving: boolean({ doc: 'Whether it answers, be it terminating or not.' }),
+  terminating: boolean({ doc: 'Whether it is about to end.' }),
 });
 export type EndpointConditions = TypeOf<typeof endpointConditions>;
 
 export const endpoint = object('io.k8s.api.discovery.v1.Endpoint', {
-  addresses: required(setList(string(), { mergeKey: undefined })),
+  addresses: required(
+    setList(string(), { doc: 'Its addresses; all mean the same endpoint.', mergeKey: undefined }),
+  ),
   conditions: endpointConditions,
   deprecatedTopology: map(string()),
   hints: endpointHints,
   hostname: string(),
-  nodeName: string(),
+  nodeName: string({ doc: 'The node that it is on.' }),
   targetRef: objectReference,
-  zone: string(),
+  zone: string({ doc: 'The zone that it is in.' }),
 });
 export type Endpoint = TypeOf<typeof endpoint>;
 
@@ -53,21 +58,29 @@ export const endpointPort = object(
   'io.k8s.api.discovery.v1.EndpointPort',
   {
     appProtocol: string(),
-    name: string(),
-    port: integer(),
-    protocol: oneOf(['TCP', 'UDP', 'SCTP']),
+    name: string({ doc: "The service port's name.", default: '' }),
+    port: integer({ doc: 'The port; every one if absent.', min: 1, max: 65535 }),
+    protocol: oneOf(['TCP', 'UDP', 'SCTP'], { doc: 'TCP, UDP or SCTP.', default: 'TCP' }),
   },
   { listType: 'atomic' },
 );
 export type EndpointPort = TypeOf<typeof endpointPort>;
 
+const endpointsMax = 1000;
+
+function checkCount(...[endpoints, at, report]: Parameters<Check<Endpoint[]>>): void {
+  if (endpoints.length > endpointsMax) report.tooMany(at, endpoints.length, endpointsMax);
+}
+
 const schema = kindSchema(
   'io.k8s.api.discovery.v1.EndpointSlice',
   { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice' },
   {
-    addressType: required(oneOf(['IPv4', 'IPv6', 'FQDN'])),
-    endpoints: required(list(endpoint)),
-    ports: list(endpointPort),
+    addressType: required(
+      oneOf(['IPv4', 'IPv6', 'FQDN'], { doc: 'What the addresses are.', checkUpdate: immutable }),
+    ),
+    endpoints: required(list(endpoint, { doc: 'At most 1000.', mayBeEmpty: true, check: checkCount })),
+    ports: list(endpointPort, { doc: 'The ports of every endpoint.', check: distinct<EndpointPort>('name') }),
   },
   'EndpointSlice lists a part of the endpoints that stand behind a Service.',
 );

@@ -1,7 +1,7 @@
 import { ageOf } from '../duration.ts';
 import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
 import { objectReference } from '../parts/meta.ts';
-import { integer, microTime, object, required, string, type TypeOf, time } from '../schema.ts';
+import { integer, microTime, object, refine, required, string, type TypeOf, time } from '../schema.ts';
 import { nameColumn } from '../table.ts';
 
 export const eventSeries = object('io.k8s.api.core.v1.EventSeries', {
@@ -21,19 +21,19 @@ const schema = kindSchema(
   { apiVersion: 'v1', kind: 'Event' },
   {
     action: string(),
-    count: integer(),
+    count: integer({ doc: 'How often it happened.' }),
     eventTime: microTime(),
     firstTimestamp: time(),
-    involvedObject: required(objectReference),
+    involvedObject: required(refine(objectReference, { doc: 'What it happened to.', default: {} })),
     lastTimestamp: time(),
-    message: string(),
-    reason: string(),
+    message: string({ doc: 'What happened, for people.' }),
+    reason: string({ doc: 'Why, in one word, for programs.' }),
     related: objectReference,
     reportingComponent: string(),
     reportingInstance: string(),
     series: eventSeries,
     source: eventSource,
-    type: string(),
+    type: string({ doc: 'Normal or Warning.' }),
   },
   'Event reports something that happened to an object. Events are kept for a limited time.',
 );
@@ -48,6 +48,13 @@ export const event = defineKind<Event>({
   shortNames: ['ev'],
   namespaced: true,
   schema,
+  check({ involvedObject, metadata }, report, root) {
+    const at = root.child('involvedObject').child('namespace');
+    const expected = involvedObject.namespace || 'default';
+    if (metadata?.namespace !== expected) {
+      report.invalid(at, involvedObject.namespace ?? '', 'does not match event.namespace');
+    }
+  },
   columns: [
     { name: 'Last Seen', doc: 'When it happened last.', value: lastSeen },
     { name: 'Type', doc: 'Normal or Warning.', value: (event) => event.type ?? '' },

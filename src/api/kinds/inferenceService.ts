@@ -20,7 +20,7 @@ import { ageColumn, nameColumn } from '../table.ts';
 const component = 'io.kserve.serving.v1beta1.';
 
 export const modelFormat = object(`${component}ModelFormat`, {
-  name: required(string()),
+  name: required(string({ doc: 'E.g. onnx.' })),
   version: string(),
 });
 export type ModelFormat = TypeOf<typeof modelFormat>;
@@ -43,7 +43,7 @@ export const modelSpec = object(`${component}ModelSpec`, {
   runtime: string(),
   runtimeVersion: string(),
   storage: storageSpec,
-  storageUri: string(),
+  storageUri: string({ doc: 'Where the model is, e.g. oci://name:tag.' }),
 });
 export type ModelSpec = TypeOf<typeof modelSpec>;
 
@@ -64,13 +64,13 @@ const componentExtension = {
   annotations: map(string()),
   autoScaling: any(),
   batcher: batcherSpec,
-  canaryTrafficPercent: integer(),
+  canaryTrafficPercent: integer({ doc: 'The share of the newest revision.', min: 0, max: 100 }),
   containerConcurrency: integer(),
   deploymentStrategy: any(),
   labels: map(string()),
   logger: loggerSpec,
-  maxReplicas: integer(),
-  minReplicas: integer(),
+  maxReplicas: integer({ doc: 'The most pods.', min: 0 }),
+  minReplicas: integer({ doc: 'The fewest pods.', min: 0 }),
   scaleMetric: oneOf(['cpu', 'memory', 'concurrency', 'rps']),
   scaleMetricType: string(),
   scaleTarget: integer(),
@@ -189,6 +189,18 @@ export const inferenceService = defineKind<InferenceService>({
   namespaced: true,
   subresources: { status: true },
   schema,
+  check({ spec }, report, root) {
+    const at = root.child('spec').child('predictor');
+    const { model, containers, minReplicas = 0, maxReplicas } = spec?.predictor ?? {};
+    if (!model && !containers?.length)
+      report.required(at.child('model'), 'a predictor needs a model or containers');
+    if (model && !model.storageUri && !model.storage && !model.image) {
+      report.required(at.child('model').child('storageUri'), 'e.g. oci://my-model:1.0.0');
+    }
+    if (maxReplicas && maxReplicas < minReplicas) {
+      report.invalid(at.child('maxReplicas'), maxReplicas, 'must not be less than minReplicas');
+    }
+  },
   columns: [
     nameColumn,
     { name: 'URL', doc: 'Where the model answers.', value: ({ status }) => status?.url ?? '' },

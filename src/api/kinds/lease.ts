@@ -3,12 +3,12 @@ import { integer, microTime, object, string, type TypeOf } from '../schema.ts';
 import { ageColumn, nameColumn } from '../table.ts';
 
 export const leaseSpec = object('io.k8s.api.coordination.v1.LeaseSpec', {
-  acquireTime: microTime(),
-  holderIdentity: string(),
-  leaseDurationSeconds: integer(),
-  leaseTransitions: integer(),
+  acquireTime: microTime({ doc: 'When the holder took it.' }),
+  holderIdentity: string({ doc: 'Who holds it.' }),
+  leaseDurationSeconds: integer({ doc: 'How long it holds after renewTime.', min: 1 }),
+  leaseTransitions: integer({ doc: 'How often the holder changed.', min: 0 }),
   preferredHolder: string(),
-  renewTime: microTime(),
+  renewTime: microTime({ doc: 'When it was renewed last.' }),
   strategy: string(),
 });
 export type LeaseSpec = TypeOf<typeof leaseSpec>;

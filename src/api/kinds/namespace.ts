@@ -1,9 +1,10 @@
 import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
+import { dns1123Label } from '../names.ts';
 import { keyedList, list, object, oneOf, required, string, type TypeOf, time } from '../schema.ts';
 import { ageColumn, nameColumn } from '../table.ts';
 
 export const namespaceSpec = object('io.k8s.api.core.v1.NamespaceSpec', {
-  finalizers: list(string()),
+  finalizers: list(string(), { doc: 'Who must empty it before it goes.' }),
 });
 export type NamespaceSpec = TypeOf<typeof namespaceSpec>;
 
@@ -18,7 +19,7 @@ export type NamespaceCondition = TypeOf<typeof namespaceCondition>;
 
 export const namespaceStatus = object('io.k8s.api.core.v1.NamespaceStatus', {
   conditions: keyedList(['type'], namespaceCondition),
-  phase: oneOf(['Active', 'Terminating']),
+  phase: oneOf(['Active', 'Terminating'], { doc: 'Active, or Terminating while it is emptied.' }),
 });
 export type NamespaceStatus = TypeOf<typeof namespaceStatus>;
 
@@ -41,6 +42,7 @@ export const namespace = defineKind<Namespace>({
   plural: 'namespaces',
   shortNames: ['ns'],
   namespaced: false,
+  nameRule: dns1123Label,
   schema,
   subresources: { status: true },
   columns: [

@@ -1,5 +1,7 @@
+import { follows } from '../checks.ts';
 import { nodeColumns } from '../columns/node.ts';
 import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
+import { labelValue, qualifiedName } from '../names.ts';
 import {
   boolean,
   integer,
@@ -14,14 +16,19 @@ import {
   string,
   type TypeOf,
   time,
+  type UpdateCheck,
 } from '../schema.ts';
 
-export const taint = object('io.k8s.api.core.v1.Taint', {
-  effect: required(oneOf(['NoSchedule', 'PreferNoSchedule', 'NoExecute'])),
-  key: required(string()),
-  timeAdded: time(),
-  value: string(),
-});
+export const taint = object(
+  'io.k8s.api.core.v1.Taint',
+  {
+    key: required(string({ doc: 'The name that tolerations use.', check: follows(qualifiedName) })),
+    value: string({ doc: 'The value that tolerations compare with.', check: follows(labelValue) }),
+    effect: required(oneOf(['NoSchedule', 'PreferNoSchedule', 'NoExecute'], { doc: 'What it keeps away.' })),
+    timeAdded: time({ doc: 'When it was added.' }),
+  },
+  { doc: 'Keeps pods away that do not tolerate it.' },
+);
 export type Taint = TypeOf<typeof taint>;
 
 export const configMapNodeConfigSource = object('io.k8s.api.core.v1.ConfigMapNodeConfigSource', {
@@ -38,14 +45,18 @@ export const nodeConfigSource = object('io.k8s.api.core.v1.NodeConfigSource', {
 });
 export type NodeConfigSource = TypeOf<typeof nodeConfigSource>;
 
+function setOnce(...[next, previous, at, report]: Parameters<UpdateCheck<string>>): void {
+  if (previous && next !== previous) report.forbidden(at, 'node updates may not change it once it is set');
+}
+
 export const nodeSpec = object('io.k8s.api.core.v1.NodeSpec', {
   configSource: nodeConfigSource,
   externalID: string(),
-  podCIDR: string(),
+  podCIDR: string({ doc: 'The addresses of its pods.', checkUpdate: setOnce }),
   podCIDRs: setList(string()),
-  providerID: string(),
-  taints: list(taint),
-  unschedulable: boolean(),
+  providerID: string({ doc: 'What its provider calls it.', checkUpdate: setOnce }),
+  taints: list(taint, { doc: 'What keeps pods away.' }),
+  unschedulable: boolean({ doc: 'Whether it takes no new pods.' }),
 });
 export type NodeSpec = TypeOf<typeof nodeSpec>;
 

@@ -1,13 +1,18 @@
 import { podColumns } from '../columns/pod.ts';
+import { isEqualSemantically } from '../equal.ts';
 import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
-import { podSpec } from '../parts/podSpec.ts';
+import type { Container } from '../parts/container.ts';
+import { type PodSpec, podSpec } from '../parts/podSpec.ts';
 import { podStatus } from '../parts/podStatus.ts';
+import type { Path } from '../path.ts';
+import type { Report } from '../report.ts';
+import { refine } from '../schema.ts';
 
 const schema = kindSchema(
   'io.k8s.api.core.v1.Pod',
   { apiVersion: 'v1', kind: 'Pod' },
   {
-    spec: podSpec,
+    spec: refine(podSpec, { default: {}, complete: completePodSpec }),
     status: podStatus,
   },
   'Pod is one or more containers that run together on one node.',
@@ -38,4 +43,75 @@ export const pod = defineKind<Pod>({
     'status.nominatedNodeName': (pod) => pod.status?.nominatedNodeName ?? '',
   },
   statusWritesMetadata: true,
+  check({ spec }, report, root) {
+    if (spec === undefined) report.required(root.child('spec').child('containers'));
+  },
+  checkUpdate: checkPodUpdate,
 });
+
+// Only a pod gets these; in a template they stay as they were written.
+function completePodSpec(spec: PodSpec): void {
+  podSpec.complete?.(spec);
+  spec.enableServiceLinks ??= true;
+  for (const { resources } of [...(spec.containers ?? []), ...(spec.initContainers ?? [])]) {
+    if (resources?.limits) resources.requests = { ...resources.limits, ...resources.requests };
+  }
+}
+
+const podUpdateRule =
+  'pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)';
+
+function checkPodUpdate(next: Pod, previous: Pod, report: Report, root: Path): void {
+  const at = root.child('spec');
+  const [after, before] = [next.spec, previous.spec];
+  if (!after || !before) return;
+  for (const field of ['containers', 'initContainers'] as const) {
+    if ((after[field]?.length ?? 0) !== (before[field]?.length ?? 0)) {
+      report.forbidden(at.child(field), 'pod updates may not add or remove containers');
+      return;
+    }
+  }
+  checkDeadline(after, before, at, report);
+  checkTolerations(after, before, at, report);
+  if (!isEqualSemantically(withoutMutable(after), withoutMutable(before)))
+    report.forbidden(at, podUpdateRule);
+}
+
+function checkDeadline(after: PodSpec, before: PodSpec, at: Path, report: Report): void {
+  const [seconds, limit] = [after.activeDeadlineSeconds, before.activeDeadlineSeconds];
+  if (limit === undefined || seconds === limit) return;
+  const deadlineAt = at.child('activeDeadlineSeconds');
+  if (seconds === undefined)
+    report.invalid(deadlineAt, null, 'must not update from a positive integer to nil value');
+  else if (seconds > limit)
+    report.invalid(deadlineAt, seconds, `must be less than or equal to previous value`);
+}
+
+function checkTolerations(after: PodSpec, before: PodSpec, at: Path, report: Report): void {
+  const kept = (before.tolerations ?? []).every((old) =>
+    after.tolerations?.some((each) =>
+      isEqualSemantically({ ...each, tolerationSeconds: 0 }, { ...old, tolerationSeconds: 0 }),
+    ),
+  );
+  if (!kept)
+    report.forbidden(
+      at.child('tolerations'),
+      'existing toleration can not be modified except its tolerationSeconds',
+    );
+}
+
+function withoutMutable(spec: PodSpec): object {
+  const {
+    activeDeadlineSeconds: _deadline,
+    tolerations: _tolerations,
+    schedulingGates: _gates,
+    ...rest
+  } = spec;
+  const withoutImage = (containers: Container[] = []) => containers.map((each) => ({ ...each, image: '' }));
+  return {
+    ...rest,
+    containers: withoutImage(spec.containers),
+    initContainers: withoutImage(spec.initContainers),
+    ephemeralContainers: [],
+  };
+}

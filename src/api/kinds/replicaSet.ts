@@ -1,16 +1,22 @@
 import { templateColumns } from '../columns/workload.ts';
+import { immutable } from '../immutable.ts';
 import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
 import { labelSelector } from '../parts/meta.ts';
 import { podTemplateSpec } from '../parts/podSpec.ts';
-import { integer, keyedList, object, oneOf, required, string, type TypeOf, time } from '../schema.ts';
+import { checkWorkload } from '../parts/workload.ts';
+import { integer, keyedList, object, oneOf, refine, required, string, type TypeOf, time } from '../schema.ts';
 import { ageColumn, nameColumn } from '../table.ts';
 
-export const replicaSetSpec = object('io.k8s.api.apps.v1.ReplicaSetSpec', {
-  minReadySeconds: integer(),
-  replicas: integer(),
-  selector: required(labelSelector),
-  template: podTemplateSpec,
-});
+export const replicaSetSpec = object(
+  'io.k8s.api.apps.v1.ReplicaSetSpec',
+  {
+    replicas: integer({ doc: 'How many pods are wanted.', default: 1, min: 0 }),
+    selector: required(refine(labelSelector, { doc: 'Which pods belong to it.', checkUpdate: immutable })),
+    template: refine(podTemplateSpec, { default: {} }),
+    minReadySeconds: integer({ doc: 'How long a pod must be ready to count as available.', min: 0 }),
+  },
+  { check: (spec, at, report) => checkWorkload('replicaset', spec, at, report) },
+);
 export type ReplicaSetSpec = TypeOf<typeof replicaSetSpec>;
 
 export const replicaSetCondition = object('io.k8s.api.apps.v1.ReplicaSetCondition', {
@@ -37,7 +43,7 @@ const schema = kindSchema(
   'io.k8s.api.apps.v1.ReplicaSet',
   { apiVersion: 'apps/v1', kind: 'ReplicaSet' },
   {
-    spec: replicaSetSpec,
+    spec: refine(replicaSetSpec, { default: {} }),
     status: replicaSetStatus,
   },
   'ReplicaSet keeps a number of pods of one template running.',

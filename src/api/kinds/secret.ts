@@ -1,17 +1,34 @@
+import { immutable } from '../immutable.ts';
 import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
+import { checkEntries, checkFrozen } from '../parts/entries.ts';
 import { boolean, bytes, map, string } from '../schema.ts';
 import { ageColumn, nameColumn } from '../table.ts';
+
+const keysOfType: Record<string, string[]> = {
+  'kubernetes.io/tls': ['tls.crt', 'tls.key'],
+  'kubernetes.io/dockerconfigjson': ['.dockerconfigjson'],
+  'kubernetes.io/dockercfg': ['.dockercfg'],
+};
 
 const schema = kindSchema(
   'io.k8s.api.core.v1.Secret',
   { apiVersion: 'v1', kind: 'Secret' },
   {
-    data: map(bytes()),
-    immutable: boolean(),
-    stringData: map(string()),
-    type: string(),
+    data: map(bytes(), { doc: 'Entries, in base64.' }),
+    immutable: boolean({ doc: 'Whether its content can never change again.' }),
+    stringData: map(string(), { doc: 'Entries as text, for writing only; they become part of data.' }),
+    type: string({ doc: 'What it is for.', default: 'Opaque', checkUpdate: immutable }),
   },
-  'Secret holds a small amount of confidential data. It is encrypted where it is stored.',
+  {
+    doc: 'Secret holds a small amount of confidential data. It is encrypted where it is stored.',
+    complete(secret) {
+      if (secret.stringData === undefined) return;
+      const texts = Object.entries(secret.stringData as Record<string, string>);
+      const data = texts.map(([key, text]) => [key, Buffer.from(text).toString('base64')]);
+      secret.data = { ...(secret.data as object | undefined), ...Object.fromEntries(data) };
+      delete secret.stringData;
+    },
+  },
 );
 
 export interface Secret extends ObjectOf<typeof schema> {}
@@ -23,6 +40,13 @@ export const secret = defineKind<Secret>({
   plural: 'secrets',
   namespaced: true,
   schema,
+  check(secret, report, root) {
+    checkEntries(secret, report, root);
+    for (const key of keysOfType[secret.type ?? ''] ?? []) {
+      if (secret.data?.[key] === undefined) report.required(root.child('data').key(key));
+    }
+  },
+  checkUpdate: checkFrozen('data'),
   columns: [
     nameColumn,
     { name: 'Type', doc: 'What it is for.', value: (secret) => secret.type ?? '' },

@@ -1,8 +1,14 @@
+import { isIP } from 'node:net';
+import { distinct, follows, portNumberOrName } from '../checks.ts';
 import { serviceColumns } from '../columns/service.ts';
 import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
+import { dns1035Label, dns1123Label } from '../names.ts';
 import { condition } from '../parts/meta.ts';
+import type { Path } from '../path.ts';
+import type { Report } from '../report.ts';
 import {
   boolean,
+  type Check,
   integer,
   intOrString,
   keyedList,
@@ -10,53 +16,106 @@ import {
   map,
   object,
   oneOf,
+  refine,
   required,
   string,
   type TypeOf,
 } from '../schema.ts';
+import { validateLabels } from '../validate-metadata.ts';
 
-export const servicePort = object('io.k8s.api.core.v1.ServicePort', {
-  appProtocol: string(),
-  name: string(),
-  nodePort: integer(),
-  port: required(integer()),
-  protocol: oneOf(['TCP', 'UDP', 'SCTP']),
-  targetPort: intOrString(),
-});
+export const servicePort = object(
+  'io.k8s.api.core.v1.ServicePort',
+  {
+    name: string({ doc: 'A name; needed when there are several ports.', check: follows(dns1123Label) }),
+    protocol: oneOf(['TCP', 'UDP', 'SCTP'], { doc: 'TCP, UDP or SCTP.', default: 'TCP' }),
+    appProtocol: string({ doc: 'What is spoken on it, e.g. http.' }),
+    port: required(integer({ doc: 'The port of the service.', min: 1, max: 65535 })),
+    targetPort: intOrString({
+      doc: 'The port of the pods, by number or name.',
+      // A declared port has this type; what else stands here, decoding has refused.
+      default: ({ port }) => port as number | undefined,
+      check: portNumberOrName,
+    }),
+    nodePort: integer({ doc: 'The port of every node that leads here.', min: 1, max: 65535 }),
+  },
+  { doc: 'A port of a service.' },
+);
 export type ServicePort = TypeOf<typeof servicePort>;
 
 export const clientIPConfig = object('io.k8s.api.core.v1.ClientIPConfig', {
-  timeoutSeconds: integer(),
+  timeoutSeconds: integer({ doc: 'How long a client stays with a pod.', default: 10800, min: 1, max: 86400 }),
 });
 export type ClientIPConfig = TypeOf<typeof clientIPConfig>;
 
 export const sessionAffinityConfig = object('io.k8s.api.core.v1.SessionAffinityConfig', {
-  clientIP: clientIPConfig,
+  clientIP: refine(clientIPConfig, { default: {} }),
 });
 export type SessionAffinityConfig = TypeOf<typeof sessionAffinityConfig>;
 
-export const serviceSpec = object('io.k8s.api.core.v1.ServiceSpec', {
-  allocateLoadBalancerNodePorts: boolean(),
-  clusterIP: string(),
-  clusterIPs: list(string()),
-  externalIPs: list(string()),
-  externalName: string(),
-  externalTrafficPolicy: oneOf(['Cluster', 'Local']),
-  healthCheckNodePort: integer(),
-  internalTrafficPolicy: oneOf(['Cluster', 'Local']),
-  ipFamilies: list(string()),
-  ipFamilyPolicy: oneOf(['SingleStack', 'PreferDualStack', 'RequireDualStack']),
-  loadBalancerClass: string(),
-  loadBalancerIP: string(),
-  loadBalancerSourceRanges: list(string()),
-  ports: keyedList(['port', 'protocol'], servicePort),
-  publishNotReadyAddresses: boolean(),
-  selector: map(string()),
-  sessionAffinity: oneOf(['ClientIP', 'None']),
-  sessionAffinityConfig,
-  trafficDistribution: oneOf(['PreferClose', 'PreferSameZone', 'PreferSameNode']),
-  type: oneOf(['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName']),
-});
+const isInternal = ({ type }: Record<string, unknown>) => type !== 'ExternalName';
+const isExposed = ({ type }: Record<string, unknown>) => type === 'NodePort' || type === 'LoadBalancer';
+
+export const serviceSpec = object(
+  'io.k8s.api.core.v1.ServiceSpec',
+  {
+    type: oneOf(['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName'], {
+      doc: 'How the service is reached.',
+      default: 'ClusterIP',
+    }),
+    selector: map(string(), {
+      doc: 'The labels of the pods behind it.',
+      listType: 'atomic',
+      check: validateLabels,
+    }),
+    ports: keyedList(['port', 'protocol'], servicePort, { doc: 'Its ports.', check: checkPorts }),
+    clusterIP: string({ doc: 'Its address inside the cluster; None for a headless service.' }),
+    clusterIPs: list(string(), { doc: 'Its addresses inside the cluster.' }),
+    externalIPs: list(string(), { doc: 'Further addresses that lead here.' }),
+    externalName: string({ doc: 'The name that it stands for (type ExternalName).' }),
+    externalTrafficPolicy: oneOf(['Cluster', 'Local'], {
+      doc: 'Whether traffic from outside stays on the node that it met.',
+      default: (spec) => (isExposed(spec) ? 'Cluster' : undefined),
+    }),
+    internalTrafficPolicy: oneOf(['Cluster', 'Local'], {
+      doc: 'Whether traffic from inside stays on its node.',
+      default: (spec) => (isInternal(spec) ? 'Cluster' : undefined),
+    }),
+    trafficDistribution: oneOf(['PreferClose', 'PreferSameZone', 'PreferSameNode'], {
+      doc: 'Which endpoints are preferred.',
+    }),
+    sessionAffinity: oneOf(['ClientIP', 'None'], {
+      doc: 'Whether a client stays with one pod.',
+      default: 'None',
+    }),
+    sessionAffinityConfig: refine(sessionAffinityConfig, {
+      default: ({ sessionAffinity }) => (sessionAffinity === 'ClientIP' ? {} : undefined),
+    }),
+    ipFamilies: list(string(), {
+      doc: 'IPv4 or IPv6.',
+      default: (spec) => (isInternal(spec) ? ['IPv4'] : undefined),
+    }),
+    ipFamilyPolicy: oneOf(['SingleStack', 'PreferDualStack', 'RequireDualStack'], {
+      default: (spec) => (isInternal(spec) ? 'SingleStack' : undefined),
+    }),
+    allocateLoadBalancerNodePorts: boolean({
+      doc: 'Whether a load balancer gets node ports too.',
+      default: ({ type }) => (type === 'LoadBalancer' ? true : undefined),
+    }),
+    loadBalancerClass: string(),
+    loadBalancerIP: string({ doc: 'The address that is asked for.' }),
+    loadBalancerSourceRanges: list(string()),
+    healthCheckNodePort: integer({ min: 0, max: 65535 }),
+    publishNotReadyAddresses: boolean({ doc: 'Whether pods that are not ready count as endpoints.' }),
+  },
+  {
+    doc: 'What the service offers.',
+    complete(spec) {
+      if (spec.clusterIP && !spec.clusterIPs?.length) spec.clusterIPs = [spec.clusterIP];
+      else if (!spec.clusterIP && spec.clusterIPs?.[0]) spec.clusterIP = spec.clusterIPs[0];
+    },
+    check: checkServiceSpec,
+  },
+);
 export type ServiceSpec = TypeOf<typeof serviceSpec>;
 
 export const portStatus = object('io.k8s.api.core.v1.PortStatus', {
@@ -89,7 +148,7 @@ const schema = kindSchema(
   'io.k8s.api.core.v1.Service',
   { apiVersion: 'v1', kind: 'Service' },
   {
-    spec: serviceSpec,
+    spec: refine(serviceSpec, { default: {} }),
     status: serviceStatus,
   },
   'Service is a stable name and address for a set of pods.',
@@ -105,7 +164,9 @@ export const service = defineKind<Service>({
   shortNames: ['svc'],
   categories: ['all'],
   namespaced: true,
+  nameRule: dns1035Label,
   schema,
+  checkUpdate: checkAddress,
   subresources: { status: true },
   columns: serviceColumns,
   selectableFields: {
@@ -113,3 +174,59 @@ export const service = defineKind<Service>({
     'spec.type': (service) => service.spec?.type ?? '',
   },
 });
+
+function checkPorts(...[ports, at, report]: Parameters<Check<ServicePort[]>>): void {
+  distinct<ServicePort>('name')(ports, at, report);
+  const seen = new Set<string>();
+  for (const [index, { name, port, protocol }] of ports.entries()) {
+    if (ports.length > 1 && !name) report.required(at.index(index).child('name'));
+    const key = `${protocol}/${port}`;
+    if (seen.has(key)) report.duplicate(at.index(index), { protocol, port });
+    seen.add(key);
+  }
+}
+
+interface CheckedSpec {
+  type?: string;
+  clusterIP?: string;
+  externalName?: string;
+  externalIPs?: string[];
+  ports?: ServicePort[];
+}
+
+function checkServiceSpec(spec: CheckedSpec, at: Path, report: Report): void {
+  const { type, clusterIP = '' } = spec;
+  if (type === 'ExternalName') {
+    if (!spec.externalName) report.required(at.child('externalName'));
+    if (clusterIP !== '') {
+      report.forbidden(at.child('clusterIPs').index(0), 'may not be set for ExternalName services');
+    }
+    return;
+  }
+  const isHeadless = clusterIP === 'None';
+  if (isHeadless && type !== 'ClusterIP') {
+    report.invalid(
+      at.child('clusterIPs').index(0),
+      clusterIP,
+      `may not be set to 'None' for ${type} services`,
+    );
+  }
+  if (!isHeadless && !spec.ports?.length) report.required(at.child('ports'));
+  if (clusterIP !== '' && !isHeadless && isIP(clusterIP) === 0)
+    report.invalid(at.child('clusterIPs').index(0), clusterIP, badAddress);
+  for (const [index, address] of (spec.externalIPs ?? []).entries()) {
+    if (isIP(address) === 0) report.invalid(at.child('externalIPs').index(index), address, badAddress);
+  }
+}
+
+const badAddress = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)';
+
+// A service keeps its address for life, unless it becomes or was an ExternalName.
+function checkAddress(next: Service, previous: Service, report: Report, root: Path): void {
+  if (next.spec?.type === 'ExternalName' || previous.spec?.type === 'ExternalName') return;
+  const before = previous.spec?.clusterIP;
+  if (before && next.spec?.clusterIP !== before) {
+    const at = root.child('spec').child('clusterIPs').index(0);
+    report.invalid(at, next.spec?.clusterIPs ?? [], 'may not change once set');
+  }
+}

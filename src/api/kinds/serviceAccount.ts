@@ -7,9 +7,9 @@ const schema = kindSchema(
   'io.k8s.api.core.v1.ServiceAccount',
   { apiVersion: 'v1', kind: 'ServiceAccount' },
   {
-    automountServiceAccountToken: boolean(),
-    imagePullSecrets: list(localObjectReference),
-    secrets: keyedList(['name'], objectReference),
+    automountServiceAccountToken: boolean({ doc: 'Whether its pods get its token.' }),
+    imagePullSecrets: list(localObjectReference, { doc: 'Secrets that its pods pull images with.' }),
+    secrets: keyedList(['name'], objectReference, { doc: 'Secrets that its pods may use.' }),
   },
   'ServiceAccount is an identity that pods run under.',
 );

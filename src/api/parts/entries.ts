@@ -1,0 +1,51 @@
+import { isEqualSemantically } from '../equal.ts';
+import { configKey } from '../names.ts';
+import type { KubeObject } from '../object.ts';
+import type { Path } from '../path.ts';
+import type { Report } from '../report.ts';
+
+/** All entries of a ConfigMap or Secret together. */
+export const entriesBytesMax = 1024 * 1024;
+
+interface Entries extends KubeObject {
+  data?: Record<string, string>;
+  binaryData?: Record<string, string>;
+  immutable?: boolean;
+}
+
+/** The keys and the size of a ConfigMap's or Secret's entries. */
+export function checkEntries(object: Entries, report: Report, root: Path): void {
+  const { data = {}, binaryData = {} } = object;
+  for (const [field, entries] of Object.entries({ data, binaryData })) {
+    for (const key of Object.keys(entries)) {
+      for (const wrong of keyErrors(key)) report.invalid(root.child(field).key(key), key, wrong);
+    }
+  }
+  for (const key of Object.keys(binaryData)) {
+    if (key in data)
+      report.invalid(root.child('data').key(key), key, 'duplicate of key present in binaryData');
+  }
+  const bytes = [...Object.values(data), ...Object.values(binaryData)].reduce(
+    (sum, value) => sum + Buffer.byteLength(value),
+    0,
+  );
+  if (bytes > entriesBytesMax) report.tooLong(root, entriesBytesMax);
+}
+
+function keyErrors(key: string): string[] {
+  if (key === '.') return ["must not be '.'"];
+  if (key === '..') return ["must not be '..'"];
+  return key.startsWith('..') ? ["must not start with '..'"] : configKey(key);
+}
+
+/** Refuses to change the entries of an immutable object, or to make it mutable again. */
+export function checkFrozen(...fields: ('data' | 'binaryData')[]) {
+  return (next: Entries, previous: Entries, report: Report, root: Path): void => {
+    if (!previous.immutable) return;
+    const detail = 'field is immutable when `immutable` is set';
+    if (!next.immutable) report.forbidden(root.child('immutable'), detail);
+    for (const field of fields) {
+      if (!isEqualSemantically(next[field], previous[field])) report.forbidden(root.child(field), detail);
+    }
+  };
+}

@@ -1,0 +1,49 @@
+import { intOrPercentErrors } from '../int-or-string.ts';
+import { matchesLabels, requirementsOf } from '../label-selector.ts';
+import type { Path } from '../path.ts';
+import type { Report } from '../report.ts';
+import type { Check } from '../schema.ts';
+import type { LabelSelector } from './meta.ts';
+import type { PodTemplateSpec } from './podSpec.ts';
+
+interface WorkloadSpec {
+  selector?: LabelSelector;
+  template?: PodTemplateSpec;
+}
+
+/** What every kind that keeps pods of one template running demands of selector and template. */
+export function checkWorkload(
+  what: string,
+  { selector, template }: WorkloadSpec,
+  at: Path,
+  report: Report,
+): void {
+  const labels = template?.metadata?.labels;
+  if (selector) {
+    const requirements = requirementsOf(selector);
+    if (requirements.length === 0) {
+      report.invalid(at.child('selector'), selector, `empty selector is invalid for ${what}`);
+    } else if (!matchesLabels(requirements, labels)) {
+      const labelsAt = at.child('template').child('metadata').child('labels');
+      report.invalid(labelsAt, labels ?? {}, '`selector` does not match template `labels`');
+    }
+  }
+  const specAt = at.child('template').child('spec');
+  const { restartPolicy, activeDeadlineSeconds } = template?.spec ?? {};
+  if (restartPolicy !== undefined && restartPolicy !== 'Always') {
+    report.unsupported(specAt.child('restartPolicy'), restartPolicy, ['Always']);
+  }
+  if (activeDeadlineSeconds !== undefined) {
+    report.forbidden(
+      specAt.child('activeDeadlineSeconds'),
+      'activeDeadlineSeconds in ReplicaSet is not Supported',
+    );
+  }
+}
+
+export const checkCountOrPercent: Check<number | string> = (value, at, report) => {
+  for (const wrong of intOrPercentErrors(value)) report.invalid(at, value, wrong);
+  if (typeof value === 'string' && Number.parseInt(value, 10) > 100) {
+    report.invalid(at, value, 'must not be greater than 100%');
+  }
+};
