@@ -155,7 +155,8 @@ async function handshake(
   await once(listener, 'listening');
   const socket = connect({ port: (listener.address() as AddressInfo).port, host: '127.0.0.1', ...client });
   try {
-    const [commonName] = await once(socket, 'data');
+    const closed = once(socket, 'close').then(() => assert.fail('the connection was closed'));
+    const [commonName] = await Promise.race([once(socket, 'data'), closed]);
     return { commonName: String(commonName) };
   } finally {
     socket.destroy();
