@@ -19,7 +19,7 @@ function toRecords({ images, labels }: LabelledImages): Buffer {
 
 test('the example trains on a folder of records and prints its test accuracy', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'selvage-example-'));
-  const { train, test: held } = syntheticImages({ train: 1000, test: 200 });
+  const { train, test: held } = syntheticImages({ train: 500, test: 200 });
   await writeFile(join(folder, 'data_batch_1.bin'), toRecords(train));
   await writeFile(join(folder, 'test_batch.bin'), toRecords(held));
   const script = new URL('./train.ts', import.meta.url).pathname;
@@ -27,6 +27,6 @@ test('the example trains on a folder of records and prints its test accuracy', a
   assert.match(stdout, /Parameters: 122,570/);
   assert.match(stderr, /Epoch 10\/10 ━+ loss \d\.\d{4} /);
   const accuracy = Number(/Test accuracy: (\d\.\d{4})/.exec(stdout)?.[1]);
-  assert.ok(accuracy > 0.5, stdout);
+  assert.ok(accuracy > 0.3, stdout);
   await rm(folder, { recursive: true });
 });

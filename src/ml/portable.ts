@@ -11,6 +11,7 @@ export {
   exportModel,
   type ModelMetadata,
 } from './export/export-model.ts';
+export { loadWeights } from './export/load-weights.ts';
 export { decodeSafetensors, encodeSafetensors } from './export/safetensors.ts';
 export { conv2d } from './layers/conv2d.ts';
 export { dense } from './layers/dense.ts';

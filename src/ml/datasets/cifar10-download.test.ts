@@ -15,14 +15,18 @@ import { downloadCifar10 } from './cifar10-download.ts';
 
 /** A little archive of the official one's form; its bytes hardly compress, so that it has some length. */
 async function makeArchive(): Promise<Buffer> {
-  const pack = tar.pack();
   const noise = Buffer.from(Array.from({ length: 30 * 3072 + 30 }, (_, index) => (index * 7919) % 251));
   for (let at = 0; at < noise.length; at += 3073) noise[at] = 3;
+  return packed({ 'data_batch_1.bin': noise, 'test_batch.bin': noise.subarray(0, 3073) }, 0);
+}
+
+async function packed(files: Record<string, Buffer>, level: number): Promise<Buffer> {
+  const pack = tar.pack();
   pack.entry({ name: 'cifar-10-batches-bin', type: 'directory' });
-  pack.entry({ name: 'cifar-10-batches-bin/data_batch_1.bin' }, noise);
-  pack.entry({ name: 'cifar-10-batches-bin/test_batch.bin' }, noise.subarray(0, 3073));
+  for (const [name, bytes] of Object.entries(files))
+    pack.entry({ name: `cifar-10-batches-bin/${name}` }, bytes);
   pack.finalize();
-  return gzipSync(await buffer(pack), { level: 0 });
+  return gzipSync(await buffer(pack), { level });
 }
 
 const archive = await makeArchive();
@@ -140,4 +144,12 @@ test('a server that does not answer, refuses or has no such file is given up at 
   );
   const missing = await serve(t, (_request, response) => response.writeHead(404).end());
   await assert.rejects(downloadCifar10({ ...missing, ...quick }), /the server answered 404 Not Found/);
+});
+
+test('an archive that would unpack to too much is refused', async (t) => {
+  const bomb = await packed({ 'data_batch_1.bin': Buffer.alloc(64 * 1024 * 1024 + 1) }, 1);
+  const { url, cacheDir, folder } = await serve(t, (_request, response) => response.end(bomb));
+  const sum = createHash('md5').update(bomb).digest('hex');
+  await assert.rejects(downloadCifar10({ url, md5: sum, cacheDir }), /of 67108865 bytes, more than 67108864/);
+  assert.deepEqual(await readdir(folder), ['cifar10.tar.gz.part'], 'the archive alone is kept');
 });

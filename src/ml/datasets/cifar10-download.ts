@@ -51,7 +51,10 @@ export async function downloadCifar10(options: DownloadOptions): Promise<void> {
   }
   const unpacked = `${cacheDir}.unpacking`;
   await rm(unpacked, { recursive: true, force: true });
-  await unpack(archive, unpacked);
+  await unpack(archive, unpacked).catch(async (error) => {
+    await rm(unpacked, { recursive: true, force: true });
+    throw error;
+  });
   await rm(cacheDir, { recursive: true, force: true });
   await rename(unpacked, cacheDir);
   await rm(archive, { force: true });

@@ -15,6 +15,7 @@ import {
   type Input,
   input,
   type Layer,
+  loadWeights,
   maxPool2d,
   rescaling,
   type Sequential,
@@ -102,6 +103,17 @@ for (const [name, layers] of stacks) {
 
 const small = (seed = 1): Sequential =>
   sequential([input([4]), dense(5, { activation: 'relu' }), dense(2, { activation: 'softmax' })], { seed });
+
+test('loadWeights() brings a weights file back into a model', () => {
+  const [trained, fresh] = [small(1), small(2)];
+  loadWeights(fresh, exportModel(trained).weights);
+  assert.deepEqual(fresh.weights, trained.weights);
+  const other = sequential([input([4]), dense(5), dense(3)]);
+  assert.throws(
+    () => loadWeights(other, exportModel(trained).weights),
+    /needs "dense_1\/kernel" as F32 \[5, 3\]/,
+  );
+});
 
 test('retraining changes the weights file alone', () => {
   const [first, second] = [exportModel(small(1)), exportModel(small(2))];

@@ -77,6 +77,32 @@ export function decodeSafetensors(bytes: Uint8Array): Map<string, TensorLocation
   return locations;
 }
 
+/** The place of one parameter's values.
+ * @throws Error where the file has none of this name and shape. */
+export function findWeights(
+  locations: Map<string, TensorLocation>,
+  name: string,
+  shape: readonly number[],
+): TensorLocation {
+  const found = locations.get(name);
+  if (!found) {
+    const names = [...locations.keys()].join(', ');
+    throw new Error(
+      `The model needs weights "${name}", the weights file has ${names}: are they of one model?`,
+    );
+  }
+  if (found.dtype !== 'F32' || found.shape.join() !== shape.join()) {
+    throw new Error(
+      `The model needs "${name}" as F32 [${shape.join(', ')}], the weights file has it as ` +
+        `${found.dtype} [${found.shape.join(', ')}]: are they of one model?`,
+    );
+  }
+  const size = shape.reduce((product, dim) => product * dim, 4);
+  if (found.length !== size)
+    throw new Error(`The weights file has ${found.length} bytes for "${name}", expected ${size}`);
+  return found;
+}
+
 function locate(entries: Record<string, HeaderEntry>, dataStart: number): Map<string, TensorLocation> {
   const tensors = Object.entries(entries).filter(([name]) => name !== '__metadata__');
   return new Map(

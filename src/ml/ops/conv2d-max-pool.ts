@@ -37,12 +37,13 @@ export function conv2dMaxPool(x: Value, kernel: Value, window: Window, pool: num
   });
 }
 
-/** The phases' products are added up inside the GEMMs, each taking the sum so far as its C. */
+/** The phases' products are added up inside the GEMMs, each taking the sum so far as its C. They make the
+ * gradient transposed, since the factor that a GEMM has to transpose is then the narrower one. */
 function kernelGradient(phases: Value[], parts: Value[], kernel: Value): Value {
   let total: Value | undefined;
   phases.forEach((patches, phase) => {
     const addend = total && { c: total };
-    total = onnx.gemm(onnx.toRows(patches), onnx.toRows(parts[phase]!), { transA: true, ...addend });
+    total = onnx.gemm(onnx.toRows(parts[phase]!), onnx.toRows(patches), { transA: true, ...addend });
   });
-  return onnx.reshape(total!, kernel.shape);
+  return onnx.reshape(onnx.transpose(total!, [1, 0]), kernel.shape);
 }
