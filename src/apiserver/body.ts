@@ -17,6 +17,7 @@ export interface ParsedBody {
 /** What was odd in the text of a request's body; only requests that came as text are here. */
 export const parsedBody = new WeakMap<ApiRequest, ParsedBody>();
 
+const protobufType = 'application/vnd.kubernetes.protobuf';
 const jsonTypes = [
   'application/json',
   'application/json-patch+json',
@@ -25,15 +26,20 @@ const jsonTypes = [
   'application/apply-patch+yaml',
 ];
 
-/** Parses a body of JSON or YAML; throws UnsupportedMediaType, or BadRequest in kubectl's words. */
-export async function parseBody(text: string, contentType: string | undefined): Promise<ParsedBody> {
+/** Parses a body of JSON, YAML or Kubernetes' protobuf; throws UnsupportedMediaType, or BadRequest in kubectl's words. */
+export async function parseBody(bytes: Buffer, contentType: string | undefined): Promise<ParsedBody> {
   // Clients without a content type (curl -d) are taken to send what everybody sends.
   const type = (contentType || 'application/json').split(';')[0]!.trim().toLowerCase();
+  if (type === protobufType) {
+    const { decodeProtobufBody } = await import('./protobuf/decode-body.ts');
+    return { value: decodeProtobufBody(bytes), duplicates: [] };
+  }
+  const text = bytes.toString('utf8');
   if (type === 'application/yaml' || type === 'application/apply-patch+yaml') return parseYaml(text);
   if (!jsonTypes.includes(type) && type !== 'application/x-www-form-urlencoded') {
     throw new StatusError(
       'UnsupportedMediaType',
-      `the body of the request was in an unknown format - accepted media types include: application/json, application/yaml`,
+      `the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, ${protobufType}`,
     );
   }
   let value: unknown;

@@ -19,7 +19,10 @@ export interface TestServer {
   /** A folder that `close` removes. */
   dir: string;
   /** A client certificate. */
-  issueClient(commonName: string, organizations?: string[]): { certificatePem: string; privateKeyPem: string };
+  issueClient(
+    commonName: string,
+    organizations?: string[],
+  ): { certificatePem: string; privateKeyPem: string };
   /** Writes a kubeconfig with a client certificate and returns its path. */
   writeKubeconfig(commonName: string, organizations?: string[]): string;
   close(): Promise<void>;
@@ -91,7 +94,10 @@ function kubeconfigOf(port: number, caPem: string, certPem: string, keyPem: stri
       },
     ],
     users: [
-      { name: 'test', user: { 'client-certificate-data': base64(certPem), 'client-key-data': base64(keyPem) } },
+      {
+        name: 'test',
+        user: { 'client-certificate-data': base64(certPem), 'client-key-data': base64(keyPem) },
+      },
     ],
     contexts: [{ name: 'test', context: { cluster: 'test', user: 'test' } }],
   };

@@ -32,9 +32,9 @@ export async function readRequest(
     signal,
   };
   if (method === 'GET') return request;
-  const text = await readText(message);
-  if (text === '') return request;
-  const body = await parseBody(text, headers['content-type']);
+  const bytes = await readBytes(message);
+  if (bytes.length === 0) return request;
+  const body = await parseBody(bytes, headers['content-type']);
   request.body = body.value;
   parsedBody.set(request, body);
   return request;
@@ -48,7 +48,7 @@ function decodePath(path: string): string {
   }
 }
 
-async function readText(message: IncomingMessage): Promise<string> {
+async function readBytes(message: IncomingMessage): Promise<Buffer> {
   if (Number(message.headers['content-length'] ?? 0) > bodyBytesMax) throw tooLarge();
   const timer = setTimeout(
     () => message.destroy(new StatusError('Timeout', `the body did not come within ${bodyTimeoutMs} ms`)),
@@ -65,7 +65,7 @@ async function readText(message: IncomingMessage): Promise<string> {
   } finally {
     clearTimeout(timer);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks);
 }
 
 function tooLarge(): StatusError {

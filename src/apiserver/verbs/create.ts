@@ -54,7 +54,9 @@ export async function createObject(
   for (const field of settledByServer) delete metadata[field];
   const prepared = prepareForCreate(kind, object);
   strategy.prepareCreate?.(prepared, call.user);
-  const complete = defaults(kind, prepared);
+  const complete = defaults(kind, prepared) as KubeObject & { status?: object };
+  // Client libraries in languages with types expect a status to be there, even if it says nothing yet.
+  if (kind.subresources.status) complete.status ??= {};
   const causes = validate(kind, complete);
   if (causes.length > 0) throw invalid(kind, metadata.name, causes);
   checkNamespace(context, call.resource, complete);
