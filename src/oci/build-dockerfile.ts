@@ -3,7 +3,7 @@ import { lstat, readFile, rm } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 
 import { messageOf, StatusError } from '../base/errors.ts';
-import { type BuildOptions, createdAt } from './build.ts';
+import { type BuildOptions, createdAt } from './build-options.ts';
 import { listFiles, readContext } from './context-files.ts';
 import { atLine, type Dockerfile, type Instruction, parseDockerfile } from './dockerfile.ts';
 import { type CopySource, copyEntries } from './dockerfile-copy.ts';
@@ -183,7 +183,7 @@ class DockerfileBuild {
     const stage =
       stages.find((each) => each.name === from.toLowerCase()) ?? stages[/^\d+$/.test(from) ? +from : -1];
     const layers = stage?.layers ?? (await this.#image(from, this.#options.platform, line)).manifest.layers;
-    const files = await listFiles(await this.#root(layers), undefined, 'allow');
+    const files = await listFiles(await this.#root(layers), { outside: 'allow' });
     return { name: stage ? `stage ${from}` : `image ${from}`, files };
   }
 

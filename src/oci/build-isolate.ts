@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 
 import { StatusError } from '../base/errors.ts';
-import { type BuildOptions, createdAt } from './build.ts';
+import { type BuildOptions, createdAt } from './build-options.ts';
 import { type Context, type ContextFile, readContext } from './context-files.ts';
 import { orMissing } from './durable-file.ts';
 import { entryLabel, runtimeLabel, writeImage } from './image.ts';

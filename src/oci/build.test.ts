@@ -7,6 +7,7 @@ import { gunzipSync } from 'node:zlib';
 
 import { buildImage } from './build.ts';
 import type { ContentStore } from './content-store.ts';
+import { contextFilesMax, listFiles } from './context-files.ts';
 import { isIsolate, isolateEntry, readImage } from './image.ts';
 import { temporaryFolder, temporaryStore } from './testing.ts';
 import { unpackImage } from './unpack.ts';
@@ -322,4 +323,11 @@ test('SOURCE_DATE_EPOCH, given as an option, dates the image', async (t) => {
   const { config } = await build(t, { 'index.js': '' }, { createdSeconds: 86_400 });
   assert.equal(config.created, '1970-01-02T00:00:00Z');
   await assert.rejects(build(t, { 'index.js': '' }, { createdSeconds: -1 }), /SOURCE_DATE_EPOCH/);
+});
+
+test('a context of too many files is refused, with what to do', async (t) => {
+  const folder = await folderOf(t, { a: '', b: '', c: '' });
+  await assert.rejects(listFiles(folder, { filesMax: 2 }), /more than 2 files; is it the right folder/);
+  assert.equal((await listFiles(folder, { filesMax: 3 })).length, 3);
+  assert.ok(contextFilesMax >= 100_000);
 });

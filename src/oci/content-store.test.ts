@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile, utimes } from 'node:fs/promises';
+import { mkdirSync } from 'node:fs';
+import { readdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
@@ -106,7 +107,8 @@ test('an upload with a wrong digest is dropped', async (t) => {
 test('uploads are bounded in number, and idle ones expire to make room', async (t) => {
   const clock = new FakeClock(Date.now());
   const { uploads, folder } = await temporaryStore(t, { clock });
-  for (let count = 0; count < uploadsMax; count++) await uploads.create('app');
+  for (let count = 1; count < uploadsMax; count++) mkdirSync(join(folder, 'uploads', `${count}`));
+  await uploads.create('app');
   await assert.rejects(uploads.create('app'), (error) => isStatus(error, 'TooManyRequests'));
   await clock.advance(uploadExpiryMs + 60_000);
   const id = await uploads.create('app');
@@ -200,4 +202,23 @@ test('a collection that was killed midway loses nothing that is needed', async (
   await rename(store.path(digestOf(hello)), join(store.temporary, `gc-${hex}`));
   await garbageCollect(store);
   assert.equal(await store.has(digestOf(hello)), true);
+});
+
+test('garbage collection drops old temporary files, and old partial downloads after a week', async (t) => {
+  const clock = new FakeClock(Date.now());
+  const store = await temporaryStore(t, { clock });
+  await writeFile(join(store.temporary, 'left-by-a-killed-build'), 'x');
+  await writeFile(join(store.folder, 'partial', 'f'.repeat(64)), 'x');
+  const left = async () => [
+    (await readdir(store.temporary)).length,
+    (await readdir(join(store.folder, 'partial'))).length,
+  ];
+  await garbageCollect(store);
+  assert.deepEqual(await left(), [1, 1], 'young ones may be in use');
+  await clock.advance(2 * gracePeriodMs);
+  await garbageCollect(store);
+  assert.deepEqual(await left(), [0, 1]);
+  await clock.advance(8 * 24 * 60 * 60 * 1000);
+  await garbageCollect(store);
+  assert.deepEqual(await left(), [0, 0]);
 });

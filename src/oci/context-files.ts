@@ -33,7 +33,7 @@ export async function readContext(folder: string): Promise<Context> {
   for (const name of ignoreFiles) {
     const text = await orMissing(readFile(join(folder, name), 'utf8'));
     if (text === undefined) continue;
-    return { files: await listFiles(folder, parseIgnoreFile(text)), ignoreFile: name };
+    return { files: await listFiles(folder, { ignore: parseIgnoreFile(text) }), ignoreFile: name };
   }
   return { files: await listFiles(folder) };
 }
@@ -41,9 +41,9 @@ export async function readContext(folder: string): Promise<Context> {
 /** Lists a folder in a fixed order; links stay links, and may not lead out of it unless `outside` allows. */
 export async function listFiles(
   folder: string,
-  ignore: IgnoreRules = parseIgnoreFile(''),
-  outside: 'refuse' | 'allow' = 'refuse',
+  options: { ignore?: IgnoreRules; outside?: 'refuse' | 'allow'; filesMax?: number } = {},
 ): Promise<ContextFile[]> {
+  const { ignore = parseIgnoreFile(''), outside = 'refuse', filesMax = contextFilesMax } = options;
   const files: ContextFile[] = [];
   const walk = async (below: string): Promise<void> => {
     const names = (await readdir(join(folder, below))).sort();
@@ -54,7 +54,7 @@ export async function listFiles(
       if (isIgnored && ignore.isFinal) continue;
       const file = await describe(folder, path, outside);
       if (!isIgnored) files.push(file);
-      if (files.length > contextFilesMax) throw tooMany(folder);
+      if (files.length > filesMax) throw tooMany(folder, filesMax);
       if (file.type === 'directory') await walk(path);
     }
   };
@@ -89,9 +89,9 @@ function leadsOut(path: string, target: string): boolean {
   return posix.isAbsolute(target) || reached === '..' || reached.startsWith('../');
 }
 
-function tooMany(folder: string): StatusError {
+function tooMany(folder: string, filesMax: number): StatusError {
   return new StatusError(
     'Invalid',
-    `build context ${folder} has more than ${contextFilesMax} files; is it the right folder? List what to leave out in .dockerignore`,
+    `build context ${folder} has more than ${filesMax} files; is it the right folder? List what to leave out in .dockerignore`,
   );
 }

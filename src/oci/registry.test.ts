@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 
 import type { ContentStore } from './content-store.ts';
 import { digestOf } from './digest.ts';
 import { mediaType } from './media-types.ts';
+import { pageNamesMax } from './registry-lists.ts';
 import { putImage, serveRegistry, temporaryStore } from './testing.ts';
 
 const hello = Buffer.from('hello');
@@ -26,10 +29,12 @@ async function assertError(response: Response, status: number, code: string): Pr
 }
 
 test('the base path answers, and other paths are left to the caller', async (t) => {
-  const { call } = await start(t);
+  const { call, url } = await start(t);
   assert.equal((await call('GET', '/v2/')).status, 200);
   assert.equal((await call('GET', '/v2')).status, 200);
   assert.equal((await call('GET', '/v2x/')).status, 404);
+  const { status } = await fetch(`${url}//`);
+  assert.equal(status, 404, 'a path that is no URL');
   await assertError(await call('GET', '/v2/what'), 404, 'UNSUPPORTED');
 });
 
@@ -229,6 +234,18 @@ test('tags and the catalogue come in pages', async (t) => {
     repositories: ['other'],
   });
   await assertError(await call('GET', '/v2/none/tags/list'), 404, 'NAME_UNKNOWN');
+  await assertError(await call('GET', '/v2/app/tags/list?n=many'), 400, 'UNSUPPORTED');
+});
+
+test('one page holds at most a bounded number of names, whatever is asked', async (t) => {
+  const { store, call } = await start(t);
+  const manifest = await putImage(store, 'app:0', [hello]);
+  const folder = join(store.folder, 'repositories/app/_tags');
+  for (let n = 1; n <= pageNamesMax; n++) writeFileSync(join(folder, `${n}`), JSON.stringify(manifest));
+  const page = await call('GET', '/v2/app/tags/list?n=999999');
+  assert.equal(((await page.json()) as { tags: string[] }).tags.length, pageNamesMax);
+  const rest = await call('GET', /<(.*)>/.exec(page.headers.get('link')!)![1]!);
+  assert.equal(((await rest.json()) as { tags: string[] }).tags.length, 1);
 });
 
 test('what refers to a manifest is listed with type and annotations, and goes when deleted', async (t) => {

@@ -35,8 +35,8 @@ export function createRegistry(options: {
 }): Registry {
   return {
     async handle(request, response) {
-      const url = new URL(request.url ?? '/', 'http://registry');
-      if (url.pathname !== '/v2' && !url.pathname.startsWith('/v2/')) return false;
+      const url = URL.parse(request.url ?? '/', 'http://registry');
+      if (!url || (url.pathname !== '/v2' && !url.pathname.startsWith('/v2/'))) return false;
       const mayAccess = async (access: Access) => (await options.authorize?.(request, access)) ?? true;
       const limit = options.blobBytesMax ?? blobBytesMax;
       try {
@@ -54,7 +54,7 @@ async function route(call: Call): Promise<void> {
   const path = decodePath(call.url.pathname.slice('/v2'.length).replace(/^\//, ''));
   if (path === '') return sendJson(call, {});
   if (path === '_catalog') {
-    await require(call, { repository: undefined, action: 'catalog' });
+    await demand(call, { repository: undefined, action: 'catalog' });
     return handleCatalog(call);
   }
   // Greedy: the last `/blobs/`, `/manifests/`… ends the name, since a name may itself contain such parts.
@@ -64,7 +64,9 @@ async function route(call: Call): Promise<void> {
   if (!isRepository(repository)) {
     throw new RegistryError(400, 'NAME_INVALID', `invalid repository name ${JSON.stringify(repository)}`);
   }
-  await require(call, { repository, action: actionOf(call.request.method) });
+  // Even to look at an upload, or to cancel it, is a part of pushing.
+  const action = kind === 'blobs/uploads' ? 'push' : actionOf(call.request.method);
+  await demand(call, { repository, action });
   if (kind === 'blobs/uploads') {
     return last === '' ? startUpload(call, repository) : handleUpload(call, repository, last);
   }
@@ -77,7 +79,7 @@ async function route(call: Call): Promise<void> {
   return kind === 'referrers' ? handleReferrers(call, repository, last) : handleBlob(call, last);
 }
 
-async function require(call: Call, access: Access): Promise<void> {
+async function demand(call: Call, access: Access): Promise<void> {
   if (await call.mayAccess(access)) return;
   const where = access.repository ? `repository ${access.repository}` : 'the catalogue';
   throw new RegistryError(403, 'DENIED', `you may not ${access.action} ${where}`);

@@ -8,7 +8,22 @@ import type { Header } from 'tar-stream';
 import { StatusError } from '../base/errors.ts';
 import { orMissing } from './durable-file.ts';
 import { folderInRoot, leavesRoot, partsOf, unsafe } from './root-path.ts';
-import { type UnpackOptions, unpackedEntriesMax } from './unpack.ts';
+
+/** All layers of one image together, uncompressed. */
+export const unpackedBytesMax: number = 16 * 1024 ** 3;
+export const unpackedEntriesMax = 1_000_000;
+
+export interface UnpackOptions {
+  /**
+   * `isolate`: the tree is used in place, so a link that leads out of it is refused, and so is a device.
+   * `container`: the tree becomes a process's root, so links stay as they are, owners are set (as root), and devices
+   * are left out, since a container runtime makes its own.
+   */
+  use: 'isolate' | 'container';
+  bytesMax?: number;
+  entriesMax?: number;
+  signal?: AbortSignal;
+}
 
 /** What has been unpacked so far, of all layers; paths are relative to the root. */
 export interface Unpacked {
@@ -63,6 +78,8 @@ export class LayerWriter {
       const full = join(this.#root, path);
       if ((await orMissing(lstat(full)))?.isDirectory()) await chmod(full, mode);
     }
+    // It was closed to others while it was filled; a process of another user lives in it.
+    await chmod(this.#root, 0o755);
   }
 
   async #place(header: Header, path: string, content: Readable): Promise<void> {

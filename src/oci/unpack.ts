@@ -12,39 +12,25 @@ import { hexOf, Meter } from './digest.ts';
 import { orMissing, syncFolder } from './durable-file.ts';
 import type { Image } from './image.ts';
 import type { Descriptor } from './manifest.ts';
-import { LayerWriter, type Unpacked } from './unpack-layer.ts';
+import { LayerWriter, type Unpacked, type UnpackOptions, unpackedBytesMax } from './unpack-layer.ts';
 
-/** All layers of one image together, uncompressed. */
-export const unpackedBytesMax: number = 16 * 1024 ** 3;
-export const unpackedEntriesMax = 1_000_000;
-
-export interface UnpackOptions {
-  /**
-   * `isolate`: the tree is used in place, so a link that leads out of it is refused, and so is a device.
-   * `container`: the tree becomes a process's root, so links stay as they are, owners are set (as root), and devices
-   * are left out, since a container runtime makes its own.
-   */
-  use: 'isolate' | 'container';
-  bytesMax?: number;
-  entriesMax?: number;
-  signal?: AbortSignal;
-}
+export type { UnpackOptions } from './unpack-layer.ts';
 
 /**
- * Unpacks an image's layers once into `<folder>/unpacked/<hex of its manifest's digest>` and gives that path. It
- * appears whole or not at all, and several processes may ask for it at a time.
+ * Unpacks an image's layers once into `<folder>/unpacked/<hex of its manifest's digest>` (for containers, `rootfs` in
+ * place of `unpacked`) and gives that path. It appears whole or not at all, and several processes may ask at a time.
  */
 export async function unpackImage(
   store: ContentStore,
   image: Image,
   options: UnpackOptions & { folder: string },
 ): Promise<string> {
-  const parent = join(options.folder, 'unpacked');
   // Trees for the two uses differ in owners and links, so one never stands in for the other.
-  const name = `${hexOf(image.descriptor.digest)}${options.use === 'container' ? '-container' : ''}`;
-  const target = join(parent, name);
+  const parent = join(options.folder, options.use === 'container' ? 'rootfs' : 'unpacked');
+  const target = join(parent, hexOf(image.descriptor.digest));
   if (await isThere(target)) return target;
-  await mkdir(parent, { recursive: true });
+  // A container's set-user-ID programs are no business of this machine's other users.
+  await mkdir(parent, { recursive: true, mode: options.use === 'container' ? 0o700 : 0o755 });
   const staging = join(parent, `.staging-${process.pid}-${randomUUID()}`);
   try {
     const diffIds = image.config.rootfs?.diff_ids;
@@ -62,9 +48,10 @@ export async function unpackImage(
 
 /** Removes what unpacking left behind when its process was killed; call it when none is running. */
 export async function dropStaging(folder: string): Promise<void> {
-  const parent = join(folder, 'unpacked');
-  for (const name of (await orMissing(readdir(parent))) ?? []) {
-    if (name.startsWith('.staging-')) await rm(join(parent, name), { recursive: true, force: true });
+  for (const parent of [join(folder, 'unpacked'), join(folder, 'rootfs')]) {
+    for (const name of (await orMissing(readdir(parent))) ?? []) {
+      if (name.startsWith('.staging-')) await rm(join(parent, name), { recursive: true, force: true });
+    }
   }
 }
 

@@ -94,7 +94,9 @@ export class Uploads {
   async expire(): Promise<number> {
     let dropped = 0;
     for (const id of await readdir(this.#folder)) {
-      const status = await orMissing(stat(this.#data(id)));
+      // One that is just being made has a folder before it has data.
+      const status =
+        (await orMissing(stat(this.#data(id)))) ?? (await orMissing(stat(join(this.#folder, id))));
       const idleMs = this.#clock.nowMs() - (status?.mtimeMs ?? 0);
       if (idleMs < uploadExpiryMs || this.#busy.has(id)) continue;
       await this.cancel(id);
