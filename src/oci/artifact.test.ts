@@ -1,16 +1,14 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 
 import { isStatus } from '../base/errors.ts';
-import { linkArtifact, modelType, packModel, readModel } from './artifact.ts';
+import { modelType, packModel, readModel } from './artifact.ts';
 import { digestOf } from './digest.ts';
-import { readImage, writeManifest } from './image.ts';
-import { mediaType } from './media-types.ts';
+import { readImage } from './image.ts';
 import { pull } from './pull.ts';
 import { push } from './push.ts';
-import { putImage, serveRegistry, temporaryFolder, temporaryStore } from './testing.ts';
+import { putImage, serveRegistry, temporaryStore } from './testing.ts';
 
 const graph = Buffer.alloc(50_000, 'f');
 const weights = (value: number) => Buffer.alloc(80_000, value);
@@ -96,40 +94,4 @@ test('what is no model, or not here, is said to be so', async (t) => {
     config: {},
   });
   await assert.rejects(packed, (error) => isStatus(error, 'NotFound'));
-});
-
-test('a model is shown as a folder of links, in which new weights take the place of old ones', async (t) => {
-  const store = await temporaryStore(t);
-  const folder = join(await temporaryFolder(t), 'model');
-  const config = { name: 'cifar10' };
-  for (const value of [1, 2, 2]) {
-    await packModel({ store, reference: 'm:1', graph, weights: weights(value), config });
-    await linkArtifact(store, 'm:1', folder);
-    assert.deepEqual((await readdir(folder)).sort(), ['config.json', 'graph.onnx', 'weights.safetensors']);
-    assert.ok((await readFile(join(folder, 'weights.safetensors'))).equals(weights(value)));
-  }
-  assert.deepEqual(JSON.parse(await readFile(join(folder, 'config.json'), 'utf8')), config);
-  const { ino } = await stat(join(folder, 'graph.onnx'));
-  assert.equal(ino, (await stat((await readModel(store, 'm:1')).paths.graph)).ino);
-});
-
-test('a title that leads out of the folder is refused', async (t) => {
-  const store = await temporaryStore(t);
-  const blob = await store.put(graph);
-  const descriptor = await writeManifest(store, {
-    schemaVersion: 2,
-    mediaType: mediaType.ociManifest,
-    config: { mediaType: 'application/json', ...(await store.put(Buffer.from('{}'))) },
-    layers: [
-      {
-        mediaType: modelType.graph,
-        ...blob,
-        annotations: { 'org.opencontainers.image.title': '../../evil' },
-      },
-    ],
-  });
-  await store.name('m:1', descriptor);
-  const folder = await temporaryFolder(t);
-  await assert.rejects(linkArtifact(store, 'm:1', join(folder, 'deep')), /".." part/);
-  assert.deepEqual(await readdir(folder), []);
 });

@@ -1,13 +1,8 @@
-import { randomUUID } from 'node:crypto';
-import { copyFile, link, mkdir, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-
 import { StatusError } from '../base/errors.ts';
 import type { ContentStore } from './content-store.ts';
 import { readImage, writeManifest } from './image.ts';
 import type { Descriptor, Manifest } from './manifest.ts';
 import { mediaType } from './media-types.ts';
-import { folderInRoot, partsOf } from './root-path.ts';
 
 /** A model y = f(x; θ) as an OCI artifact: metadata, the graph f and the weights θ, each a blob of its own. */
 export const modelType = {
@@ -92,45 +87,6 @@ export async function readModel(store: ContentStore, referenceOrDigest: string):
     weightsDigest,
     paths: { graph: store.path(graphDigest), weights: store.path(weightsDigest) },
   };
-}
-
-/**
- * Shows an artifact as a folder: its blobs under their titles, and its config as `config.json`. Files are hard links
- * into the store where the file system allows, so they must only be read. A file that is there is replaced at once,
- * never seen half: so a running model server picks up new weights.
- */
-export async function linkArtifact(
-  store: ContentStore,
-  reference: string,
-  folder: string,
-): Promise<Descriptor> {
-  const { manifest, descriptor } = await readImage(store, reference);
-  const titled = manifest.layers.flatMap((blob) => {
-    const title = blob.annotations?.[titleAnnotation];
-    return title === undefined ? [] : [{ title, blob }];
-  });
-  for (const { title, blob } of [...titled, { title: 'config.json', blob: manifest.config }]) {
-    const parts = partsOf(title);
-    const name = parts.pop();
-    if (name === undefined) throw new StatusError('Invalid', `${reference} has a blob with an empty title`);
-    await mkdir(folder, { recursive: true });
-    await linkInto(store.path(blob.digest), join(await folderInRoot(folder, parts, { create: true }), name));
-  }
-  return descriptor;
-}
-
-async function linkInto(source: string, target: string): Promise<void> {
-  const temp = `${target}.${randomUUID()}`;
-  try {
-    await link(source, temp).catch(async (error: NodeJS.ErrnoException) => {
-      if (!['EXDEV', 'EPERM', 'EMLINK', 'ENOTSUP'].includes(error.code ?? '')) throw error;
-      await copyFile(source, temp);
-    });
-    await rename(temp, target);
-  } finally {
-    // A rename between two links of one file does nothing, so the first is still there.
-    await rm(temp, { force: true });
-  }
 }
 
 function only(manifest: Manifest, type: string, name: string): string {
