@@ -1,0 +1,92 @@
+import type { KindDefinition } from '../api/kind.ts';
+import { type Namespace, namespace as namespaceKind } from '../api/kinds/namespace.ts';
+import type { KindAddress } from '../api/object.ts';
+import { isStatus } from '../base/errors.ts';
+import type { Running } from '../base/lifecycle.ts';
+import { type Context, runController, type Source, source } from './controller.ts';
+import { keyOfMeta } from './owner.ts';
+
+const finalizer = 'kubernetes';
+const pageItemsMax = 500;
+
+/** Empties namespaces that are being deleted, and then lets them go. */
+export function run(context: Context, kinds: readonly KindDefinition[]): Running {
+  const { client, informers } = context;
+  const namespaces = informers.of(namespaceKind);
+  const contents: KindAddress[] = kinds.filter(({ namespaced }) => namespaced);
+  const isTerminating = (name: string) => Boolean(namespaces.get(name)?.metadata?.deletionTimestamp);
+
+  async function reconcile(name: string): Promise<undefined> {
+    const namespace = namespaces.get(name);
+    if (!namespace?.metadata?.deletionTimestamp) return;
+    let left = 0;
+    for (const kind of contents) left += await empty(kind, name);
+    // What is left ends by and by; its deletion calls us again.
+    if (left === 0) await finalize(namespace);
+  }
+
+  /** Deletes what there is of one kind and answers how many objects are still there. Asks the server, not a cache. */
+  async function empty(kind: KindAddress, namespace: string): Promise<number> {
+    let left = 0;
+    let next: string | undefined;
+    do {
+      const page = await client.list(kind, {
+        namespace,
+        limit: pageItemsMax,
+        ...(next && { continue: next }),
+      });
+      for (const { metadata = {} } of page.items) {
+        if (metadata.deletionTimestamp) {
+          left++;
+          continue;
+        }
+        const key = keyOfMeta({ ...metadata, namespace });
+        await client.delete(kind, key, { propagationPolicy: 'Background' }).catch(ignoreGone);
+        if (await isThere(kind, key)) left++;
+      }
+      next = page.metadata.continue;
+    } while (next);
+    return left;
+  }
+
+  /** Some objects go at once, others when their grace period or their finalizers are done. */
+  async function isThere(
+    kind: KindAddress,
+    key: { namespace: string | undefined; name: string },
+  ): Promise<boolean> {
+    try {
+      await client.get(kind, key);
+      return true;
+    } catch (error) {
+      if (isStatus(error, 'NotFound')) return false;
+      throw error;
+    }
+  }
+
+  async function finalize(namespace: Namespace): Promise<void> {
+    const finalizers = (namespace.spec?.finalizers ?? []).filter((each) => each !== finalizer);
+    const emptied: Namespace = { ...namespace, spec: { finalizers } };
+    await client.update(namespaceKind, emptied, { subresource: 'finalize' }).catch(ignoreGone);
+  }
+
+  const followed = contents.filter(({ kind }) => kind !== 'Event');
+  return runController(context, {
+    name: 'namespace',
+    sources: [
+      source(namespaceKind, ({ object, key }) => (object.metadata?.deletionTimestamp ? [key] : [])),
+      ...followed.map(
+        (kind): Source =>
+          source(kind, ({ type, object }) => {
+            const { namespace = '' } = object.metadata ?? {};
+            // Also what another controller made in the meantime, not knowing.
+            return type !== 'modified' && isTerminating(namespace) ? [namespace] : [];
+          }),
+      ),
+    ],
+    reconcile,
+  });
+}
+
+function ignoreGone(error: unknown): void {
+  if (!isStatus(error, 'NotFound')) throw error;
+}

@@ -1,0 +1,65 @@
+import type { KindDefinition } from '../api/kind.ts';
+import { kinds as allKinds } from '../api/kinds/index.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Running } from '../base/lifecycle.ts';
+import type { Log } from '../base/log.ts';
+import type { Client } from '../client/client.ts';
+import * as certificateSigning from './certificate-signing.ts';
+import type { Context } from './controller.ts';
+import * as deployment from './deployment.ts';
+import * as endpointSlice from './endpointslice.ts';
+import * as garbageCollector from './garbage-collector.ts';
+import * as inferenceService from './inference-service.ts';
+import { createInformers, type Informers } from './informers.ts';
+import * as namespace from './namespace.ts';
+import * as nodeCidr from './node-cidr.ts';
+import * as nodeLifecycle from './node-lifecycle.ts';
+import * as podGarbage from './pod-garbage.ts';
+import * as replicaSet from './replicaset.ts';
+import * as serviceAccount from './service-account.ts';
+import * as serviceAddress from './service-address.ts';
+
+export interface ControllersOptions extends nodeLifecycle.NodeLifecycleOptions {
+  /** Must be allowed everything. */
+  client: Client;
+  clock: Clock;
+  log: Log;
+  /** The cluster's authority: signs certificate requests, and its certificate is given to every namespace. */
+  authority: certificateSigning.CertificateSigner & { readonly caPem: string };
+  /** All kinds that the server serves; those of src/api/kinds by default. */
+  kinds?: readonly KindDefinition[];
+}
+
+/** What runs, and the caches that it keeps, for the scheduler to share. */
+export interface Controllers extends Running {
+  readonly informers: Informers;
+}
+
+/** Starts all controllers over one set of informers. */
+export function startControllers(options: ControllersOptions): Controllers {
+  const { client, clock, log, authority, kinds = allKinds } = options;
+  const stopping = new AbortController();
+  const informers = createInformers({ client, clock, log, signal: stopping.signal });
+  const context: Context = { client, clock, log, informers };
+  const running: Running[] = [
+    nodeCidr.run(context),
+    serviceAccount.run(context, { caPem: authority.caPem }),
+    certificateSigning.run(context, { authority }),
+    deployment.run(context),
+    replicaSet.run(context),
+    endpointSlice.run(context),
+    serviceAddress.run(context),
+    nodeLifecycle.run(context, options),
+    podGarbage.run(context),
+    inferenceService.run(context),
+    garbageCollector.run(context, kinds),
+    namespace.run(context, kinds),
+  ];
+  return {
+    informers,
+    async stop() {
+      await Promise.all(running.map((each) => each.stop()));
+      stopping.abort();
+    },
+  };
+}
