@@ -58,6 +58,8 @@ export interface SchemaNode {
   // biome-ignore lint/suspicious/noExplicitAny: as above.
   readonly checkUpdate?: UpdateCheck<any>;
   readonly values?: readonly string[];
+  /** What `refine` and `required` started from: what is true of the type rather than of one field. */
+  readonly base?: SchemaNode;
   /** An object's name among the OpenAPI components, e.g. `io.k8s.api.core.v1.Container`. */
   readonly name?: string;
   readonly fields?: Readonly<Record<string, SchemaNode>>;
@@ -149,10 +151,15 @@ export const keyedList = <T>(
 ): Optional<T[]> => ({ type: 'list', item, listType: 'map', listKeys: keys, mergeKey: keys[0]!, ...traits });
 
 /** The same field, which must be present. */
-export const required = <T>(schema: Schema<T>): Schema<T, true> => ({ ...schema, required: true });
+export const required = <T>(schema: Schema<T>): Schema<T, true> => ({
+  ...schema,
+  base: schema.base ?? schema,
+  required: true,
+});
 
 /** The same schema with more said about it. */
 export const refine = <T, R extends boolean>(schema: Schema<T, R>, traits: Traits<T>): Schema<T, R> => ({
   ...schema,
+  base: schema.base ?? schema,
   ...traits,
 });

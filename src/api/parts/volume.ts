@@ -217,6 +217,7 @@ export const volume = object(
   },
   {
     doc: 'A folder that containers of the pod can see.',
+    retainKeys: true,
     complete(value) {
       if (Object.keys(value).length === 1) value.emptyDir = {};
     },
