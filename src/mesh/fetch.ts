@@ -52,8 +52,9 @@ async function sendWithRetry(
   request: PreparedRequest,
 ): Promise<http.IncomingMessage> {
   const tried = new Set<string>();
+  let lastError: unknown;
   for (let attempt = 1; ; attempt++) {
-    const target = choose(state, request, tried);
+    const target = choose(state, request, { keys: tried, error: lastError });
     const startedMs = performance.now();
     if (target.endpoint) state.balance.started(target.endpoint);
     const finish = once((status: number) => {
@@ -66,6 +67,7 @@ async function sendWithRetry(
       return message;
     } catch (error) {
       finish(0);
+      lastError = error;
       if (request.signal?.aborted) throw request.signal.reason;
       const { endpoint } = target;
       const isUnsent = error instanceof ConnectError;
@@ -83,13 +85,13 @@ async function sendWithRetry(
 function choose(
   state: MeshState,
   request: PreparedRequest,
-  tried: Set<string>,
+  tried: { keys: Set<string>; error: unknown },
 ): { name: string; endpoint?: Endpoint } {
   const { url } = request;
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const port = Number(url.port) || (url.protocol === 'https:' ? 443 : 80);
-  const decision = decide(state.table, { host, port, namespace: state.namespace }, state.balance, tried);
-  if (decision.kind === 'refused') throw failed(request, new Error(decision.reason));
+  const decision = decide(state.table, { host, port, namespace: state.namespace }, state.balance, tried.keys);
+  if (decision.kind === 'refused') throw failed(request, tried.error ?? new Error(decision.reason));
   if (decision.kind === 'outside') return { name: host };
   return { name: `${decision.route.name}.${decision.route.namespace}`, endpoint: decision.endpoint };
 }

@@ -33,8 +33,8 @@ async function bodyOf(message: IncomingMessage): Promise<BodyInit | null> {
   for (let chunk = message.read() as Buffer | null; chunk !== null; chunk = message.read() as Buffer | null) {
     chunks.push(chunk);
   }
-  // Reading to the end lets the connection go back to the pool.
-  message.resume();
+  // With its end the connection goes back to the pool, for the caller's next request.
+  await new Promise((resolve) => message.once('end', resolve).resume());
   // A Buffer of its own is a Uint8Array over plain memory, never shared.
   return (chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)) as Uint8Array<ArrayBuffer>;
 }

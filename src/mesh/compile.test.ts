@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { compileRoutes, type EndpointSliceInput, type NodeInput, type ServiceInput } from './compile.ts';
+
+const nodes: NodeInput[] = [
+  { metadata: { name: 'a', labels: { 'topology.kubernetes.io/zone': 'shop' } } },
+  {
+    metadata: {
+      name: 'b',
+      labels: { 'topology.kubernetes.io/zone': 'cloud' },
+      annotations: { 'selvage.dev/mesh-address': '192.0.2.2:15008' },
+    },
+  },
+];
+const service: ServiceInput = {
+  metadata: { name: 'web', namespace: 'default' },
+  spec: { clusterIP: '10.43.0.7', ports: [{ name: 'http', port: 80 }], trafficDistribution: 'PreferClose' },
+};
+const slice = (endpoints: EndpointSliceInput['endpoints']): EndpointSliceInput => ({
+  metadata: {
+    name: 'web-1',
+    namespace: 'default',
+    labels: { 'kubernetes.io/service-name': 'web' },
+    annotations: { 'selvage.dev/service-accounts': 'web, other' },
+  },
+  addressType: 'IPv4',
+  endpoints: endpoints!,
+  ports: [{ name: 'http', port: 8080 }],
+});
+const compile = (endpoints: EndpointSliceInput['endpoints']) =>
+  compileRoutes({ services: [service], endpointSlices: [slice(endpoints)], nodes, node: 'a' });
+
+test('a Service port leads to its ready endpoints, local and remote', () => {
+  const table = compile([
+    { addresses: ['10.42.1.2'], nodeName: 'b', conditions: { ready: true } },
+    { addresses: ['10.42.0.2'], nodeName: 'a' },
+    { addresses: ['10.42.0.3'], nodeName: 'a', conditions: { ready: false } },
+  ]);
+  const spiffeIds = [
+    'spiffe://cluster.local/ns/default/sa/web',
+    'spiffe://cluster.local/ns/default/sa/other',
+  ];
+  assert.deepEqual(table.node, { name: 'a', zone: 'shop' });
+  assert.deepEqual(table.routes, [
+    {
+      namespace: 'default',
+      name: 'web',
+      clusterIPs: ['10.43.0.7'],
+      preferClose: true,
+      localOnly: false,
+      ports: [
+        {
+          name: 'http',
+          port: 80,
+          endpoints: [
+            { ip: '10.42.0.2', port: 8080, node: 'a', zone: 'shop', isLocal: true, spiffeIds },
+            {
+              ip: '10.42.1.2',
+              port: 8080,
+              node: 'b',
+              zone: 'cloud',
+              isLocal: false,
+              meshAddress: '192.0.2.2:15008',
+              spiffeIds,
+            },
+          ],
+        },
+      ],
+    },
+  ]);
+});
+
+test('endpoints that terminate but still serve are used only when none is ready', () => {
+  const leaving = {
+    addresses: ['10.42.0.9'],
+    nodeName: 'a',
+    conditions: { ready: false, serving: true, terminating: true },
+  };
+  const alone = compile([leaving]).routes[0]?.ports[0]?.endpoints;
+  assert.deepEqual(
+    alone?.map(({ ip }) => ip),
+    ['10.42.0.9'],
+  );
+  const joined = compile([leaving, { addresses: ['10.42.0.2'], nodeName: 'a' }]).routes[0]?.ports[0]
+    ?.endpoints;
+  assert.deepEqual(
+    joined?.map(({ ip }) => ip),
+    ['10.42.0.2'],
+  );
+});
+
+test('the version changes with the content and only with it', () => {
+  const one = { addresses: ['10.42.0.2'], nodeName: 'a' };
+  const two = { addresses: ['10.42.0.3'], nodeName: 'a' };
+  assert.equal(compile([one, two]).version, compile([two, one]).version);
+  assert.notEqual(compile([one]).version, compile([one, two]).version);
+});
+
+test('a table survives JSON, as it travels to the pods', () => {
+  const table = compile([{ addresses: ['10.42.0.2'], nodeName: 'a' }]);
+  assert.deepEqual(JSON.parse(JSON.stringify(table)), table);
+});
+
+test('headless Services have no address, and ExternalName Services no route', () => {
+  const headless = { ...service, spec: { ...service.spec!, clusterIP: 'None' } };
+  const external = { metadata: { name: 'x', namespace: 'default' }, spec: { type: 'ExternalName' } };
+  const table = compileRoutes({ services: [headless, external], endpointSlices: [], nodes, node: 'a' });
+  assert.deepEqual(
+    table.routes.map(({ name, clusterIPs }) => ({ name, clusterIPs })),
+    [{ name: 'web', clusterIPs: [] }],
+  );
+});

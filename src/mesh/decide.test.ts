@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { adviseUnreachable } from './advice.ts';
+import { Balance, ejectionMs } from './balance.ts';
+import { decide, findEndpoint, findRoute } from './decide.ts';
+import type { Endpoint, Route, RouteTable } from './route-table.ts';
+
+const endpoint = (ip: string, where: Partial<Endpoint> = {}): Endpoint => ({
+  ip,
+  port: 8080,
+  node: 'a',
+  zone: 'shop',
+  isLocal: true,
+  spiffeIds: [],
+  ...where,
+});
+const route = (name: string, endpoints: Endpoint[], extra: Partial<Route> = {}): Route => ({
+  namespace: 'default',
+  name,
+  clusterIPs: [],
+  preferClose: false,
+  localOnly: false,
+  ports: [{ name: '', port: 80, endpoints }],
+  ...extra,
+});
+const tableOf = (...routes: Route[]): RouteTable => ({
+  version: '1',
+  node: { name: 'a', zone: 'shop' },
+  routes,
+});
+const request = (host: string, port = 80) => ({ host, port, namespace: 'default' });
+const ips = (table: RouteTable, balance: Balance, times: number) =>
+  Array.from({ length: times }, () => {
+    const decision = decide(table, request('web'), balance);
+    return decision.kind === 'endpoint' ? decision.endpoint.ip : decision.kind;
+  });
+
+test('a Service is found by every name that Kubernetes gives it', () => {
+  const table = tableOf(route('web', [endpoint('10.42.0.2')], { clusterIPs: ['10.43.0.7'] }));
+  for (const host of [
+    'web',
+    'WEB',
+    'web.default',
+    'web.default.svc',
+    'web.default.svc.cluster.local',
+    'web.default.svc.cluster.local.',
+    '10.43.0.7',
+  ]) {
+    assert.equal(findRoute(table, host, 'default')?.name, 'web', host);
+  }
+  for (const host of [
+    'web.other',
+    'web.default.com',
+    'web.default.svc.example',
+    'example.com',
+    '10.43.0.8',
+  ]) {
+    assert.equal(findRoute(table, host, 'default'), undefined, host);
+  }
+  assert.equal(findRoute(table, 'web', 'other'), undefined, 'short names are of the own namespace');
+});
+
+test('requests go round over the endpoints', () => {
+  const table = tableOf(route('web', [endpoint('1'), endpoint('2'), endpoint('3')]));
+  assert.deepEqual(ips(table, new Balance(), 6), ['1', '2', '3', '1', '2', '3']);
+});
+
+test('an endpoint with fewer requests in flight is preferred', () => {
+  const [one, two] = [endpoint('1'), endpoint('2')];
+  const table = tableOf(route('web', [one, two]));
+  const balance = new Balance({ random: () => 0 });
+  balance.started(one);
+  assert.deepEqual(ips(table, balance, 3), ['2', '2', '2']);
+  balance.finished(one);
+  assert.deepEqual(new Set(ips(table, balance, 4)), new Set(['1', '2']));
+});
+
+test('near endpoints come first: node, then zone, then anywhere', () => {
+  const local = endpoint('1');
+  const sameZone = endpoint('2', { node: 'b', isLocal: false });
+  const far = endpoint('3', { node: 'c', zone: 'cloud', isLocal: false });
+  const near = (...endpoints: Endpoint[]) =>
+    ips(tableOf(route('web', endpoints, { preferClose: true })), new Balance(), 2);
+  assert.deepEqual(near(far, sameZone, local), ['1', '1']);
+  assert.deepEqual(near(far, sameZone), ['2', '2']);
+  assert.deepEqual(near(far), ['3', '3']);
+});
+
+test('an internalTrafficPolicy of Local keeps to the node', () => {
+  const far = endpoint('3', { node: 'c', isLocal: false });
+  const table = tableOf(route('web', [far], { localOnly: true }));
+  assert.equal(decide(table, request('web'), new Balance()).kind, 'refused');
+});
+
+test('an endpoint that failed is left alone for some seconds, unless all failed', () => {
+  let nowMs = 0;
+  const [one, two] = [endpoint('1'), endpoint('2')];
+  const table = tableOf(route('web', [one, two]));
+  const balance = new Balance({ nowMs: () => nowMs });
+  balance.eject(one);
+  assert.deepEqual(ips(table, balance, 3), ['2', '2', '2']);
+  balance.eject(two);
+  assert.deepEqual(new Set(ips(table, balance, 4)), new Set(['1', '2']));
+  nowMs = ejectionMs;
+  assert.deepEqual(new Set(ips(table, balance, 4)), new Set(['1', '2']));
+  assert.equal(balance.hasEjected, false);
+});
+
+test('an ejected near endpoint gives way to a far one', () => {
+  const local = endpoint('1');
+  const far = endpoint('3', { node: 'c', zone: 'cloud', isLocal: false });
+  const balance = new Balance();
+  balance.eject(local);
+  assert.deepEqual(ips(tableOf(route('web', [local, far], { preferClose: true })), balance, 2), ['3', '3']);
+});
+
+test('endpoints that were tried are not tried again', () => {
+  const table = tableOf(route('web', [endpoint('1'), endpoint('2')]));
+  const second = decide(table, request('web'), new Balance(), new Set(['1:8080']));
+  assert.equal(second.kind === 'endpoint' && second.endpoint.ip, '2');
+  const none = decide(table, request('web'), new Balance(), new Set(['1:8080', '2:8080']));
+  assert.deepEqual(none, {
+    kind: 'refused',
+    reason: 'Service "web" in namespace "default" has no other ready endpoint after 2 failed',
+  });
+});
+
+test('what leads nowhere is refused with the reason', () => {
+  const table = tableOf(route('web', []));
+  assert.deepEqual(decide(table, request('web'), new Balance()), {
+    kind: 'refused',
+    reason: 'Service "web" in namespace "default" has no ready endpoints',
+  });
+  assert.deepEqual(decide(table, request('web', 81), new Balance()), {
+    kind: 'refused',
+    reason: 'Service "web" in namespace "default" has no port 81; its ports: 80',
+  });
+  assert.deepEqual(decide(table, request('example.com'), new Balance()), { kind: 'outside' });
+});
+
+test('advice names the Service that was meant, or the annotation that would grant egress', () => {
+  const table = tableOf(route('preprocess', []), route('web', [], { namespace: 'shop' }));
+  assert.equal(
+    adviseUnreachable(table, request('preproces')),
+    'no Service "preproces" in namespace "default"; did you mean "preprocess"?',
+  );
+  assert.equal(
+    adviseUnreachable(table, request('web')),
+    'no Service "web" in namespace "default"; did you mean "web.shop"?',
+  );
+  assert.equal(adviseUnreachable(table, request('nothing.at.svc')), 'no Service "nothing" in namespace "at"');
+  assert.match(
+    adviseUnreachable(table, request('example.com', 443)),
+    /add the annotation selvage\.dev\/egress: "example\.com:443"/,
+  );
+});
+
+test('an endpoint is found by its address', () => {
+  const table = tableOf(route('web', [endpoint('10.42.0.2')]));
+  assert.equal(findEndpoint(table, '10.42.0.2', 8080)?.node, 'a');
+  assert.equal(findEndpoint(table, '10.42.0.2', 22), undefined);
+});
