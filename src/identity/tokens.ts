@@ -14,7 +14,7 @@ export interface TokenUser {
 export interface Tokens {
   /** Makes a token and returns it, this once; one of the same name stops being valid. */
   create(user: TokenUser): string;
-  /** Whom the token belongs to, or undefined. Sees what another process added to the file. */
+  /** Whom the token belongs to, or undefined. What another process changed in the file counts at once. */
   verify(token: string): TokenUser | undefined;
   /** False when there was none of that name. */
   remove(name: string): boolean;
@@ -59,8 +59,8 @@ class FileTokens implements Tokens {
 
   verify(token: string): TokenUser | undefined {
     if (token.length > tokenLengthMax) return undefined;
-    const hash = hashOf(token);
-    return this.#find(hash) ?? (this.#refresh() ? this.#find(hash) : undefined);
+    this.#refresh();
+    return this.#find(hashOf(token));
   }
 
   remove(name: string): boolean {
@@ -83,16 +83,15 @@ class FileTokens implements Tokens {
     return found && { name: found.name, user: found.user, groups: found.groups };
   }
 
-  /** Reads the file again if it changed; false when it did not. */
-  #refresh(): boolean {
+  /** Reads the file again if it changed, so that a token that was taken back stops at once. */
+  #refresh(): void {
     const stamp = stampOf(this.#path);
-    if (stamp === this.#seen) return false;
+    if (stamp === this.#seen) return;
     const text = readIfExists(this.#path)?.toString() ?? '';
     this.#entries = text
       .split('\n')
       .flatMap((line, index) => (line.trim() === '' ? [] : [parseLine(line, index + 1, this.#path)]));
     this.#seen = stamp;
-    return true;
   }
 
   #save(entries: Entry[]): void {

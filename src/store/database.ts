@@ -1,4 +1,13 @@
-import { chmodSync, closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type Clock, toTime } from '../base/clock.ts';
@@ -112,12 +121,15 @@ function limitSize(database: DatabaseSync, sizeMaxBytes: number): void {
   database.exec(`PRAGMA max_page_count = ${Math.max(1, Math.floor(sizeMaxBytes / pageSize))}`);
 }
 
-/** SQLite gives its journal the mode of the database file. */
+/**
+ * SQLite gives its journal the mode of the database file. A file that exists is not opened here: POSIX drops all of a
+ * process's locks on a file when the process closes any handle of it.
+ */
 function createPrivateFile(path: string): void {
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    closeSync(openSync(path, 'a', 0o600));
-    chmodSync(path, 0o600);
+    if (existsSync(path)) chmodSync(path, 0o600);
+    else closeSync(openSync(path, 'wx', 0o600));
   } catch (cause) {
     throw new StatusError('InternalError', `Cannot create the store ${path}: ${messageOf(cause)}.`, {
       cause,

@@ -65,7 +65,7 @@ class SqliteStore implements Store {
         compacted: () => this.#compaction.compacted,
         events: (...range) => this.#history.events(...range).map((event) => this.#share(event)),
       },
-      { recentMax: this.#bounds.watchBacklogMax },
+      { recentMax: this.#bounds.watchBacklogMax, recentBytesMax: this.#bounds.watchBacklogBytesMax },
     );
     this.#queue = new WriteQueue((batch) => this.#commit(batch), {
       writesMax: this.#bounds.writeQueueMax,
@@ -163,7 +163,10 @@ class SqliteStore implements Store {
       if (event.type === 'delete') this.#cache.delete(event.key);
       else this.#cache.set({ key: event.key, revision: event.revision, value: event.value }, bytes);
     }
-    this.#hub.publish(applied.map(({ event }) => event));
+    this.#hub.publish(
+      applied.map(({ event }) => event),
+      applied.map(({ bytes }) => bytes),
+    );
     this.#compactBySize();
     return outcomes;
   }

@@ -12,6 +12,8 @@ export interface StoreOptions {
   historyMax?: number;
   /** Events kept in memory for watches. */
   watchBacklogMax?: number;
+  /** JSON of those events. */
+  watchBacklogBytesMax?: number;
   /** Writes that may wait; more are refused with TooManyRequests. */
   writeQueueMax?: number;
   /** JSON of one value. */
@@ -29,6 +31,7 @@ const MiB = 1024 * 1024;
 export const storeDefaults = {
   historyMax: 10_000,
   watchBacklogMax: 1024,
+  watchBacklogBytesMax: 8 * MiB,
   writeQueueMax: 4096,
   writeQueueBytesMax: 64 * MiB,
   batchMax: 256,

@@ -117,3 +117,23 @@ test('all watchers of a change share its event', async (t) => {
   await store.create('/a', {});
   assert.equal((await one!).value, (await two!).value);
 });
+
+test('a write that is refused does not disturb the watches that wait', async (t) => {
+  const store = open(t);
+  await store.create('/a', {});
+  const next = store.watch('/', { fromRevision: 2 })[Symbol.asyncIterator]().next();
+  await assert.rejects(store.create('/a', {}));
+  await store.create('/b', {});
+  assert.equal((await next).value?.key, '/b');
+});
+
+test('what watches keep in memory is bounded by bytes too', async (t) => {
+  const store = open(t, { watchBacklogBytesMax: 50_000 });
+  for (let n = 0; n < 40; n++) await store.create(`/${n}`, { text: 'x'.repeat(4000) });
+  const early = store.watch('/', { fromRevision: 1 })[Symbol.asyncIterator]();
+  assert.equal((await take(early, 40)).length, 40);
+  store.compact(store.revision() - 20);
+  // Bounded to a dozen of these events, the oldest of the last twenty come from disk: all twenty must be there.
+  const late = store.watch('/', { fromRevision: store.revision() - 20 })[Symbol.asyncIterator]();
+  assert.equal((await take(late, 20)).length, 20);
+});

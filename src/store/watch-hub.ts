@@ -27,23 +27,25 @@ interface Cursor {
 export class WatchHub {
   #source: Source;
   #recent: StoreEvent[] = [];
-  #recentMax: number;
+  #recentSizes: number[] = [];
+  #recentBytes = 0;
+  #bounds: { recentMax: number; recentBytesMax: number };
   #waiting = new Set<Cursor>();
   #closed = false;
 
-  constructor(source: Source, options: { recentMax: number }) {
+  constructor(source: Source, bounds: { recentMax: number; recentBytesMax: number }) {
     this.#source = source;
-    this.#recentMax = options.recentMax;
+    this.#bounds = bounds;
   }
 
-  /** Takes committed events; their revisions go on from the last without a gap. */
-  publish(events: StoreEvent[]): void {
+  /** Takes committed events with the sizes of their JSON; their revisions go on from the last without a gap. */
+  publish(events: StoreEvent[], sizes: number[]): void {
+    const newest = events.at(-1)?.revision;
+    if (newest === undefined) return;
     this.#recent.push(...events);
-    // Trimmed by half a ring at a time: removing from the front moves the rest.
-    if (this.#recent.length > this.#recentMax * 1.5) {
-      this.#recent = this.#recent.slice(-this.#recentMax);
-    }
-    const newest = events.at(-1)?.revision ?? 0;
+    this.#recentSizes.push(...sizes);
+    for (const bytes of sizes) this.#recentBytes += bytes;
+    this.#trim();
     for (const cursor of this.#waiting) {
       if (events.some((event) => event.key.startsWith(cursor.prefix))) this.#wake(cursor);
       else cursor.revision = newest;
@@ -103,6 +105,17 @@ export class WatchHub {
     if (revision < this.#source.compacted()) throw watchTooOld(revision, this.#source.compacted());
     const events = this.#source.events(prefix, revision, oldestRecent - 1, catchUpChunk);
     return { events, upTo: events.length < catchUpChunk ? oldestRecent - 1 : events.at(-1)!.revision };
+  }
+
+  /** A third more than the bound is let in before, since removing from the front moves the rest. */
+  #trim(): void {
+    const { recentMax, recentBytesMax } = this.#bounds;
+    if (this.#recent.length <= recentMax * 1.33 && this.#recentBytes <= recentBytesMax * 1.33) return;
+    let surplus = Math.max(0, this.#recent.length - recentMax);
+    for (const bytes of this.#recentSizes.slice(0, surplus)) this.#recentBytes -= bytes;
+    for (; this.#recentBytes > recentBytesMax; surplus++) this.#recentBytes -= this.#recentSizes[surplus]!;
+    this.#recent.splice(0, surplus);
+    this.#recentSizes.splice(0, surplus);
   }
 
   #changed(cursor: Cursor): Promise<void> {
