@@ -4,6 +4,7 @@ import { isStatus } from '../base/errors.ts';
 import { openStore } from './open.ts';
 import type { StoreOptions } from './options.ts';
 import type { Store, StoreEvent } from './store.ts';
+import { WatchHub } from './watch-hub.ts';
 
 function open(t: TestContext, options: Partial<StoreOptions> = {}): Store {
   const store = openStore({ path: ':memory:', ...options });
@@ -127,13 +128,34 @@ test('a write that is refused does not disturb the watches that wait', async (t)
   assert.equal((await next).value?.key, '/b');
 });
 
-test('what watches keep in memory is bounded by bytes too', async (t) => {
-  const store = open(t, { watchBacklogBytesMax: 50_000 });
-  for (let n = 0; n < 40; n++) await store.create(`/${n}`, { text: 'x'.repeat(4000) });
-  const early = store.watch('/', { fromRevision: 1 })[Symbol.asyncIterator]();
-  assert.equal((await take(early, 40)).length, 40);
-  store.compact(store.revision() - 20);
-  // Bounded to a dozen of these events, the oldest of the last twenty come from disk: all twenty must be there.
-  const late = store.watch('/', { fromRevision: store.revision() - 20 })[Symbol.asyncIterator]();
-  assert.equal((await take(late, 20)).length, 20);
+test('recent events are kept in memory up to a count and a size; older ones come from disk', async () => {
+  const written: StoreEvent[] = [];
+  let diskReads = 0;
+  const source = {
+    revision: () => 1 + written.length,
+    compacted: () => 0,
+    events: (_prefix: string, after: number, to: number) => {
+      diskReads += 1;
+      return written.filter(({ revision }) => revision > after && revision <= to);
+    },
+  };
+  const hub = new WatchHub(source, { recentMax: 30, recentBytesMax: 1000 });
+  const publish = (bytes: number) => {
+    const revision = source.revision() + 1;
+    written.push({ type: 'put', created: true, key: `/${revision}`, revision, value: {} });
+    hub.publish(written.slice(-1), [bytes]);
+  };
+  const readsFrom = async (fromRevision: number) => {
+    diskReads = 0;
+    const events = hub.watch('/', { fromRevision })[Symbol.asyncIterator]();
+    const count = source.revision() - fromRevision;
+    assert.deepEqual(await take(events, count), written.slice(-count));
+    return diskReads;
+  };
+  for (let n = 0; n < 60; n++) publish(1);
+  assert.equal(await readsFrom(source.revision() - 30), 0);
+  assert.equal(await readsFrom(source.revision() - 41), 1);
+  for (let n = 0; n < 20; n++) publish(200);
+  assert.equal(await readsFrom(source.revision() - 5), 0);
+  assert.equal(await readsFrom(source.revision() - 7), 1);
 });
