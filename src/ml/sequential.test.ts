@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { test } from 'node:test';
 import {
   adam,
@@ -195,6 +197,36 @@ test('a closed model starts again when it is used', async () => {
   await model.close();
   assert.deepEqual(await model.evaluate(x, y), before);
   await model.close();
+});
+
+test('close() ends a training, and jobs that come meanwhile run in another thread', async () => {
+  const model = makeModel();
+  const training = model.fit(train.images, train.labels, { epochs: 1000 });
+  await new Promise<void>((resolve) => setImmediate(resolve));
+  const [history, , { loss }] = await Promise.all([
+    training,
+    model.close(),
+    model.evaluate(held.images, held.labels),
+  ]);
+  assert.deepEqual(history.loss, []);
+  assert.ok(loss > 0);
+  await model.close();
+});
+
+test('a process may exit in the middle of a training, with the code it chooses', async () => {
+  const script = `
+    import { adam, dense, flatten, input, sequential, sparseCategoricalCrossentropy, syntheticImages }
+      from ${JSON.stringify(import.meta.resolve('./portable.ts'))};
+    import ${JSON.stringify(import.meta.resolve('./index.ts'))};
+    const { train } = syntheticImages({ train: 1000, test: 0 });
+    const model = sequential([input([32, 32, 3], { dtype: 'uint8' }), flatten(), dense(1024), dense(10)]);
+    model.compile({ optimizer: adam(), loss: sparseCategoricalCrossentropy({ fromLogits: true }) });
+    const callbacks = [{ onBatchEnd: () => setTimeout(() => process.exit(7), 20) }];
+    await model.fit(train.images, train.labels, { epochs: 10_000, batchSize: 100, callbacks });`;
+  // Batches take long, so that the exit falls into the work of onnxruntime.
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', script], { stdio: 'inherit' });
+  const [code, signal] = await once(child, 'exit');
+  assert.deepEqual([code, signal], [7, null]);
 });
 
 test('data that do not fit the model are refused with the reason', async () => {

@@ -171,7 +171,7 @@ export class Sequential {
     return summarize(this.name, this.architecture);
   }
 
-  /** Ends the model's thread. The model can be used again; a new thread starts then. */
+  /** Ends a training after the batch at hand, and the model's thread. The model can be used again; a new thread starts then. */
   close(): Promise<void> {
     return this.#engine.close();
   }

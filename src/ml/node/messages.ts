@@ -27,3 +27,10 @@ export type Reply =
       result: TrainingState | { loss: number; accuracy: number } | Tensor | undefined;
     }
   | { kind: 'error'; id: number; error: unknown };
+
+/** What the worker thread is started with. */
+export interface WorkerOptions {
+  threads: number | undefined;
+  /** See `exit-gate.ts`. */
+  gate: Int32Array;
+}

@@ -1,9 +1,11 @@
 import { Worker } from 'node:worker_threads';
 import type { Tensor } from '../tensor.ts';
 import type { Engine, TrainingState, TrainListener } from '../training/engine.ts';
-import type { Reply, Request } from './messages.ts';
+import { dropGate, openGate } from './exit-gate.ts';
+import type { Reply, Request, WorkerOptions } from './messages.ts';
 
 interface Pending {
+  worker: Worker;
   resolve: (result: never) => void;
   reject: (error: unknown) => void;
   listener?: TrainListener;
@@ -30,9 +32,10 @@ export class WorkerEngine implements Engine {
     signal?: AbortSignal,
   ): Promise<TrainingState> {
     const id = this.#nextId();
-    const abort = () => this.#worker?.postMessage({ kind: 'abort', id } satisfies Request);
+    const worker = this.#start();
+    const abort = () => worker.postMessage({ kind: 'abort', id } satisfies Request);
     signal?.addEventListener('abort', abort, { once: true });
-    const result = this.#request<TrainingState>({ kind: 'train', job }, id, listener);
+    const result = this.#request<TrainingState>({ kind: 'train', job }, { id, worker, listener });
     if (signal?.aborted) abort();
     return result.finally(() => signal?.removeEventListener('abort', abort));
   }
@@ -48,8 +51,9 @@ export class WorkerEngine implements Engine {
   async close(): Promise<void> {
     const worker = this.#worker;
     if (!worker) return;
-    await this.#request({ kind: 'close' });
+    // A job that comes from now on starts another thread.
     this.#worker = undefined;
+    await this.#request({ kind: 'close' }, { worker });
     await worker.terminate();
   }
 
@@ -58,10 +62,12 @@ export class WorkerEngine implements Engine {
     return this.#count;
   }
 
-  #request<T>(body: Body<Request>, id = this.#nextId(), listener?: TrainListener): Promise<T> {
-    const worker = this.#start();
+  #request<T>(
+    body: Body<Request>,
+    { id = this.#nextId(), worker = this.#start(), listener }: Partial<Pending & { id: number }> = {},
+  ): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
-    this.#pending.set(id, { resolve, reject, ...(listener && { listener }) });
+    this.#pending.set(id, { worker, resolve, reject, ...(listener && { listener }) });
     worker.ref();
     worker.postMessage({ ...body, id });
     return promise;
@@ -69,14 +75,20 @@ export class WorkerEngine implements Engine {
 
   #start(): Worker {
     if (this.#worker) return this.#worker;
+    const gate = openGate();
     // Installed from npm this is JavaScript, in the repository TypeScript.
     const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
     const worker = new Worker(new URL(`./worker${extension}`, import.meta.url), {
-      workerData: { threads: this.#threads },
+      workerData: { threads: this.#threads, gate } satisfies WorkerOptions,
+      // The process's own, as `--input-type` or `--test`, are not for this file.
+      execArgv: [],
     });
     worker.on('message', (reply: Reply) => this.#receive(worker, reply));
-    worker.on('error', (error) => this.#fail(error));
-    worker.on('exit', (code) => this.#fail(new Error(`The learning thread ended with code ${code}`)));
+    worker.on('error', (error) => this.#fail(worker, error));
+    worker.on('exit', (code) => {
+      dropGate(gate);
+      this.#fail(worker, new Error(`The learning thread ended with code ${code}`));
+    });
     this.#worker = worker;
     return worker;
   }
@@ -88,7 +100,8 @@ export class WorkerEngine implements Engine {
     else if (reply.kind === 'epoch') this.#answerEpoch(worker, pending, reply);
     else {
       this.#pending.delete(reply.id);
-      if (this.#pending.size === 0) worker.unref();
+      const isIdle = !this.#pending.values().some((other) => other.worker === worker);
+      if (isIdle) worker.unref();
       if (reply.kind === 'error') pending.reject(reply.error);
       // The worker answers each kind of request with that kind's result.
       else pending.resolve(reply.result as never);
@@ -99,7 +112,7 @@ export class WorkerEngine implements Engine {
     try {
       listener!.onBatch(logs);
     } catch (error) {
-      this.#abandon(id, error);
+      this.#abandon(worker, id, error);
       worker.postMessage({ kind: 'abort', id } satisfies Request);
     }
   }
@@ -108,21 +121,24 @@ export class WorkerEngine implements Engine {
     const { id, epoch, logs, state } = reply;
     const answer = (goOn: boolean) => worker.postMessage({ kind: 'epochAnswer', id, goOn } satisfies Request);
     listener!.onEpoch(epoch, logs, state).then(answer, (error) => {
-      this.#abandon(id, error);
+      this.#abandon(worker, id, error);
       answer(false);
     });
   }
 
   /** A callback threw: its caller learns why at once, and the job is left to end by itself. */
-  #abandon(id: number, error: unknown): void {
+  #abandon(worker: Worker, id: number, error: unknown): void {
     this.#pending.get(id)?.reject(error);
     const silent = { onBatch: () => {}, onEpoch: async () => false };
-    this.#pending.set(id, { resolve: () => {}, reject: () => {}, listener: silent });
+    this.#pending.set(id, { worker, resolve: () => {}, reject: () => {}, listener: silent });
   }
 
-  #fail(error: unknown): void {
-    for (const { reject } of this.#pending.values()) reject(error);
-    this.#pending.clear();
-    this.#worker = undefined;
+  #fail(worker: Worker, error: unknown): void {
+    if (worker === this.#worker) this.#worker = undefined;
+    for (const [id, pending] of this.#pending) {
+      if (pending.worker !== worker) continue;
+      this.#pending.delete(id);
+      pending.reject(error);
+    }
   }
 }

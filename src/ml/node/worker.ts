@@ -2,11 +2,13 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { TrainListener } from '../training/engine.ts';
 import { localEngine } from '../training/local-engine.ts';
-import type { Reply, Request } from './messages.ts';
+import { gated } from './exit-gate.ts';
+import type { Reply, Request, WorkerOptions } from './messages.ts';
 import { nodeRuntime } from './onnxruntime.ts';
 
 const port = parentPort!;
-const engine = localEngine(nodeRuntime, workerData as { threads?: number });
+const { threads, gate } = workerData as WorkerOptions;
+const engine = localEngine(gated(nodeRuntime, gate), { threads });
 const aborts = new Map<number, AbortController>();
 const epochAnswers = new Map<number, (goOn: boolean) => void>();
 
@@ -53,5 +55,8 @@ let queue = Promise.resolve();
 port.on('message', (request: Request) => {
   if (request.kind === 'abort') aborts.get(request.id)?.abort();
   else if (request.kind === 'epochAnswer') epochAnswers.get(request.id)?.(request.goOn);
-  else queue = queue.then(() => answer(request));
+  else {
+    if (request.kind === 'close') for (const abort of aborts.values()) abort.abort();
+    queue = queue.then(() => answer(request));
+  }
 });
