@@ -6,13 +6,20 @@ import { noSuchPath } from './failures.ts';
 /** Makes the documents; the first request for one pays for it. */
 export interface OpenApiSource {
   v2(): object | Promise<object>;
+  /** The same as `v2` in protocol buffers: kubectl before 1.27 reads nothing else. */
+  v2Protobuf(): Uint8Array | Promise<Uint8Array>;
   v3(group: string, version: string): object | Promise<object>;
 }
 
 interface Document {
-  json: Buffer;
+  body: Buffer;
+  mediaType: string;
   hash: string;
 }
+
+const json = 'application/json';
+// Clients ask for `…spec.v2@v1.0+protobuf`, but refuse an answer with the `@`, which RFC 2045 does not allow.
+const protobuf = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
 
 /** Serves `/openapi/v3`, one document a group and version, and `/openapi/v2`. */
 export class OpenApi {
@@ -27,8 +34,7 @@ export class OpenApi {
 
   async answer(request: ApiRequest): Promise<ApiResponse> {
     const path = request.path.replace(/\/$/, '');
-    if (path === '/openapi/v2')
-      return this.#send(request, await this.#document(path, () => this.#source.v2()));
+    if (path === '/openapi/v2') return this.#send(request, await this.#v2(request));
     if (path === '/openapi/v3') {
       const object = { paths: await this.#index() };
       return { code: 200, headers: { 'content-type': 'application/json' }, kind: 'object', object };
@@ -47,6 +53,12 @@ export class OpenApi {
     return Object.fromEntries(await Promise.all(entries));
   }
 
+  #v2(request: ApiRequest): Promise<Document> {
+    const wantsProtobuf = (request.headers.accept ?? '').includes('proto-openapi.spec.v2');
+    if (wantsProtobuf) return this.#kept('v2.pb', protobuf, () => this.#source.v2Protobuf());
+    return this.#document('v2', () => this.#source.v2());
+  }
+
   #v3(at: GroupVersion): Promise<Document> {
     return this.#document(at.path, () => this.#source.v3(at.group, at.version));
   }
@@ -61,29 +73,33 @@ export class OpenApi {
   }
 
   #document(name: string, make: () => object | Promise<object>): Promise<Document> {
+    return this.#kept(name, json, async () => Buffer.from(JSON.stringify(await make())));
+  }
+
+  #kept(name: string, mediaType: string, make: () => Uint8Array | Promise<Uint8Array>): Promise<Document> {
     let document = this.#documents.get(name);
     if (!document) {
       document = (async () => {
-        const json = Buffer.from(JSON.stringify(await make()));
-        return { json, hash: createHash('sha256').update(json).digest('hex').toUpperCase() };
+        const body = Buffer.from(await make());
+        return { body, mediaType, hash: createHash('sha256').update(body).digest('hex').toUpperCase() };
       })();
       this.#documents.set(name, document);
     }
     return document;
   }
 
-  #send(request: ApiRequest, { json, hash }: Document): ApiResponse {
+  #send(request: ApiRequest, { body, mediaType, hash }: Document): ApiResponse {
     const etag = `"${hash}"`;
     const isPinned = request.query.get('hash') === hash;
     const headers = {
-      'content-type': 'application/json',
+      'content-type': mediaType,
       etag,
       'cache-control': isPinned ? 'public, immutable' : 'no-cache, private',
       vary: 'Accept',
     };
     const isKnown = request.headers['if-none-match'] === etag;
     const bytes = (async function* () {
-      if (!isKnown) yield json;
+      if (!isKnown) yield body;
     })();
     return { code: isKnown ? 304 : 200, headers, kind: 'bytes', bytes };
   }

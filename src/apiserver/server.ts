@@ -76,6 +76,13 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     discovery: new Discovery(kinds, reviewKinds),
     openApi: new OpenApi(kinds, {
       v2: async () => (await import('../api/openapi/v2.ts')).openapiV2(kinds),
+      v2Protobuf: async () => {
+        const [{ openapiV2 }, { encodeGnostic }] = await Promise.all([
+          import('../api/openapi/v2.ts'),
+          import('../api/openapi/gnostic.ts'),
+        ]);
+        return encodeGnostic(openapiV2(kinds));
+      },
       v3: async (group, version) =>
         (await import('../api/openapi/v3.ts')).openapiV3(kinds, { group, version }),
     }),

@@ -70,7 +70,7 @@ function listSchema(kind: KindDefinition, dialect: Dialect): JsonSchema {
 function fieldSchema(field: SchemaNode, dialect: Dialect): JsonSchema {
   const schema = {
     ...typeSchema(field, dialect),
-    ...(field.doc && { description: field.doc }),
+    ...(field.doc && !saysItsType(field) && { description: field.doc }),
     ...(field.default !== undefined && typeof field.default !== 'function' && { default: field.default }),
     ...listExtensions(field),
   };
@@ -78,6 +78,11 @@ function fieldSchema(field: SchemaNode, dialect: Dialect): JsonSchema {
   // In version 3 a $ref hides what stands beside it; version 2 clients read the description all the same.
   if ($ref === undefined || Object.keys(beside).length === 0 || dialect.version === 2) return schema;
   return { ...beside, allOf: [{ $ref }] };
+}
+
+// What an object's type says of itself stands in its component already.
+function saysItsType(field: SchemaNode): boolean {
+  return field.type === 'object' && field.doc === (field.base ?? field).doc;
 }
 
 function typeSchema(node: SchemaNode, dialect: Dialect): JsonSchema {

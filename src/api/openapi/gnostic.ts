@@ -1,8 +1,5 @@
 import { Protobuf } from './protobuf.ts';
 
-/** What clients before kubectl 1.27 ask for. */
-export const gnosticMediaType = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
-
 type Fields = Record<string, unknown>;
 type Encode = (value: never) => Uint8Array;
 
