@@ -209,10 +209,11 @@ export class PodWorker {
     container.phase = { kind: 'stopping', startedAtMs: phase.startedAtMs, mustRestart };
     container.isReady = false;
     const id = containerId(this.record.uid, spec.name, container.restartCount);
-    const startedMs = this.#nowMs();
     await Promise.resolve();
+    const startedMs = this.#nowMs();
     await this.#preStop(spec, action.graceSeconds);
-    const usedSeconds = (this.#nowMs() - startedMs) / 1000;
+    const usedSeconds = Math.floor((this.#nowMs() - startedMs) / 1000);
+    // The grace period may have been shortened meanwhile.
     const graceSeconds = Math.max(
       0,
       Math.min(action.graceSeconds, graceSecondsOf(this.record)) - usedSeconds,
