@@ -1,5 +1,6 @@
 import http from 'node:http';
 import https from 'node:https';
+import { flushCompileCache } from 'node:module';
 import type { Socket } from 'node:net';
 import { pathToFileURL } from 'node:url';
 import { createMeshClient, type MeshClient } from '../../../mesh/mesh-client.ts';
@@ -12,6 +13,9 @@ import { ShimChannel } from './shim-channel.ts';
 
 /** How often request telemetry goes to the shim. */
 const telemetryIntervalMs = 2_000;
+
+/** By then the program has loaded what it loads at its start. */
+const compileCacheDelayMs = 1_000;
 
 // The first code in a pod's process: it readies the sandbox, then runs the pod's program.
 const init = Promise.withResolvers<Extract<ToPod, { type: 'init' }>>();
@@ -30,6 +34,8 @@ adoptProgram(program);
 process.on('SIGTERM', () => void drain());
 await run(program);
 if (servers.isEmpty) channel.release();
+// Kept while the pod still runs, for the next one of the same image.
+setTimeout(flushCompileCache, compileCacheDelayMs).unref();
 
 function onMessage(message: ToPod, socket: Socket | undefined): void {
   switch (message.type) {
