@@ -119,8 +119,7 @@ function openFloor(path: string) {
       }
     },
     list(times: number): void {
-      for (let n = 0; n < times; n++)
-        for (const row of select.all(listed)) JSON.parse(row['value'] as string);
+      for (let n = 0; n < times; n++) for (const row of select.all(listed)) JSON.parse(row.value as string);
     },
     close: () => database.close(),
   };
