@@ -3,7 +3,7 @@ import { ContentStore } from '../oci/content-store.ts';
 import { push } from '../oci/push.ts';
 import { formatReference, parseReference, type Reference } from '../oci/reference.ts';
 import type { RegistryEndpoint } from '../oci/registry-client.ts';
-import { clusterRegistry, defaultKubeconfig } from './cluster-registry.ts';
+import { connectCluster, defaultKubeconfig } from './cluster-connection.ts';
 import type { DataDir } from './data-dir.ts';
 
 export interface PushRequest {
@@ -41,7 +41,8 @@ export async function pushFromDataDir(name: string, request: PushRequest): Promi
 }
 
 async function endpointOf(target: Reference, request: PushRequest): Promise<RegistryEndpoint> {
-  if (target.host === undefined) return clusterRegistry(request.kubeconfig ?? defaultKubeconfig());
+  if (target.host === undefined)
+    return (await connectCluster(request.kubeconfig ?? defaultKubeconfig())).registry;
   const url = `${request.plainHttp ? 'http' : 'https'}://${target.host}`;
   if (!request.username) return { url };
   if (!request.passwordStdin)

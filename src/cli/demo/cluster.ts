@@ -2,8 +2,7 @@ import { mkdirSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import type { Lifecycle } from '../../base/lifecycle.ts';
-import { type Client, createClient, httpTransport } from '../../client/index.ts';
-import { readKubeconfig } from '../../identity/kubeconfig.ts';
+import { type ClusterConnection, connectCluster } from '../cluster-connection.ts';
 import { type DataDir, dataDir } from '../data-dir.ts';
 import { startWideAreaLink, type WideAreaLink } from '../wan/client.ts';
 import type { LinkShape } from '../wan/link.ts';
@@ -13,9 +12,7 @@ export const edgeSites = ['edge-a', 'edge-b'];
 export const sites = ['cloud', ...edgeSites];
 
 /** Three sites on one machine: a control plane and an agent each, the edges behind the simulated link. */
-export interface Cluster {
-  client: Client;
-  server: string;
+export interface Cluster extends ClusterConnection {
   kubeconfig: string;
   wan: WideAreaLink;
   controlPlane: SelvageProcess;
@@ -62,7 +59,17 @@ export async function startCluster(options: {
   const meshRelayPort = await wan.relay('mesh', { host: '127.0.0.1', port: cloudMeshPort });
   const siteDirs = Object.fromEntries(sites.map((site) => [site, join(options.dir, site)]));
   const startAgent = (site: string, more: string[]) => {
-    const args = ['agent', '--name', site, '--zone', site, '--data-dir', siteDirs[site]!, ...more];
+    const args = [
+      'agent',
+      '--stop-pods',
+      '--name',
+      site,
+      '--zone',
+      site,
+      '--data-dir',
+      siteDirs[site]!,
+      ...more,
+    ];
     return start(site, args, { SELVAGE_TOKEN: joinToken! });
   };
   const cloud = [
@@ -79,8 +86,7 @@ export async function startCluster(options: {
   );
 
   return {
-    client: createClient(httpTransport(await readKubeconfig(control.kubeconfig))),
-    server: server!,
+    ...(await connectCluster(control.kubeconfig)),
     kubeconfig: control.kubeconfig,
     wan,
     controlPlane,

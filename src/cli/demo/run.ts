@@ -91,7 +91,7 @@ async function demo(flags: DemoFlags, { dir, life, signal }: Demo): Promise<void
   say(`    test accuracy ${(100 * trained.testAccuracy).toFixed(1)} %`);
   await steps.run('model pushed to the registry', async (note) => {
     const options = {
-      kubeconfig: cluster.kubeconfig,
+      registry: cluster.registry,
       scratch: join(dir, 'model'),
       reference: modelReference,
     };

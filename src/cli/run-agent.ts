@@ -1,0 +1,75 @@
+import { readFile } from 'node:fs/promises';
+import { systemClock } from '../base/clock.ts';
+import { Lifecycle } from '../base/lifecycle.ts';
+import { createLog } from '../base/log.ts';
+import { startAgent } from '../node/agent.ts';
+import { registryFetch } from '../node/images/registry-fetch.ts';
+import { joinCluster } from '../node/join.ts';
+import type { AgentFlags } from './agent.ts';
+import type { DataDir } from './data-dir.ts';
+import { tellParent, untilToldToStop } from './parent.ts';
+import { version } from './version.ts';
+
+const podGraceSeconds = 10;
+
+/** `selvage agent`: joins, then runs until it is told to stop. */
+export async function runAgent(flags: AgentFlags, dataDir: DataDir): Promise<void> {
+  const stopping = new AbortController();
+  const told = untilToldToStop().then(() => stopping.abort());
+  const say = (text: string) => process.stderr.write(`${text}\n`);
+  const log = createLog({ level: flags.logLevel, write: (line) => process.stderr.write(line) });
+  const life = new Lifecycle();
+  try {
+    const joined = await joinCluster({
+      server: flags.server,
+      token: await tokenOf(flags),
+      nodeName: flags.name,
+      dataDir: dataDir.node,
+      clock: systemClock,
+      log,
+      signal: stopping.signal,
+    });
+    life.add(joined);
+    const credentials = () => {
+      const { certificatePem, privateKeyPem } = joined.certificate();
+      return { clientCertificatePem: certificatePem, clientKeyPem: privateKeyPem };
+    };
+    const agent = await startAgent({
+      name: flags.name,
+      client: joined.client,
+      dataDir: dataDir.node,
+      registry: { url: flags.server, fetch: registryFetch({ caPem: joined.caPem, credentials }) },
+      caPem: joined.caPem,
+      clock: systemClock,
+      log,
+      advertiseAddress: flags.address,
+      kubelet: { host: flags.address, port: flags.kubeletPort },
+      mesh: { host: flags.address, port: flags.meshPort },
+      meshAdvertise: flags.meshAdvertise,
+      labels: Object.fromEntries(flags.label.map(splitLabel)),
+      ...(flags.zone && { zone: flags.zone }),
+      version: version(),
+      nodeCertificate: joined,
+    });
+    life.defer(() => (flags.stopPods ? agent.shutdown({ graceSeconds: podGraceSeconds }) : agent.stop()));
+    say(`node "${flags.name}" is up, of the cluster at ${flags.server}`);
+    tellParent({ kind: 'ready' });
+    await told;
+    say(flags.stopPods ? 'stopping the pods …' : 'stopping; the pods go on');
+  } catch (error) {
+    if (!stopping.signal.aborted) throw error;
+  } finally {
+    await life.stop();
+  }
+}
+
+async function tokenOf(flags: AgentFlags): Promise<string | undefined> {
+  if (flags.tokenFile) return (await readFile(flags.tokenFile, 'utf8')).trim();
+  return flags.token ?? process.env.SELVAGE_TOKEN;
+}
+
+function splitLabel(text: string): [string, string] {
+  const at = text.indexOf('=');
+  if (at < 1) throw new Error(`--label must be NAME=VALUE, got "${text}"`);
+  return [text.slice(0, at), text.slice(at + 1)];
+}

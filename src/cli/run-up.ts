@@ -1,0 +1,109 @@
+import { systemClock } from '../base/clock.ts';
+import { Lifecycle, type Running } from '../base/lifecycle.ts';
+import { createLog, type Log } from '../base/log.ts';
+import { createClient } from '../client/index.ts';
+import { writeKubeconfig } from '../identity/kubeconfig.ts';
+import { defaultKubeconfig } from './cluster-connection.ts';
+import { type ControlPlane, startControlPlane } from './control-plane.ts';
+import type { DataDir } from './data-dir.ts';
+import { tellParent, untilToldToStop } from './parent.ts';
+import { formatMs } from './terminal/units.ts';
+import type { UpFlags } from './up.ts';
+import { version } from './version.ts';
+
+const podGraceSeconds = 10;
+const yearSeconds = 365 * 24 * 3600;
+
+/** `selvage up`: runs until it is told to stop. */
+export async function runUp(flags: UpFlags, dataDir: DataDir): Promise<void> {
+  const told = untilToldToStop();
+  const say = (text: string) => process.stderr.write(`${text}\n`);
+  const log = createLog({ level: flags.logLevel, write: (line) => process.stderr.write(line) });
+  const life = new Lifecycle();
+  try {
+    const controlPlane = life.add(
+      await startControlPlane({
+        dataDir,
+        host: flags.host,
+        port: flags.port,
+        names: flags.tlsName,
+        evictAfterSeconds: flags.evictAfter,
+        clock: systemClock,
+        log,
+      }),
+    );
+    const kubeconfig = await writeKubeconfigs(flags, dataDir, controlPlane);
+    // Since the process began, Node.js itself included.
+    say(`API ready at ${controlPlane.server} after ${formatMs(performance.now())}`);
+    say(`kubectl uses it now: context "selvage" in ${kubeconfig}`);
+    if (flags.node) life.add(await startLocalNode(flags, dataDir, controlPlane, log));
+    else
+      say(
+        `nodes join with: selvage agent --server ${controlPlane.server} --token-file ${dataDir.server}/join-token --name …`,
+      );
+    tellParent({ kind: 'ready', server: controlPlane.server, joinToken: controlPlane.joinToken });
+    await told;
+    say('stopping …');
+  } finally {
+    await life.stop();
+  }
+}
+
+/** The data folder's own kubeconfig, and the one that kubectl reads; returns the path to name to a person. */
+async function writeKubeconfigs(
+  flags: UpFlags,
+  dataDir: DataDir,
+  { authority, server }: ControlPlane,
+): Promise<string> {
+  const { certificatePem, privateKeyPem } = authority.issue({
+    commonName: 'selvage-admin',
+    organizations: ['system:masters'],
+    usages: ['client'],
+    lifetimeSeconds: yearSeconds,
+  });
+  const connection = {
+    server,
+    caPem: authority.caPem,
+    clientCertificatePem: certificatePem,
+    clientKeyPem: privateKeyPem,
+  };
+  await writeKubeconfig(dataDir.kubeconfig, connection);
+  if (flags.kubeconfig === false) return dataDir.kubeconfig;
+  const path = typeof flags.kubeconfig === 'string' ? flags.kubeconfig : defaultKubeconfig();
+  await writeKubeconfig(path, connection);
+  return path;
+}
+
+/** The node in this process: its client needs no network, its image pulls show a certificate as any node's do. */
+async function startLocalNode(
+  flags: UpFlags,
+  dataDir: DataDir,
+  controlPlane: ControlPlane,
+  log: Log,
+): Promise<Running> {
+  const { startAgent } = await import('../node/agent.ts');
+  const { registryFetch } = await import('../node/images/registry-fetch.ts');
+  const { api, authority, metrics, server } = controlPlane;
+  const user = { name: `system:node:${flags.name}`, groups: ['system:nodes', 'system:authenticated'] };
+  const { certificatePem, privateKeyPem } = authority.issue({
+    commonName: user.name,
+    organizations: ['system:nodes'],
+    usages: ['client'],
+    lifetimeSeconds: yearSeconds,
+  });
+  const credentials = () => ({ clientCertificatePem: certificatePem, clientKeyPem: privateKeyPem });
+  const agent = await startAgent({
+    name: flags.name,
+    client: createClient(api.transport(user)),
+    dataDir: dataDir.node,
+    registry: { url: server, fetch: registryFetch({ caPem: authority.caPem, credentials }) },
+    caPem: authority.caPem,
+    clock: systemClock,
+    log,
+    metrics,
+    advertiseAddress: flags.host === '0.0.0.0' ? '127.0.0.1' : flags.host,
+    labels: { 'node-role.kubernetes.io/control-plane': 'true' },
+    version: version(),
+  });
+  return { stop: () => (flags.keepPods ? agent.stop() : agent.shutdown({ graceSeconds: podGraceSeconds })) };
+}
