@@ -160,7 +160,7 @@ async function* severed(events: AsyncIterable<WatchEvent>, signal: AbortSignal, 
 }
 
 /** Approves and signs whatever is asked for; who may have what is the signing controller's business. */
-function signCertificates(t: TestContext, admin: Client, authority: Authority): void {
+export function signCertificates(t: TestContext, admin: Client, authority: Authority): void {
   const stop = new AbortController();
   t.after(() => stop.abort());
   const sign = async (request: CertificateSigningRequest) => {
