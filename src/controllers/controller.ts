@@ -9,6 +9,9 @@ import type { Informer } from '../client/informer.ts';
 import { createWorkQueue, type WorkQueue } from '../client/work-queue.ts';
 import type { Informers } from './informers.ts';
 
+/** Most failures are conflicts with another controller's write, which is in the cache a moment later. */
+const retryInitialMs = 20;
+
 /** What every controller is given. */
 export interface Context {
   client: Client;
@@ -50,7 +53,7 @@ export function runController(
 ): Running {
   const { name, sources, reconcile, concurrency = 4 } = controller;
   const ownLog = log.with({ controller: name });
-  const queue = createWorkQueue({ clock, log: ownLog, concurrency, process: reconcile });
+  const queue = createWorkQueue({ clock, log: ownLog, concurrency, retryInitialMs, process: reconcile });
   const attached = sources.map((each) => each.attach(informers, queue));
   Promise.all(attached.map(({ synced }) => synced)).then(
     () => queue.start(),

@@ -70,11 +70,11 @@ function wantedTaints(node: Node, isHalted: boolean): Taint[] {
     .map(([, key]) => ({ key, effect: 'NoSchedule' }));
   if (node.spec?.unschedulable) taints.push({ key: unschedulableTaint, effect: 'NoSchedule' });
   const ready = statusOf('Ready');
-  if (ready === 'True') return taints;
+  // A node that never reported anything has no pods to lose, and the scheduler passes it over anyway.
+  if (ready === 'True' || ready === undefined) return taints;
   const key = ready === 'False' ? notReadyTaint : unreachableTaint;
   taints.push({ key, effect: 'NoSchedule' });
-  // A node that never reported anything has no pods to lose.
-  if (!isHalted && ready !== undefined) taints.push({ key, effect: 'NoExecute' });
+  if (!isHalted) taints.push({ key, effect: 'NoExecute' });
   return taints;
 }
 
