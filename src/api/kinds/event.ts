@@ -50,9 +50,9 @@ export const event = defineKind<Event>({
   schema,
   check({ involvedObject, metadata }, report, root) {
     const at = root.child('involvedObject').child('namespace');
-    const expected = involvedObject.namespace || 'default';
+    const expected = involvedObject?.namespace || 'default';
     if (metadata?.namespace !== expected) {
-      report.invalid(at, involvedObject.namespace ?? '', 'does not match event.namespace');
+      report.invalid(at, involvedObject?.namespace ?? '', 'does not match event.namespace');
     }
   },
   columns: [

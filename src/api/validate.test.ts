@@ -1,0 +1,382 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { defaults } from './defaults.ts';
+import { invalid } from './invalid.ts';
+import type { KindDefinition } from './kind.ts';
+import { configMap } from './kinds/configMap.ts';
+import { deployment } from './kinds/deployment.ts';
+import { kinds } from './kinds/index.ts';
+import { namespace } from './kinds/namespace.ts';
+import { pod } from './kinds/pod.ts';
+import { secret } from './kinds/secret.ts';
+import { service } from './kinds/service.ts';
+import type { KubeObject } from './object.ts';
+import { validate, validateUpdate } from './validate.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: what is tested is input that the types would refuse.
+type Anything = any;
+
+const metadata = { name: 'web', namespace: 'default' };
+const container = { name: 'web', image: 'nginx:1.27' };
+const template = { metadata: { labels: { app: 'web' } }, spec: { containers: [container] } };
+const selector = { matchLabels: { app: 'web' } };
+
+const podWith = (spec: object) => ({ metadata, spec: { containers: [container], ...spec } });
+const containerWith = (fields: object) => podWith({ containers: [{ ...container, ...fields }] });
+const deploymentWith = (spec: object) => ({ metadata, spec: { selector, template, ...spec } });
+const serviceWith = (spec: object) => ({ metadata, spec: { ports: [{ port: 80 }], ...spec } });
+
+function messages<T extends KubeObject>(kind: KindDefinition<T>, object: Anything): string[] {
+  return validate(kind, defaults(kind, object)).map(({ field, message }) => `${field}: ${message}`);
+}
+
+const label = /a lowercase RFC 1123 label must consist of .*/.source;
+
+test('objects that Kubernetes accepts have nothing wrong', () => {
+  const fine: [KindDefinition<Anything>, object][] = [
+    [pod, podWith({})],
+    [deployment, deploymentWith({})],
+    [service, serviceWith({})],
+    [service, serviceWith({ type: 'ExternalName', externalName: 'example.com', ports: [] })],
+    [service, serviceWith({ clusterIP: 'None', ports: undefined })],
+    [configMap, { metadata, data: { 'a.b_c-d': '' } }],
+    [secret, { metadata, stringData: { password: 'x' } }],
+    [namespace, { metadata: { name: 'team-a' } }],
+  ];
+  for (const [kind, object] of fine) assert.deepEqual(messages(kind, object), [], kind.kind);
+});
+
+test('what is wrong with a pod is said in the words that Kubernetes uses', () => {
+  const table: [object, string | RegExp][] = [
+    [{ metadata }, 'spec.containers: Required value'],
+    [podWith({ containers: [] }), 'spec.containers: Required value'],
+    [
+      { metadata: { namespace: 'default' }, spec: podWith({}).spec },
+      'metadata.name: Required value: name or generateName is required',
+    ],
+    [{ metadata: { name: 'web' }, spec: podWith({}).spec }, 'metadata.namespace: Required value'],
+    [containerWith({ image: '' }), 'spec.containers[0].image: Required value'],
+    [
+      containerWith({ image: ' x' }),
+      'spec.containers[0].image: Invalid value: " x": must not have leading or trailing whitespace',
+    ],
+    [containerWith({ name: '' }), 'spec.containers[0].name: Required value'],
+    [
+      containerWith({ name: 'Web' }),
+      new RegExp(`^spec.containers\\[0\\].name: Invalid value: "Web": ${label}`),
+    ],
+    [podWith({ containers: [container, container] }), 'spec.containers[1].name: Duplicate value: "web"'],
+    [podWith({ initContainers: [container] }), 'spec.initContainers[0].name: Duplicate value: "web"'],
+    [
+      containerWith({ imagePullPolicy: 'Maybe' }),
+      'spec.containers[0].imagePullPolicy: Unsupported value: "Maybe": supported values: "Always", "IfNotPresent", "Never"',
+    ],
+    [
+      podWith({ restartPolicy: 'Sometimes' }),
+      'spec.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "Never", "OnFailure"',
+    ],
+    [
+      containerWith({ ports: [{ containerPort: 70000 }] }),
+      'spec.containers[0].ports[0].containerPort: Invalid value: 70000: must be between 1 and 65535, inclusive',
+    ],
+    [containerWith({ ports: [{}] }), 'spec.containers[0].ports[0].containerPort: Required value'],
+    [
+      containerWith({
+        ports: [
+          { containerPort: 1, name: 'a' },
+          { containerPort: 2, name: 'a' },
+        ],
+      }),
+      'spec.containers[0].ports[1].name: Duplicate value: "a"',
+    ],
+    [
+      containerWith({ ports: [{ containerPort: 1, name: 'a_b' }] }),
+      'spec.containers[0].ports[0].name: Invalid value: "a_b": must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)',
+    ],
+    [
+      containerWith({ env: [{ name: '1A' }] }),
+      /^spec.containers\[0\].env\[0\].name: Invalid value: "1A": a valid environment variable name must/,
+    ],
+    [
+      containerWith({
+        env: [{ name: 'A', value: 'x', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }],
+      }),
+      'spec.containers[0].env[0].valueFrom: Invalid value: "": may not be specified when `value` is not empty',
+    ],
+    [
+      containerWith({ env: [{ name: 'A', valueFrom: { fieldRef: { fieldPath: 'spec.x' } } }] }),
+      /^spec.containers\[0\].env\[0\].valueFrom.fieldRef.fieldPath: Unsupported value: "spec.x": supported values: "metadata.name"/,
+    ],
+    [
+      containerWith({ volumeMounts: [{ name: 'data', mountPath: '/d' }] }),
+      'spec.containers[0].volumeMounts[0].name: Not found: "data"',
+    ],
+    [podWith({ volumes: [{ name: 'a', configMap: {} }] }), 'spec.volumes[0].configMap.name: Required value'],
+    [podWith({ volumes: [{ name: 'a' }, { name: 'a' }] }), 'spec.volumes[1].name: Duplicate value: "a"'],
+    [
+      podWith({ volumes: [{ name: 'a', emptyDir: {}, secret: { secretName: 's' } }] }),
+      'spec.volumes[0].secret: Forbidden: may not specify more than 1 volume type',
+    ],
+    [
+      containerWith({ livenessProbe: {} }),
+      'spec.containers[0].livenessProbe: Required value: must specify a handler type',
+    ],
+    [
+      containerWith({ livenessProbe: { exec: { command: ['a'] }, tcpSocket: { port: 1 } } }),
+      'spec.containers[0].livenessProbe.tcpSocket: Forbidden: may not specify more than 1 handler type',
+    ],
+    [
+      containerWith({ livenessProbe: { tcpSocket: { port: 1 }, successThreshold: 2 } }),
+      'spec.containers[0].livenessProbe.successThreshold: Invalid value: 2: must be 1',
+    ],
+    [
+      containerWith({ readinessProbe: { tcpSocket: { port: 0 } } }),
+      'spec.containers[0].readinessProbe.tcpSocket.port: Invalid value: 0: must be between 1 and 65535, inclusive',
+    ],
+    [
+      containerWith({ readinessProbe: { tcpSocket: { port: 1 }, periodSeconds: -1 } }),
+      'spec.containers[0].readinessProbe.periodSeconds: Invalid value: -1: must be greater than or equal to 0',
+    ],
+    [
+      containerWith({ resources: { limits: { cpu: '1' }, requests: { cpu: '2' } } }),
+      'spec.containers[0].resources.requests: Invalid value: "2": must be less than or equal to cpu limit of 1',
+    ],
+    [
+      containerWith({ resources: { requests: { gpu: '1' } } }),
+      'spec.containers[0].resources.requests[gpu]: Invalid value: "gpu": must be a standard resource for containers',
+    ],
+    [
+      podWith({ tolerations: [{ operator: 'Equal' }] }),
+      'spec.tolerations[0].operator: Invalid value: "Equal": operator must be Exists when `key` is empty, which means "match all values and all keys"',
+    ],
+    [
+      podWith({ nodeSelector: { 'a b': 'c' } }),
+      /^spec.nodeSelector: Invalid value: "a b": name part must consist of/,
+    ],
+    [
+      podWith({ activeDeadlineSeconds: 0 }),
+      'spec.activeDeadlineSeconds: Invalid value: 0: must be between 1 and 2147483647, inclusive',
+    ],
+    [
+      podWith({
+        topologySpreadConstraints: [{ maxSkew: 0, topologyKey: 'zone', whenUnsatisfiable: 'DoNotSchedule' }],
+      }),
+      'spec.topologySpreadConstraints[0].maxSkew: Invalid value: 0: must be greater than zero',
+    ],
+    [
+      podWith({
+        affinity: {
+          nodeAffinity: {
+            requiredDuringSchedulingIgnoredDuringExecution: {
+              nodeSelectorTerms: [{ matchExpressions: [{ key: 'a', operator: 'In' }] }],
+            },
+          },
+        },
+      }),
+      "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchExpressions[0].values: Required value: must be specified when `operator` is 'In' or 'NotIn'",
+    ],
+    [
+      { metadata: { ...metadata, labels: { a: '-' } }, spec: podWith({}).spec },
+      /^metadata.labels: Invalid value: "-": a valid label must be an empty string or/,
+    ],
+    [
+      { metadata: { ...metadata, annotations: { 'a/b/c': '' } }, spec: podWith({}).spec },
+      /^metadata.annotations: Invalid value: "a\/b\/c": a qualified name must consist of/,
+    ],
+  ];
+  for (const [object, expected] of table) expectOne(pod, object, expected);
+});
+
+test('what is wrong with other kinds is said in the words that Kubernetes uses', () => {
+  const table: [KindDefinition<Anything>, object, string | RegExp][] = [
+    [namespace, { metadata: { name: 'a.b' } }, new RegExp(`^metadata.name: Invalid value: "a.b": ${label}`)],
+    [
+      namespace,
+      { metadata: { name: 'a', namespace: 'b' } },
+      'metadata.namespace: Forbidden: not allowed on this type',
+    ],
+    [deployment, deploymentWith({ selector: undefined }), 'spec.selector: Required value'],
+    [
+      deployment,
+      deploymentWith({ selector: {} }),
+      'spec.selector: Invalid value: {}: empty selector is invalid for deployment',
+    ],
+    [
+      deployment,
+      deploymentWith({ selector: { matchLabels: { app: 'x' } } }),
+      'spec.template.metadata.labels: Invalid value: {"app":"web"}: `selector` does not match template `labels`',
+    ],
+    [
+      deployment,
+      deploymentWith({ replicas: -1 }),
+      'spec.replicas: Invalid value: -1: must be greater than or equal to 0',
+    ],
+    [
+      deployment,
+      deploymentWith({ strategy: { type: 'Recreate', rollingUpdate: {} } }),
+      "spec.strategy.rollingUpdate: Forbidden: may not be specified when strategy `type` is 'Recreate'",
+    ],
+    [
+      deployment,
+      deploymentWith({ strategy: { rollingUpdate: { maxSurge: 0, maxUnavailable: 0 } } }),
+      'spec.strategy.rollingUpdate.maxUnavailable: Invalid value: 0: may not be 0 when `maxSurge` is 0',
+    ],
+    [
+      deployment,
+      deploymentWith({ strategy: { rollingUpdate: { maxSurge: 'half' } } }),
+      /^spec.strategy.rollingUpdate.maxSurge: Invalid value: "half": a valid percent string must be/,
+    ],
+    [
+      deployment,
+      deploymentWith({ template: { ...template, spec: { ...template.spec, restartPolicy: 'Never' } } }),
+      'spec.template.spec.restartPolicy: Unsupported value: "Never": supported values: "Always"',
+    ],
+    [
+      deployment,
+      deploymentWith({ minReadySeconds: 600 }),
+      'spec.progressDeadlineSeconds: Invalid value: 600: must be greater than minReadySeconds',
+    ],
+    [
+      service,
+      { metadata: { ...metadata, name: '1a' }, spec: { ports: [{ port: 80 }] } },
+      /^metadata.name: Invalid value: "1a": a DNS-1035 label must consist of/,
+    ],
+    [service, serviceWith({ ports: [] }), 'spec.ports: Required value'],
+    [
+      service,
+      serviceWith({ ports: [{ port: 0, targetPort: 80 }] }),
+      /^spec.ports\[0\].port: Invalid value: 0: must be between 1 and 65535, inclusive/,
+    ],
+    [
+      service,
+      serviceWith({ ports: [{ port: 1, name: 'a' }, { port: 2 }] }),
+      'spec.ports[1].name: Required value',
+    ],
+    [
+      service,
+      serviceWith({
+        ports: [
+          { port: 1, name: 'a' },
+          { port: 1, name: 'b' },
+        ],
+      }),
+      'spec.ports[1]: Duplicate value: {"protocol":"TCP","port":1}',
+    ],
+    [
+      service,
+      serviceWith({ type: 'Magic' }),
+      'spec.type: Unsupported value: "Magic": supported values: "ClusterIP", "ExternalName", "LoadBalancer", "NodePort"',
+    ],
+    [
+      service,
+      serviceWith({ clusterIP: '10.0.0' }),
+      'spec.clusterIPs[0]: Invalid value: "10.0.0": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)',
+    ],
+    [service, serviceWith({ type: 'ExternalName' }), 'spec.externalName: Required value'],
+    [
+      configMap,
+      { metadata, data: { 'a b': '' } },
+      /^data\[a b\]: Invalid value: "a b": a valid config key must consist of/,
+    ],
+    [
+      secret,
+      { metadata, type: 'kubernetes.io/tls', stringData: { 'tls.crt': 'x' } },
+      'data[tls.key]: Required value',
+    ],
+  ];
+  for (const [kind, object, expected] of table) expectOne(kind, object, expected);
+});
+
+test('fields that may not change are refused on an update', () => {
+  const bound = podWith({ nodeName: 'n1' });
+  const table: [KindDefinition<Anything>, object, object, string | RegExp][] = [
+    [
+      pod,
+      bound,
+      podWith({ nodeName: 'n2' }),
+      /^spec: Forbidden: pod updates may not change fields other than `spec.containers\[\*\].image`/,
+    ],
+    [
+      pod,
+      bound,
+      podWith({ nodeName: 'n1', containers: [container, { ...container, name: 'b' }] }),
+      'spec.containers: Forbidden: pod updates may not add or remove containers',
+    ],
+    [
+      deployment,
+      deploymentWith({}),
+      deploymentWith({ selector: { matchLabels: { app: 'x' } } }),
+      'spec.selector: Invalid value: {"matchLabels":{"app":"x"}}: field is immutable',
+    ],
+    [
+      service,
+      serviceWith({ clusterIP: '10.43.0.9' }),
+      serviceWith({ clusterIP: '10.43.0.8' }),
+      'spec.clusterIPs[0]: Invalid value: ["10.43.0.8"]: may not change once set',
+    ],
+    [secret, { metadata }, { metadata, type: 'x' }, 'type: Invalid value: "x": field is immutable'],
+    [
+      secret,
+      { metadata, immutable: true },
+      { metadata, immutable: true, stringData: { a: 'b' } },
+      'data: Forbidden: field is immutable when `immutable` is set',
+    ],
+    [
+      configMap,
+      { metadata, immutable: true },
+      { metadata },
+      'immutable: Forbidden: field is immutable when `immutable` is set',
+    ],
+    [
+      configMap,
+      { metadata },
+      { metadata: { ...metadata, name: 'other' } },
+      'metadata.name: Invalid value: "other": field is immutable',
+    ],
+  ];
+  for (const [kind, before, after, expected] of table) {
+    const causes = validateUpdate(
+      kind,
+      defaults(kind, after as Anything),
+      defaults(kind, before as Anything),
+    );
+    match(
+      causes.map(({ field, message }) => `${field}: ${message}`),
+      expected,
+    );
+  }
+  const image = containerWith({ image: 'nginx:1.28' });
+  assert.deepEqual(
+    validateUpdate(pod, defaults(pod, image as Anything), defaults(pod, podWith({}) as Anything)),
+    [],
+  );
+});
+
+test('one cause stands alone in the message, several in brackets, and details carry all', () => {
+  const one = { reason: 'FieldValueRequired', message: 'Required value', field: 'spec.selector' };
+  const two = { reason: 'FieldValueInvalid', message: 'Invalid value: -1: no', field: 'spec.replicas' };
+  const error = invalid(deployment, 'web', [one]);
+  assert.equal(error.code, 422);
+  assert.equal(error.message, 'Deployment.apps "web" is invalid: spec.selector: Required value');
+  assert.equal(invalid(pod, 'a', [one]).message, 'Pod "a" is invalid: spec.selector: Required value');
+  const both = invalid(deployment, 'web', [one, two]);
+  assert.equal(
+    both.message,
+    'Deployment.apps "web" is invalid: [spec.selector: Required value, spec.replicas: Invalid value: -1: no]',
+  );
+  assert.deepEqual(both.details, { name: 'web', group: 'apps', kind: 'Deployment', causes: [one, two] });
+});
+
+test('an object that has nothing but a name is validated without a crash, whatever its kind', () => {
+  for (const kind of kinds) assert.ok(Array.isArray(validate(kind, { metadata })), kind.kind);
+});
+
+function expectOne(kind: KindDefinition<Anything>, object: object, expected: string | RegExp): void {
+  match(messages(kind, object), expected);
+}
+
+function match(found: string[], expected: string | RegExp): void {
+  assert.equal(found.length, 1, `expected only ${expected}, found ${JSON.stringify(found, null, 1)}`);
+  if (typeof expected === 'string') assert.equal(found[0], expected);
+  else assert.match(found[0]!, expected);
+}
