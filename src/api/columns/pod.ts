@@ -50,7 +50,7 @@ export function podSummary(pod: Pod, nowMs: number): { ready: string; status: st
   const main = mainSummary(pod);
   const isInitializing = init.reason !== undefined && !isTrue(pod, 'Initialized');
   const restarted = isInitializing ? init.restarted : [...init.restartedSidecars, ...main.restarted];
-  const total = (pod.spec?.containers.length ?? 0) + sidecars.length;
+  const total = (pod.spec?.containers?.length ?? 0) + sidecars.length;
   const ready = isInitializing ? init.readySidecars : init.readySidecars + main.ready;
   const reason = isInitializing ? init.reason! : main.reason;
   return {
