@@ -46,13 +46,13 @@ export const certificateSigningRequestSpec = object(
           report.invalid(at, value, 'may not specify a duration less than 600 seconds (10 minutes)');
       },
     }),
-    extra: map(list(string())),
-    groups: list(string()),
+    extra: map(list(string()), { doc: 'More about who asks; the server sets it.' }),
+    groups: list(string(), { doc: 'The groups of who asks; the server sets them.' }),
     request: required(bytes({ doc: 'The PKCS #10 request in PEM, in base64.', check: checkRequest })),
     signerName: required(
       string({ doc: 'Who is asked to sign, e.g. kubernetes.io/kubelet-serving.', check: checkSigner }),
     ),
-    uid: string(),
+    uid: string({ doc: 'The UID of who asks; the server sets it.' }),
     usages: required(list(string(), { doc: 'What the key shall be used for.' })),
     username: string({ doc: 'Who asks; the server sets it.' }),
   },
@@ -62,12 +62,12 @@ export type CertificateSigningRequestSpec = TypeOf<typeof certificateSigningRequ
 export const certificateSigningRequestCondition = object(
   'io.k8s.api.certificates.v1.CertificateSigningRequestCondition',
   {
-    lastTransitionTime: time(),
-    lastUpdateTime: time(),
-    message: string(),
-    reason: string(),
-    status: required(oneOf(['True', 'False', 'Unknown'])),
-    type: required(string()),
+    lastTransitionTime: time({ doc: 'When its status changed last.' }),
+    lastUpdateTime: time({ doc: 'When it was written last.' }),
+    message: string({ doc: 'Why, for people.' }),
+    reason: string({ doc: 'Why, in one word, for programs.' }),
+    status: required(oneOf(['True', 'False', 'Unknown'], { doc: 'True, False or Unknown.' })),
+    type: required(string({ doc: 'What the condition is about.' })),
   },
 );
 export type CertificateSigningRequestCondition = TypeOf<typeof certificateSigningRequestCondition>;

@@ -84,25 +84,25 @@ export const deploymentSpec = object(
 export type DeploymentSpec = TypeOf<typeof deploymentSpec>;
 
 export const deploymentCondition = object('io.k8s.api.apps.v1.DeploymentCondition', {
-  lastTransitionTime: time(),
-  lastUpdateTime: time(),
-  message: string(),
-  reason: string(),
-  status: required(oneOf(['True', 'False', 'Unknown'])),
-  type: required(string()),
+  lastTransitionTime: time({ doc: 'When its status changed last.' }),
+  lastUpdateTime: time({ doc: 'When it was written last.' }),
+  message: string({ doc: 'Why, for people.' }),
+  reason: string({ doc: 'Why, in one word, for programs.' }),
+  status: required(oneOf(['True', 'False', 'Unknown'], { doc: 'True, False or Unknown.' })),
+  type: required(string({ doc: 'What the condition is about.' })),
 });
 export type DeploymentCondition = TypeOf<typeof deploymentCondition>;
 
 export const deploymentStatus = object('io.k8s.api.apps.v1.DeploymentStatus', {
-  availableReplicas: integer(),
-  collisionCount: integer(),
-  conditions: keyedList(['type'], deploymentCondition),
-  observedGeneration: integer(),
-  readyReplicas: integer(),
-  replicas: integer(),
-  terminatingReplicas: integer(),
-  unavailableReplicas: integer(),
-  updatedReplicas: integer(),
+  availableReplicas: integer({ doc: 'Pods that were ready for long enough.' }),
+  collisionCount: integer({ doc: 'How often the name of a new ReplicaSet was taken.' }),
+  conditions: keyedList(['type'], deploymentCondition, { doc: 'Available, Progressing and ReplicaFailure.' }),
+  observedGeneration: integer({ doc: 'The generation that the controller has seen.' }),
+  readyReplicas: integer({ doc: 'Pods that are ready.' }),
+  replicas: integer({ doc: 'Pods there are.' }),
+  terminatingReplicas: integer({ doc: 'Pods that are about to end.' }),
+  unavailableReplicas: integer({ doc: 'Pods that are still missing.' }),
+  updatedReplicas: integer({ doc: 'Pods of the current template.' }),
 });
 export type DeploymentStatus = TypeOf<typeof deploymentStatus>;
 

@@ -18,18 +18,18 @@ import {
 import { ageColumn, nameColumn } from '../table.ts';
 
 export const forZone = object('io.k8s.api.discovery.v1.ForZone', {
-  name: required(string()),
+  name: required(string({ doc: 'The zone.' })),
 });
 export type ForZone = TypeOf<typeof forZone>;
 
 export const forNode = object('io.k8s.api.discovery.v1.ForNode', {
-  name: required(string()),
+  name: required(string({ doc: 'The node.' })),
 });
 export type ForNode = TypeOf<typeof forNode>;
 
 export const endpointHints = object('io.k8s.api.discovery.v1.EndpointHints', {
-  forNodes: list(forNode),
-  forZones: list(forZone),
+  forNodes: list(forNode, { doc: 'Nodes that should use it.' }),
+  forZones: list(forZone, { doc: 'Zones that should use it.' }),
 });
 export type EndpointHints = TypeOf<typeof endpointHints>;
 
@@ -45,9 +45,9 @@ export const endpoint = object('io.k8s.api.discovery.v1.Endpoint', {
     setList(string(), { doc: 'Its addresses; all mean the same endpoint.', mergeKey: undefined }),
   ),
   conditions: endpointConditions,
-  deprecatedTopology: map(string()),
+  deprecatedTopology: map(string(), { doc: 'No longer used.' }),
   hints: endpointHints,
-  hostname: string(),
+  hostname: string({ doc: "The endpoint's host name." }),
   nodeName: string({ doc: 'The node that it is on.' }),
   targetRef: objectReference,
   zone: string({ doc: 'The zone that it is in.' }),
@@ -57,7 +57,7 @@ export type Endpoint = TypeOf<typeof endpoint>;
 export const endpointPort = object(
   'io.k8s.api.discovery.v1.EndpointPort',
   {
-    appProtocol: string(),
+    appProtocol: string({ doc: 'What is spoken on it.' }),
     name: string({ doc: "The service port's name.", default: '' }),
     port: integer({ doc: 'The port; every one if absent.', min: 1, max: 65535 }),
     protocol: oneOf(['TCP', 'UDP', 'SCTP'], { doc: 'TCP, UDP or SCTP.', default: 'TCP' }),

@@ -5,14 +5,14 @@ import { integer, microTime, object, refine, required, string, type TypeOf, time
 import { nameColumn } from '../table.ts';
 
 export const eventSeries = object('io.k8s.api.core.v1.EventSeries', {
-  count: integer(),
-  lastObservedTime: microTime(),
+  count: integer({ doc: 'How often so far.' }),
+  lastObservedTime: microTime({ doc: 'When last.' }),
 });
 export type EventSeries = TypeOf<typeof eventSeries>;
 
 export const eventSource = object('io.k8s.api.core.v1.EventSource', {
-  component: string(),
-  host: string(),
+  component: string({ doc: 'Who reports it.' }),
+  host: string({ doc: 'On which node.' }),
 });
 export type EventSource = TypeOf<typeof eventSource>;
 
@@ -20,17 +20,17 @@ const schema = kindSchema(
   'io.k8s.api.core.v1.Event',
   { apiVersion: 'v1', kind: 'Event' },
   {
-    action: string(),
+    action: string({ doc: 'What was done.' }),
     count: integer({ doc: 'How often it happened.' }),
-    eventTime: microTime(),
-    firstTimestamp: time(),
+    eventTime: microTime({ doc: 'When it happened first.' }),
+    firstTimestamp: time({ doc: 'When it happened first.' }),
     involvedObject: required(refine(objectReference, { doc: 'What it happened to.', default: {} })),
-    lastTimestamp: time(),
+    lastTimestamp: time({ doc: 'When it happened last.' }),
     message: string({ doc: 'What happened, for people.' }),
     reason: string({ doc: 'Why, in one word, for programs.' }),
     related: objectReference,
-    reportingComponent: string(),
-    reportingInstance: string(),
+    reportingComponent: string({ doc: 'Who reports it.' }),
+    reportingInstance: string({ doc: 'Which instance reports it.' }),
     series: eventSeries,
     source: eventSource,
     type: string({ doc: 'Normal or Warning.' }),

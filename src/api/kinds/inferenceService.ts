@@ -39,9 +39,9 @@ export const modelSpec = object(`${component}ModelSpec`, {
   ...containerFields,
   name: string(),
   modelFormat: required(modelFormat),
-  protocolVersion: string(),
-  runtime: string(),
-  runtimeVersion: string(),
+  protocolVersion: string({ doc: 'v1 or v2 of the inference protocol.' }),
+  runtime: string({ doc: 'The ServingRuntime to use.' }),
+  runtimeVersion: string({ doc: 'The version of the runtime.' }),
   storage: storageSpec,
   storageUri: string({ doc: 'Where the model is, e.g. oci://name:tag.' }),
 });
@@ -106,16 +106,16 @@ export const addressable = object(`${component}Addressable`, {
   CACerts: string(),
   audience: string(),
   name: string(),
-  url: string(),
+  url: string({ doc: 'Where it answers.' }),
 });
 
 export const inferenceServiceCondition = object(`${component}Condition`, {
-  lastTransitionTime: time(),
-  message: string(),
-  reason: string(),
-  severity: string(),
-  status: required(oneOf(['True', 'False', 'Unknown'])),
-  type: required(string()),
+  lastTransitionTime: time({ doc: 'When its status changed last.' }),
+  message: string({ doc: 'Why, for people.' }),
+  reason: string({ doc: 'Why, in one word, for programs.' }),
+  severity: string({ doc: 'How grave it is; absent means an error.' }),
+  status: required(oneOf(['True', 'False', 'Unknown'], { doc: 'True, False or Unknown.' })),
+  type: required(string({ doc: 'What the condition is about.' })),
 });
 export type InferenceServiceCondition = TypeOf<typeof inferenceServiceCondition>;
 
@@ -161,13 +161,15 @@ export const inferenceServiceStatus = object(`${component}InferenceServiceStatus
   address: addressable,
   annotations: map(string()),
   clusterServingRuntimeName: string(),
-  components: map(componentStatus),
-  conditions: keyedList(['type'], inferenceServiceCondition),
+  components: map(componentStatus, { doc: 'What the parts do.' }),
+  conditions: keyedList(['type'], inferenceServiceCondition, {
+    doc: 'PredictorReady, IngressReady, Ready and others.',
+  }),
   deploymentMode: string(),
   modelStatus,
-  observedGeneration: integer(),
+  observedGeneration: integer({ doc: 'The generation that the controller has seen.' }),
   servingRuntimeName: string(),
-  url: string(),
+  url: string({ doc: 'Where the model answers.' }),
 });
 export type InferenceServiceStatus = TypeOf<typeof inferenceServiceStatus>;
 

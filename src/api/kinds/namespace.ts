@@ -9,16 +9,16 @@ export const namespaceSpec = object('io.k8s.api.core.v1.NamespaceSpec', {
 export type NamespaceSpec = TypeOf<typeof namespaceSpec>;
 
 export const namespaceCondition = object('io.k8s.api.core.v1.NamespaceCondition', {
-  lastTransitionTime: time(),
-  message: string(),
-  reason: string(),
-  status: required(oneOf(['True', 'False', 'Unknown'])),
-  type: required(string()),
+  lastTransitionTime: time({ doc: 'When its status changed last.' }),
+  message: string({ doc: 'Why, for people.' }),
+  reason: string({ doc: 'Why, in one word, for programs.' }),
+  status: required(oneOf(['True', 'False', 'Unknown'], { doc: 'True, False or Unknown.' })),
+  type: required(string({ doc: 'What the condition is about.' })),
 });
 export type NamespaceCondition = TypeOf<typeof namespaceCondition>;
 
 export const namespaceStatus = object('io.k8s.api.core.v1.NamespaceStatus', {
-  conditions: keyedList(['type'], namespaceCondition),
+  conditions: keyedList(['type'], namespaceCondition, { doc: 'What keeps it from going.' }),
   phase: oneOf(['Active', 'Terminating'], { doc: 'Active, or Terminating while it is emptied.' }),
 });
 export type NamespaceStatus = TypeOf<typeof namespaceStatus>;

@@ -51,9 +51,9 @@ function setOnce(...[next, previous, at, report]: Parameters<UpdateCheck<string>
 
 export const nodeSpec = object('io.k8s.api.core.v1.NodeSpec', {
   configSource: nodeConfigSource,
-  externalID: string(),
+  externalID: string({ doc: 'No longer used.' }),
   podCIDR: string({ doc: 'The addresses of its pods.', checkUpdate: setOnce }),
-  podCIDRs: setList(string()),
+  podCIDRs: setList(string(), { doc: 'The addresses of its pods.' }),
   providerID: string({ doc: 'What its provider calls it.', checkUpdate: setOnce }),
   taints: list(taint, { doc: 'What keeps pods away.' }),
   unschedulable: boolean({ doc: 'Whether it takes no new pods.' }),
@@ -67,18 +67,18 @@ export const attachedVolume = object('io.k8s.api.core.v1.AttachedVolume', {
 export type AttachedVolume = TypeOf<typeof attachedVolume>;
 
 export const nodeAddress = object('io.k8s.api.core.v1.NodeAddress', {
-  address: required(string()),
-  type: required(string()),
+  address: required(string({ doc: 'The address.' })),
+  type: required(string({ doc: 'InternalIP, ExternalIP, Hostname and others.' })),
 });
 export type NodeAddress = TypeOf<typeof nodeAddress>;
 
 export const nodeCondition = object('io.k8s.api.core.v1.NodeCondition', {
-  lastHeartbeatTime: time(),
-  lastTransitionTime: time(),
-  message: string(),
-  reason: string(),
-  status: required(oneOf(['True', 'False', 'Unknown'])),
-  type: required(string()),
+  lastHeartbeatTime: time({ doc: 'When it was reported last.' }),
+  lastTransitionTime: time({ doc: 'When its status changed last.' }),
+  message: string({ doc: 'Why, for people.' }),
+  reason: string({ doc: 'Why, in one word, for programs.' }),
+  status: required(oneOf(['True', 'False', 'Unknown'], { doc: 'True, False or Unknown.' })),
+  type: required(string({ doc: 'What the condition is about.' })),
 });
 export type NodeCondition = TypeOf<typeof nodeCondition>;
 
@@ -91,7 +91,7 @@ export const nodeConfigStatus = object('io.k8s.api.core.v1.NodeConfigStatus', {
 export type NodeConfigStatus = TypeOf<typeof nodeConfigStatus>;
 
 export const daemonEndpoint = object('io.k8s.api.core.v1.DaemonEndpoint', {
-  Port: required(integer()),
+  Port: required(integer({ doc: 'The port.' })),
 });
 export type DaemonEndpoint = TypeOf<typeof daemonEndpoint>;
 
@@ -106,8 +106,8 @@ export const nodeFeatures = object('io.k8s.api.core.v1.NodeFeatures', {
 export type NodeFeatures = TypeOf<typeof nodeFeatures>;
 
 export const containerImage = object('io.k8s.api.core.v1.ContainerImage', {
-  names: list(string()),
-  sizeBytes: integer(),
+  names: list(string(), { doc: 'Its names.' }),
+  sizeBytes: integer({ doc: 'Its size.' }),
 });
 export type ContainerImage = TypeOf<typeof containerImage>;
 
@@ -117,17 +117,17 @@ export const nodeSwapStatus = object('io.k8s.api.core.v1.NodeSwapStatus', {
 export type NodeSwapStatus = TypeOf<typeof nodeSwapStatus>;
 
 export const nodeSystemInfo = object('io.k8s.api.core.v1.NodeSystemInfo', {
-  architecture: required(string()),
-  bootID: required(string()),
-  containerRuntimeVersion: required(string()),
-  kernelVersion: required(string()),
-  kubeProxyVersion: required(string()),
-  kubeletVersion: required(string()),
-  machineID: required(string()),
-  operatingSystem: required(string()),
-  osImage: required(string()),
+  architecture: required(string({ doc: 'E.g. amd64.' })),
+  bootID: required(string({ doc: 'Changes with every boot.' })),
+  containerRuntimeVersion: required(string({ doc: 'The runtime and its version.' })),
+  kernelVersion: required(string({ doc: "The kernel's version." })),
+  kubeProxyVersion: required(string({ doc: 'No longer used.' })),
+  kubeletVersion: required(string({ doc: "The agent's version." })),
+  machineID: required(string({ doc: "The machine's id." })),
+  operatingSystem: required(string({ doc: 'E.g. linux.' })),
+  osImage: required(string({ doc: 'The name of the system.' })),
   swap: nodeSwapStatus,
-  systemUUID: required(string()),
+  systemUUID: required(string({ doc: "The machine's UUID." })),
 });
 export type NodeSystemInfo = TypeOf<typeof nodeSystemInfo>;
 
@@ -144,19 +144,19 @@ export const nodeRuntimeHandler = object('io.k8s.api.core.v1.NodeRuntimeHandler'
 export type NodeRuntimeHandler = TypeOf<typeof nodeRuntimeHandler>;
 
 export const nodeStatus = object('io.k8s.api.core.v1.NodeStatus', {
-  addresses: keyedList(['type'], nodeAddress),
-  allocatable: map(quantity()),
-  capacity: map(quantity()),
-  conditions: keyedList(['type'], nodeCondition),
+  addresses: keyedList(['type'], nodeAddress, { doc: 'Where it is reached.' }),
+  allocatable: map(quantity(), { doc: 'What pods can have.' }),
+  capacity: map(quantity(), { doc: 'What it has.' }),
+  conditions: keyedList(['type'], nodeCondition, { doc: 'Ready and others.' }),
   config: nodeConfigStatus,
   daemonEndpoints: nodeDaemonEndpoints,
   features: nodeFeatures,
-  images: list(containerImage),
+  images: list(containerImage, { doc: 'The images that it has.' }),
   nodeInfo: nodeSystemInfo,
-  phase: string(),
-  runtimeHandlers: list(nodeRuntimeHandler),
-  volumesAttached: list(attachedVolume),
-  volumesInUse: list(string()),
+  phase: string({ doc: 'No longer used.' }),
+  runtimeHandlers: list(nodeRuntimeHandler, { doc: 'The runtimes that it offers.' }),
+  volumesAttached: list(attachedVolume, { doc: 'Volumes that are attached to it.' }),
+  volumesInUse: list(string(), { doc: 'Volumes that are in use.' }),
 });
 export type NodeStatus = TypeOf<typeof nodeStatus>;
 

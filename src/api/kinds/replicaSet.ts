@@ -20,22 +20,22 @@ export const replicaSetSpec = object(
 export type ReplicaSetSpec = TypeOf<typeof replicaSetSpec>;
 
 export const replicaSetCondition = object('io.k8s.api.apps.v1.ReplicaSetCondition', {
-  lastTransitionTime: time(),
-  message: string(),
-  reason: string(),
-  status: required(oneOf(['True', 'False', 'Unknown'])),
-  type: required(string()),
+  lastTransitionTime: time({ doc: 'When its status changed last.' }),
+  message: string({ doc: 'Why, for people.' }),
+  reason: string({ doc: 'Why, in one word, for programs.' }),
+  status: required(oneOf(['True', 'False', 'Unknown'], { doc: 'True, False or Unknown.' })),
+  type: required(string({ doc: 'What the condition is about.' })),
 });
 export type ReplicaSetCondition = TypeOf<typeof replicaSetCondition>;
 
 export const replicaSetStatus = object('io.k8s.api.apps.v1.ReplicaSetStatus', {
-  availableReplicas: integer(),
-  conditions: keyedList(['type'], replicaSetCondition),
-  fullyLabeledReplicas: integer(),
-  observedGeneration: integer(),
-  readyReplicas: integer(),
-  replicas: required(integer()),
-  terminatingReplicas: integer(),
+  availableReplicas: integer({ doc: 'Pods that were ready for long enough.' }),
+  conditions: keyedList(['type'], replicaSetCondition, { doc: 'ReplicaFailure.' }),
+  fullyLabeledReplicas: integer({ doc: 'Pods with all labels of the template.' }),
+  observedGeneration: integer({ doc: 'The generation that the controller has seen.' }),
+  readyReplicas: integer({ doc: 'Pods that are ready.' }),
+  replicas: required(integer({ doc: 'Pods there are.' })),
+  terminatingReplicas: integer({ doc: 'Pods that are about to end.' }),
 });
 export type ReplicaSetStatus = TypeOf<typeof replicaSetStatus>;
 

@@ -119,27 +119,27 @@ export const serviceSpec = object(
 export type ServiceSpec = TypeOf<typeof serviceSpec>;
 
 export const portStatus = object('io.k8s.api.core.v1.PortStatus', {
-  error: string(),
-  port: required(integer()),
-  protocol: required(oneOf(['TCP', 'UDP', 'SCTP'])),
+  error: string({ doc: 'Why it is not served.' }),
+  port: required(integer({ doc: 'The port.' })),
+  protocol: required(oneOf(['TCP', 'UDP', 'SCTP'], { doc: 'TCP, UDP or SCTP.' })),
 });
 export type PortStatus = TypeOf<typeof portStatus>;
 
 export const loadBalancerIngress = object('io.k8s.api.core.v1.LoadBalancerIngress', {
-  hostname: string(),
-  ip: string(),
-  ipMode: oneOf(['VIP', 'Proxy']),
-  ports: list(portStatus),
+  hostname: string({ doc: 'The name.' }),
+  ip: string({ doc: 'The address.' }),
+  ipMode: oneOf(['VIP', 'Proxy'], { doc: 'How traffic arrives.' }),
+  ports: list(portStatus, { doc: 'The ports there, and what is wrong with them.' }),
 });
 export type LoadBalancerIngress = TypeOf<typeof loadBalancerIngress>;
 
 export const loadBalancerStatus = object('io.k8s.api.core.v1.LoadBalancerStatus', {
-  ingress: list(loadBalancerIngress),
+  ingress: list(loadBalancerIngress, { doc: 'The addresses that lead to the service.' }),
 });
 export type LoadBalancerStatus = TypeOf<typeof loadBalancerStatus>;
 
 export const serviceStatus = object('io.k8s.api.core.v1.ServiceStatus', {
-  conditions: keyedList(['type'], condition),
+  conditions: keyedList(['type'], condition, { doc: 'What is known of it.' }),
   loadBalancer: loadBalancerStatus,
 });
 export type ServiceStatus = TypeOf<typeof serviceStatus>;

@@ -45,8 +45,8 @@ export type NodeSelectorRequirement = TypeOf<typeof nodeSelectorRequirement>;
 export const nodeSelectorTerm = object(
   'io.k8s.api.core.v1.NodeSelectorTerm',
   {
-    matchExpressions: list(nodeSelectorRequirement),
-    matchFields: list(nodeSelectorRequirement),
+    matchExpressions: list(nodeSelectorRequirement, { doc: 'Demands on labels; all must hold.' }),
+    matchFields: list(nodeSelectorRequirement, { doc: 'Demands on fields; all must hold.' }),
   },
   { listType: 'atomic' },
 );
@@ -68,18 +68,20 @@ export const preferredSchedulingTerm = object('io.k8s.api.core.v1.PreferredSched
 export type PreferredSchedulingTerm = TypeOf<typeof preferredSchedulingTerm>;
 
 export const nodeAffinity = object('io.k8s.api.core.v1.NodeAffinity', {
-  preferredDuringSchedulingIgnoredDuringExecution: list(preferredSchedulingTerm),
+  preferredDuringSchedulingIgnoredDuringExecution: list(preferredSchedulingTerm, {
+    doc: 'Nodes that are preferred, by weight.',
+  }),
   requiredDuringSchedulingIgnoredDuringExecution: nodeSelector,
 });
 export type NodeAffinity = TypeOf<typeof nodeAffinity>;
 
 export const podAffinityTerm = object('io.k8s.api.core.v1.PodAffinityTerm', {
   labelSelector,
-  matchLabelKeys: list(string()),
-  mismatchLabelKeys: list(string()),
+  matchLabelKeys: list(string(), { doc: 'Labels whose value must be the same.' }),
+  mismatchLabelKeys: list(string(), { doc: 'Labels whose value must differ.' }),
   namespaceSelector: labelSelector,
-  namespaces: list(string()),
-  topologyKey: required(string()),
+  namespaces: list(string(), { doc: 'Where the other pods are.' }),
+  topologyKey: required(string({ doc: 'The node label whose values are the places.' })),
 });
 export type PodAffinityTerm = TypeOf<typeof podAffinityTerm>;
 
@@ -90,14 +92,22 @@ export const weightedPodAffinityTerm = object('io.k8s.api.core.v1.WeightedPodAff
 export type WeightedPodAffinityTerm = TypeOf<typeof weightedPodAffinityTerm>;
 
 export const podAffinity = object('io.k8s.api.core.v1.PodAffinity', {
-  preferredDuringSchedulingIgnoredDuringExecution: list(weightedPodAffinityTerm),
-  requiredDuringSchedulingIgnoredDuringExecution: list(podAffinityTerm),
+  preferredDuringSchedulingIgnoredDuringExecution: list(weightedPodAffinityTerm, {
+    doc: 'Places that are preferred, by weight.',
+  }),
+  requiredDuringSchedulingIgnoredDuringExecution: list(podAffinityTerm, {
+    doc: 'Places that it must go to.',
+  }),
 });
 export type PodAffinity = TypeOf<typeof podAffinity>;
 
 export const podAntiAffinity = object('io.k8s.api.core.v1.PodAntiAffinity', {
-  preferredDuringSchedulingIgnoredDuringExecution: list(weightedPodAffinityTerm),
-  requiredDuringSchedulingIgnoredDuringExecution: list(podAffinityTerm),
+  preferredDuringSchedulingIgnoredDuringExecution: list(weightedPodAffinityTerm, {
+    doc: 'Places that are avoided, by weight.',
+  }),
+  requiredDuringSchedulingIgnoredDuringExecution: list(podAffinityTerm, {
+    doc: 'Places that it must not go to.',
+  }),
 });
 export type PodAntiAffinity = TypeOf<typeof podAntiAffinity>;
 
@@ -137,10 +147,12 @@ export const topologySpreadConstraint = object(
     ),
     whenUnsatisfiable: required(oneOf(['DoNotSchedule', 'ScheduleAnyway'], { doc: 'What to do otherwise.' })),
     labelSelector: refine(labelSelector, { doc: 'Which pods are counted.' }),
-    matchLabelKeys: list(string()),
+    matchLabelKeys: list(string(), { doc: 'Labels of the pod that select with their own value.' }),
     minDomains: integer({ min: 1 }),
-    nodeAffinityPolicy: oneOf(['Honor', 'Ignore']),
-    nodeTaintsPolicy: oneOf(['Honor', 'Ignore']),
+    nodeAffinityPolicy: oneOf(['Honor', 'Ignore'], {
+      doc: 'Whether nodes that the pod cannot go to are counted.',
+    }),
+    nodeTaintsPolicy: oneOf(['Honor', 'Ignore'], { doc: 'Whether nodes with taints are counted.' }),
   },
   { doc: 'Spreads pods evenly.' },
 );

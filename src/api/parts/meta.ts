@@ -22,25 +22,25 @@ import { validateLabels } from '../validate-metadata.ts';
 export const ownerReference = object(
   'io.k8s.apimachinery.pkg.apis.meta.v1.OwnerReference',
   {
-    apiVersion: required(string()),
-    blockOwnerDeletion: boolean(),
-    controller: boolean(),
-    kind: required(string()),
-    name: required(string()),
-    uid: required(string()),
+    apiVersion: required(string({ doc: "The object's API version." })),
+    blockOwnerDeletion: boolean({ doc: 'Whether the owner waits for its deletion (foreground deletion).' }),
+    controller: boolean({ doc: 'Whether the owner is the one that manages it.' }),
+    kind: required(string({ doc: "The object's kind." })),
+    name: required(string({ doc: "The object's name." })),
+    uid: required(string({ doc: "The object's UID." })),
   },
   { listType: 'atomic' },
 );
 export type OwnerReference = TypeOf<typeof ownerReference>;
 
 export const managedFieldsEntry = object('io.k8s.apimachinery.pkg.apis.meta.v1.ManagedFieldsEntry', {
-  apiVersion: string(),
-  fieldsType: string(),
+  apiVersion: string({ doc: 'The version that the fields are written in.' }),
+  fieldsType: string({ doc: 'FieldsV1.' }),
   fieldsV1: any(),
-  manager: string(),
-  operation: string(),
-  subresource: string(),
-  time: time(),
+  manager: string({ doc: 'Who wrote them.' }),
+  operation: string({ doc: 'Apply or Update.' }),
+  subresource: string({ doc: 'The subresource that was written.' }),
+  time: time({ doc: 'When.' }),
 });
 export type ManagedFieldsEntry = TypeOf<typeof managedFieldsEntry>;
 
@@ -101,25 +101,25 @@ export const labelSelector = object(
 export type LabelSelector = TypeOf<typeof labelSelector>;
 
 export const condition = object('io.k8s.apimachinery.pkg.apis.meta.v1.Condition', {
-  lastTransitionTime: required(time()),
-  message: required(string()),
-  observedGeneration: integer(),
-  reason: required(string()),
-  status: required(oneOf(['True', 'False', 'Unknown'])),
-  type: required(string()),
+  lastTransitionTime: required(time({ doc: 'When its status changed last.' })),
+  message: required(string({ doc: 'Why, for people.' })),
+  observedGeneration: integer({ doc: 'The generation that it speaks of.' }),
+  reason: required(string({ doc: 'Why, in one word, for programs.' })),
+  status: required(oneOf(['True', 'False', 'Unknown'], { doc: 'True, False or Unknown.' })),
+  type: required(string({ doc: 'What the condition is about.' })),
 });
 export type Condition = TypeOf<typeof condition>;
 
 export const objectReference = object(
   'io.k8s.api.core.v1.ObjectReference',
   {
-    apiVersion: string(),
-    fieldPath: string(),
-    kind: string(),
-    name: string(),
-    namespace: string(),
-    resourceVersion: string(),
-    uid: string(),
+    apiVersion: string({ doc: "The object's API version." }),
+    fieldPath: string({ doc: 'The part of the object that is meant.' }),
+    kind: string({ doc: "The object's kind." }),
+    name: string({ doc: "The object's name." }),
+    namespace: string({ doc: "The object's namespace." }),
+    resourceVersion: string({ doc: 'The version of the object that is meant.' }),
+    uid: string({ doc: "The object's UID." }),
   },
   { listType: 'atomic' },
 );
@@ -128,7 +128,7 @@ export type ObjectReference = TypeOf<typeof objectReference>;
 export const localObjectReference = object(
   'io.k8s.api.core.v1.LocalObjectReference',
   {
-    name: string(),
+    name: string({ doc: "The object's name." }),
   },
   { listType: 'atomic' },
 );
@@ -137,18 +137,18 @@ export type LocalObjectReference = TypeOf<typeof localObjectReference>;
 export const typedLocalObjectReference = object(
   'io.k8s.api.core.v1.TypedLocalObjectReference',
   {
-    apiGroup: string(),
-    kind: required(string()),
-    name: required(string()),
+    apiGroup: string({ doc: "The object's API group." }),
+    kind: required(string({ doc: "The object's kind." })),
+    name: required(string({ doc: "The object's name." })),
   },
   { listType: 'atomic' },
 );
 export type TypedLocalObjectReference = TypeOf<typeof typedLocalObjectReference>;
 
 export const typedObjectReference = object('io.k8s.api.core.v1.TypedObjectReference', {
-  apiGroup: string(),
-  kind: required(string()),
-  name: required(string()),
-  namespace: string(),
+  apiGroup: string({ doc: "The object's API group." }),
+  kind: required(string({ doc: "The object's kind." })),
+  name: required(string({ doc: "The object's name." })),
+  namespace: string({ doc: "The object's namespace." }),
 });
 export type TypedObjectReference = TypeOf<typeof typedObjectReference>;

@@ -31,20 +31,20 @@ export const podDNSConfigOption = object('io.k8s.api.core.v1.PodDNSConfigOption'
 export type PodDNSConfigOption = TypeOf<typeof podDNSConfigOption>;
 
 export const podDNSConfig = object('io.k8s.api.core.v1.PodDNSConfig', {
-  nameservers: list(string()),
-  options: list(podDNSConfigOption),
-  searches: list(string()),
+  nameservers: list(string(), { doc: 'DNS servers.' }),
+  options: list(podDNSConfigOption, { doc: 'Resolver options.' }),
+  searches: list(string(), { doc: 'Search domains.' }),
 });
 export type PodDNSConfig = TypeOf<typeof podDNSConfig>;
 
 export const hostAlias = object('io.k8s.api.core.v1.HostAlias', {
-  hostnames: list(string()),
-  ip: required(string()),
+  hostnames: list(string(), { doc: 'Its names.' }),
+  ip: required(string({ doc: 'The address.' })),
 });
 export type HostAlias = TypeOf<typeof hostAlias>;
 
 export const podReadinessGate = object('io.k8s.api.core.v1.PodReadinessGate', {
-  conditionType: required(string()),
+  conditionType: required(string({ doc: 'The condition that must be True.' })),
 });
 export type PodReadinessGate = TypeOf<typeof podReadinessGate>;
 
@@ -61,7 +61,7 @@ export const podSchedulingGate = object('io.k8s.api.core.v1.PodSchedulingGate', 
 export type PodSchedulingGate = TypeOf<typeof podSchedulingGate>;
 
 export const podOS = object('io.k8s.api.core.v1.PodOS', {
-  name: required(oneOf(['linux', 'windows'])),
+  name: required(oneOf(['linux', 'windows'], { doc: 'linux or windows.' })),
 });
 export type PodOS = TypeOf<typeof podOS>;
 

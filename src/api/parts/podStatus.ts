@@ -15,24 +15,24 @@ import {
 import { resourceRequirements } from './resources.ts';
 
 export const containerStateRunning = object('io.k8s.api.core.v1.ContainerStateRunning', {
-  startedAt: time(),
+  startedAt: time({ doc: 'When it started.' }),
 });
 export type ContainerStateRunning = TypeOf<typeof containerStateRunning>;
 
 export const containerStateTerminated = object('io.k8s.api.core.v1.ContainerStateTerminated', {
-  containerID: string(),
-  exitCode: required(integer()),
-  finishedAt: time(),
-  message: string(),
-  reason: string(),
-  signal: integer(),
-  startedAt: time(),
+  containerID: string({ doc: "The runtime's name for it." }),
+  exitCode: required(integer({ doc: 'Its exit status.' })),
+  finishedAt: time({ doc: 'When it ended.' }),
+  message: string({ doc: 'Why, for people.' }),
+  reason: string({ doc: 'Why, in one word.' }),
+  signal: integer({ doc: 'The signal that ended it.' }),
+  startedAt: time({ doc: 'When it started.' }),
 });
 export type ContainerStateTerminated = TypeOf<typeof containerStateTerminated>;
 
 export const containerStateWaiting = object('io.k8s.api.core.v1.ContainerStateWaiting', {
-  message: string(),
-  reason: string(),
+  message: string({ doc: 'Why, for people.' }),
+  reason: string({ doc: 'Why it does not run yet, in one word.' }),
 });
 export type ContainerStateWaiting = TypeOf<typeof containerStateWaiting>;
 
@@ -78,15 +78,15 @@ export type VolumeMountStatus = TypeOf<typeof volumeMountStatus>;
 export const containerStatus = object('io.k8s.api.core.v1.ContainerStatus', {
   allocatedResources: map(quantity()),
   allocatedResourcesStatus: keyedList(['name'], resourceStatus),
-  containerID: string(),
-  image: required(string()),
-  imageID: required(string()),
+  containerID: string({ doc: "The runtime's name for it." }),
+  image: required(string({ doc: 'The image that it runs.' })),
+  imageID: required(string({ doc: "The image's digest." })),
   lastState: containerState,
-  name: required(string()),
-  ready: required(boolean()),
+  name: required(string({ doc: "The container's name." })),
+  ready: required(boolean({ doc: 'Whether its readiness probe succeeds.' })),
   resources: resourceRequirements,
-  restartCount: required(integer()),
-  started: boolean(),
+  restartCount: required(integer({ doc: 'How often it was restarted.' })),
+  started: boolean({ doc: 'Whether it has passed its startup probe.' }),
   state: containerState,
   stopSignal: string(),
   user: containerUser,
@@ -95,23 +95,23 @@ export const containerStatus = object('io.k8s.api.core.v1.ContainerStatus', {
 export type ContainerStatus = TypeOf<typeof containerStatus>;
 
 export const hostIP = object('io.k8s.api.core.v1.HostIP', {
-  ip: required(string()),
+  ip: required(string({ doc: 'An address.' })),
 });
 export type HostIP = TypeOf<typeof hostIP>;
 
 export const podIP = object('io.k8s.api.core.v1.PodIP', {
-  ip: required(string()),
+  ip: required(string({ doc: 'An address.' })),
 });
 export type PodIP = TypeOf<typeof podIP>;
 
 export const podCondition = object('io.k8s.api.core.v1.PodCondition', {
-  lastProbeTime: time(),
-  lastTransitionTime: time(),
-  message: string(),
-  observedGeneration: integer(),
-  reason: string(),
-  status: required(oneOf(['True', 'False', 'Unknown'])),
-  type: required(string()),
+  lastProbeTime: time({ doc: 'When it was checked last.' }),
+  lastTransitionTime: time({ doc: 'When its status changed last.' }),
+  message: string({ doc: 'Why, for people.' }),
+  observedGeneration: integer({ doc: 'The generation that it speaks of.' }),
+  reason: string({ doc: 'Why, in one word, for programs.' }),
+  status: required(oneOf(['True', 'False', 'Unknown'], { doc: 'True, False or Unknown.' })),
+  type: required(string({ doc: 'What the condition is about.' })),
 });
 export type PodCondition = TypeOf<typeof podCondition>;
 
@@ -122,22 +122,28 @@ export const podResourceClaimStatus = object('io.k8s.api.core.v1.PodResourceClai
 export type PodResourceClaimStatus = TypeOf<typeof podResourceClaimStatus>;
 
 export const podStatus = object('io.k8s.api.core.v1.PodStatus', {
-  conditions: keyedList(['type'], podCondition),
-  containerStatuses: list(containerStatus),
-  ephemeralContainerStatuses: list(containerStatus),
-  hostIP: string(),
+  conditions: keyedList(['type'], podCondition, {
+    doc: 'PodScheduled, Initialized, ContainersReady, Ready and others.',
+  }),
+  containerStatuses: list(containerStatus, { doc: 'What the containers do.' }),
+  ephemeralContainerStatuses: list(containerStatus, { doc: 'What the ephemeral containers do.' }),
+  hostIP: string({ doc: "Its node's address." }),
   hostIPs: list(hostIP, { mergeKey: 'ip' }),
-  initContainerStatuses: list(containerStatus),
-  message: string(),
-  nominatedNodeName: string(),
-  observedGeneration: integer(),
-  phase: oneOf(['Pending', 'Running', 'Succeeded', 'Failed', 'Unknown']),
-  podIP: string(),
-  podIPs: keyedList(['ip'], podIP),
-  qosClass: oneOf(['Guaranteed', 'Burstable', 'BestEffort']),
-  reason: string(),
+  initContainerStatuses: list(containerStatus, { doc: 'What the init containers do.' }),
+  message: string({ doc: 'Why it is in this state, for people.' }),
+  nominatedNodeName: string({ doc: 'The node that it waits for while others are preempted.' }),
+  observedGeneration: integer({ doc: 'The generation that the node has seen.' }),
+  phase: oneOf(['Pending', 'Running', 'Succeeded', 'Failed', 'Unknown'], {
+    doc: 'Pending, Running, Succeeded, Failed or Unknown.',
+  }),
+  podIP: string({ doc: 'Its address.' }),
+  podIPs: keyedList(['ip'], podIP, { doc: 'Its addresses.' }),
+  qosClass: oneOf(['Guaranteed', 'Burstable', 'BestEffort'], {
+    doc: 'Guaranteed, Burstable or BestEffort, from its resources.',
+  }),
+  reason: string({ doc: 'Why, in one word.' }),
   resize: string(),
   resourceClaimStatuses: keyedList(['name'], podResourceClaimStatus),
-  startTime: time(),
+  startTime: time({ doc: 'When the node took it on.' }),
 });
 export type PodStatus = TypeOf<typeof podStatus>;

@@ -1,8 +1,8 @@
 import { boolean, integer, list, object, oneOf, required, string, type TypeOf } from '../schema.ts';
 
 export const capabilities = object('io.k8s.api.core.v1.Capabilities', {
-  add: list(string()),
-  drop: list(string()),
+  add: list(string(), { doc: 'Capabilities that it gets.' }),
+  drop: list(string(), { doc: 'Capabilities that it loses.' }),
 });
 export type Capabilities = TypeOf<typeof capabilities>;
 
@@ -15,8 +15,8 @@ export const seLinuxOptions = object('io.k8s.api.core.v1.SELinuxOptions', {
 export type SELinuxOptions = TypeOf<typeof seLinuxOptions>;
 
 export const seccompProfile = object('io.k8s.api.core.v1.SeccompProfile', {
-  localhostProfile: string(),
-  type: required(oneOf(['Localhost', 'RuntimeDefault', 'Unconfined'])),
+  localhostProfile: string({ doc: 'The profile file on the node.' }),
+  type: required(oneOf(['Localhost', 'RuntimeDefault', 'Unconfined'], { doc: 'Which profile.' })),
 });
 export type SeccompProfile = TypeOf<typeof seccompProfile>;
 
@@ -51,8 +51,8 @@ export const securityContext = object('io.k8s.api.core.v1.SecurityContext', {
 export type SecurityContext = TypeOf<typeof securityContext>;
 
 export const sysctl = object('io.k8s.api.core.v1.Sysctl', {
-  name: required(string()),
-  value: required(string()),
+  name: required(string({ doc: "The parameter's name." })),
+  value: required(string({ doc: 'Its value.' })),
 });
 export type Sysctl = TypeOf<typeof sysctl>;
 
@@ -66,9 +66,9 @@ export const podSecurityContext = object('io.k8s.api.core.v1.PodSecurityContext'
   seLinuxChangePolicy: string(),
   seLinuxOptions,
   seccompProfile,
-  supplementalGroups: list(integer()),
+  supplementalGroups: list(integer(), { doc: 'Further group ids.' }),
   supplementalGroupsPolicy: oneOf(['Merge', 'Strict']),
-  sysctls: list(sysctl),
+  sysctls: list(sysctl, { doc: 'Kernel parameters.' }),
   windowsOptions: windowsSecurityContextOptions,
 });
 export type PodSecurityContext = TypeOf<typeof podSecurityContext>;
