@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { type Event, event } from '../api/kinds/event.ts';
 import type { KindAddress, KubeObject } from '../api/object.ts';
 import { type CancelTimer, type Clock, sleep, toTime } from '../base/clock.ts';
@@ -72,6 +71,7 @@ class Recorder implements EventRecorder {
   #buckets = new Map<string, { tokens: number; atMs: number }>();
   #pending = new Set<Series>();
   #writing: Promise<void> | undefined;
+  #lastStampNs = 0n;
   #stopping = new AbortController();
 
   constructor(options: Parameters<typeof createEventRecorder>[0]) {
@@ -126,13 +126,21 @@ class Recorder implements EventRecorder {
     return isAllowed;
   }
 
+  /** Nanoseconds since the epoch in hex, as Kubernetes names events: lists in the order of names are then in order of time. */
+  #nextStamp(): string {
+    const nowNs =
+      BigInt(Math.trunc(this.#options.clock.nowMs())) * 1_000_000n + (process.hrtime.bigint() % 1_000_000n);
+    this.#lastStampNs = nowNs > this.#lastStampNs ? nowNs : this.#lastStampNs + 1n;
+    return this.#lastStampNs.toString(16);
+  }
+
   #compose(subject: EventSubject, type: string, reason: string, message: string): Event {
     const { clock, component, host } = this.#options;
     const time = toTime(clock.nowMs());
     return {
       // Kubernetes keeps events about cluster-scoped objects in the default namespace.
       metadata: {
-        name: `${subject.name}.${randomBytes(8).toString('hex')}`,
+        name: `${subject.name}.${this.#nextStamp()}`,
         namespace: subject.namespace || 'default',
       },
       involvedObject: subject,
