@@ -72,11 +72,9 @@ export async function connectShim(options: ConnectOptions): Promise<ShimClient> 
     const endedEarly = spawnShim(shimPath, options.dataDir, paths);
     const deadlineMs = Date.now() + startTimeoutMs;
     for (let delayMs = 5; !socket; delayMs = Math.min(delayMs * 1.5, 100)) {
-      if (Date.now() > deadlineMs) {
-        throw new Error(
-          `the node's shim did not start: ${endedEarly() ?? `no answer within ${startTimeoutMs} ms`}; see ${paths.logFile}`,
-        );
-      }
+      const problem =
+        endedEarly() ?? (Date.now() > deadlineMs ? `no answer within ${startTimeoutMs} ms` : undefined);
+      if (problem) throw new Error(`the node's shim did not start: ${problem}; see ${paths.logFile}`);
       await new Promise((resolve) => setTimeout(resolve, delayMs));
       socket = await tryConnect(paths.control);
     }

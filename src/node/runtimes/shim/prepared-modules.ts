@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import {
   existsSync,
   mkdirSync,
@@ -51,7 +51,7 @@ function modulesAt(root: string, ending: string): PreparedModules {
 }
 
 async function strip(target: string, modules: [string, string][]): Promise<void> {
-  const fresh = `${target}.${process.pid}`;
+  const fresh = `${target}.${randomUUID()}`;
   for (const [file, source] of modules) {
     const at = path.join(fresh, path.relative(sourceRoot, file));
     mkdirSync(path.dirname(at), { recursive: true });
