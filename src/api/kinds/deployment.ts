@@ -3,7 +3,7 @@ import { immutable } from '../immutable.ts';
 import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
 import { labelSelector } from '../parts/meta.ts';
 import { podTemplateSpec } from '../parts/podSpec.ts';
-import { checkCountOrPercent, checkWorkload } from '../parts/workload.ts';
+import { checkCountOrPercent, checkShare, checkWorkload } from '../parts/workload.ts';
 import type { Path } from '../path.ts';
 import type { Report } from '../report.ts';
 import {
@@ -30,7 +30,7 @@ export const rollingUpdateDeployment = object('io.k8s.api.apps.v1.RollingUpdateD
   maxUnavailable: intOrString({
     doc: 'Pods below it, or a percentage.',
     default: '25%',
-    check: checkCountOrPercent,
+    check: checkShare,
   }),
 });
 export type RollingUpdateDeployment = TypeOf<typeof rollingUpdateDeployment>;

@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { distinct, follows, portNumberOrName } from '../checks.ts';
 import { serviceColumns } from '../columns/service.ts';
 import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
-import { dns1035Label, dns1123Label } from '../names.ts';
+import { dns1035Label, dns1123Label, dns1123Subdomain } from '../names.ts';
 import { condition } from '../parts/meta.ts';
 import type { Path } from '../path.ts';
 import type { Report } from '../report.ts';
@@ -71,7 +71,10 @@ export const serviceSpec = object(
     clusterIP: string({ doc: 'Its address inside the cluster; None for a headless service.' }),
     clusterIPs: list(string(), { doc: 'Its addresses inside the cluster.' }),
     externalIPs: list(string(), { doc: 'Further addresses that lead here.' }),
-    externalName: string({ doc: 'The name that it stands for (type ExternalName).' }),
+    externalName: string({
+      doc: 'The name that it stands for (type ExternalName).',
+      check: follows((name) => dns1123Subdomain(name.replace(/\.$/, ''))),
+    }),
     externalTrafficPolicy: oneOf(['Cluster', 'Local'], {
       doc: 'Whether traffic from outside stays on the node that it met.',
       default: (spec) => (isExposed(spec) ? 'Cluster' : undefined),

@@ -43,6 +43,11 @@ export function checkWorkload(
 
 export const checkCountOrPercent: Check<number | string> = (value, at, report) => {
   for (const wrong of intOrPercentErrors(value)) report.invalid(at, value, wrong);
+};
+
+/** Of a part that can be missing: no more than all. */
+export const checkShare: Check<number | string> = (value, at, report) => {
+  checkCountOrPercent(value, at, report);
   if (typeof value === 'string' && Number.parseInt(value, 10) > 100) {
     report.invalid(at, value, 'must not be greater than 100%');
   }

@@ -4,8 +4,8 @@ import { parsePointer } from './json-pointer.ts';
 
 /** Kubernetes has the same bound. */
 export const jsonPatchOperationsMax = 10_000;
-/** A small patch can copy a value into itself again and again; beyond this many values it is refused. */
-export const jsonPatchCopiedValuesMax = 100_000;
+/** A small patch can copy a value into itself again and again: all copies together, in characters. */
+export const jsonPatchCopiedLengthMax = 3 * 1024 * 1024;
 
 interface Operation {
   op: string;
@@ -28,7 +28,7 @@ export function jsonPatch<T extends object>(object: T, patch: unknown): T {
     );
   }
   const operations = patch.map(decodeOperation);
-  const budget = { values: jsonPatchCopiedValuesMax };
+  const budget = { length: jsonPatchCopiedLengthMax };
   // The root sits in a holder, so that replacing it is no special case.
   const holder = { root: structuredClone(object) as unknown };
   for (const operation of operations) apply(holder, operation, budget);
@@ -54,7 +54,7 @@ function decodeOperation(operation: unknown, index: number): Operation {
   return { op: op as string, path: pointer, from: source ?? [], value, text };
 }
 
-function apply(holder: { root: unknown }, operation: Operation, budget: { values: number }): void {
+function apply(holder: { root: unknown }, operation: Operation, budget: { length: number }): void {
   const { op, path, from, text } = operation;
   const value = operation.value ?? null;
   switch (op) {
@@ -70,8 +70,8 @@ function apply(holder: { root: unknown }, operation: Operation, budget: { values
       return;
     case 'copy': {
       const copied = read(holder, from, text);
-      budget.values -= countValues(copied);
-      if (budget.values < 0) {
+      budget.length -= lengthOf(copied);
+      if (budget.length < 0) {
         throw new StatusError(
           'RequestEntityTooLarge',
           `${text} makes the object too large: it copies too much`,
@@ -148,9 +148,9 @@ function remove(holder: { root: unknown }, path: string[], text: string): unknow
   return removed;
 }
 
-function countValues(value: unknown): number {
-  if (typeof value !== 'object' || value === null) return 1;
-  return Object.values(value).reduce<number>((sum, item) => sum + countValues(item), 1);
+function lengthOf(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return String(value).length;
+  return Object.entries(value).reduce((sum, [name, item]) => sum + name.length + lengthOf(item), 1);
 }
 
 function badPatch(why: string): StatusError {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { deployment } from '../kinds/deployment.ts';
 import { pod } from '../kinds/pod.ts';
 import { service } from '../kinds/service.ts';
-import { jsonPatch, jsonPatchCopiedValuesMax, jsonPatchOperationsMax } from './json-patch.ts';
+import { jsonPatch, jsonPatchCopiedLengthMax, jsonPatchOperationsMax } from './json-patch.ts';
 import { mergePatch } from './merge-patch.ts';
 import { strategicMergePatch } from './strategic-merge-patch.ts';
 
@@ -70,7 +70,7 @@ test('the size of a JSON patch and of what it copies is bounded', () => {
     value: {},
   }));
   assert.throws(() => jsonPatch({}, many), { reason: 'RequestEntityTooLarge' });
-  const doubling = Array.from({ length: Math.ceil(Math.log2(jsonPatchCopiedValuesMax)) + 1 }, () => ({
+  const doubling = Array.from({ length: Math.ceil(Math.log2(jsonPatchCopiedLengthMax)) + 1 }, () => ({
     op: 'copy',
     from: '/a',
     path: '/a/-',
