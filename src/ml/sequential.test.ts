@@ -179,6 +179,31 @@ test('a callback ends the training by stopTraining, an abort signal in the middl
   await Promise.all([model.close(), big.close()]);
 });
 
+test('a callback may evaluate and predict while the training waits for it', async () => {
+  const { model, x, y } = tiny();
+  const losses: number[] = [];
+  const evaluator: Callback = {
+    async onEpochEnd() {
+      const [{ loss }, { shape }] = await Promise.all([model.evaluate(x, y), model.predict(x)]);
+      assert.deepEqual(shape, [10, 3]);
+      losses.push(loss);
+    },
+  };
+  const { val_loss } = await model.fit(x, y, { epochs: 3, validationData: [x, y], callbacks: [evaluator] });
+  assert.deepEqual(losses, val_loss, 'it sees the weights of the epoch that has just ended');
+  await model.close();
+});
+
+test('a model is trained or compiled by one call at a time', async () => {
+  const { model, x, y } = tiny();
+  const first = model.fit(x, y);
+  await assert.rejects(model.fit(x, y), /fit\(\) is already running on sequential: await it first/);
+  const loss = sparseCategoricalCrossentropy({ fromLogits: true });
+  assert.throws(() => model.compile({ optimizer: sgd(), loss }), /compile\(\) while fit\(\) is running/);
+  await first;
+  await model.close();
+});
+
 test('an error thrown by a callback rejects fit, and the model still works', async () => {
   const { model, x, y } = tiny();
   const fail = () => {

@@ -54,6 +54,7 @@ export class Sequential {
   #compiled: (CompileOptions & { train: Program; evaluate: Program }) | undefined;
   #predict: Program | undefined;
   #compileCount = 0;
+  #isTraining = false;
 
   constructor(layers: (Input | Layer)[], { name = 'sequential', seed = 0, threads }: SequentialOptions) {
     this.name = name;
@@ -82,6 +83,7 @@ export class Sequential {
 
   /** Sets how the model is trained, and forgets what an optimizer remembered. */
   compile({ optimizer, loss }: CompileOptions): void {
+    if (this.#isTraining) throw new Error(`compile() while fit() is running on ${this.name}: await it first`);
     const { outputShape, parameterCount } = this.architecture;
     if (outputShape.length !== 2) {
       throw new ShapeError(
@@ -104,6 +106,16 @@ export class Sequential {
 
   /** Trains on images x [count, ...] and class numbers y, in another thread. */
   async fit(x: Tensor, y: ArrayLike<number>, options: FitOptions = {}): Promise<History> {
+    if (this.#isTraining) throw new Error(`fit() is already running on ${this.name}: await it first`);
+    this.#isTraining = true;
+    try {
+      return await this.#fit(x, y, options);
+    } finally {
+      this.#isTraining = false;
+    }
+  }
+
+  async #fit(x: Tensor, y: ArrayLike<number>, options: FitOptions): Promise<History> {
     const { epochs = 1, batchSize = 32, shuffle = true, validationData, callbacks = [], signal } = options;
     const { optimizer, train, evaluate } = this.#requireCompiled('fit');
     const examples = checkExamples(this.architecture, x, y, 'fit');

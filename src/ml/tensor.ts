@@ -66,3 +66,11 @@ export function allocate(dtype: DType, length: number): TensorData {
 export function bytesOf(data: TensorData): Uint8Array {
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
+
+export const toVector = (data: Float32Array): Tensor => ({ dtype: 'float32', shape: [data.length], data });
+
+export const toScalar = (value: number): Tensor => ({
+  dtype: 'float32',
+  shape: [],
+  data: Float32Array.of(value),
+});

@@ -72,13 +72,15 @@ test('the archive is fetched, checked and unpacked, with progress', async (t) =>
 
 test('an interrupted download goes on where it stopped', async (t) => {
   const ranges: (string | undefined)[] = [];
+  let interrupt = () => {};
   const { url, cacheDir } = await serve(t, (request, response) => {
     ranges.push(request.headers.range);
     if (ranges.length > 1) return serveFile(request, response);
     response.writeHead(200, { 'content-length': archive.length });
-    response.write(archive.subarray(0, 20_000), () => response.destroy());
+    response.write(archive.subarray(0, 20_000));
+    interrupt = () => response.destroy();
   });
-  await downloadCifar10({ url, md5, cacheDir });
+  await downloadCifar10({ url, md5, cacheDir, onProgress: () => interrupt() });
   assert.equal(ranges.length, 2);
   assert.equal(ranges[0], undefined);
   const resumedAt = Number(/^bytes=(\d+)-$/.exec(ranges[1] ?? '')?.[1]);
@@ -89,15 +91,17 @@ test('an interrupted download goes on where it stopped', async (t) => {
 test('a download that is always interrupted is given up, and a later call goes on from what came', async (t) => {
   let requests = 0;
   let isBroken = true;
+  let interrupt = () => {};
   const { url, cacheDir } = await serve(t, (request, response) => {
     requests += 1;
     if (!isBroken) return serveFile(request, response);
     const start = Number(/bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0);
     response.writeHead(start > 0 ? 206 : 200, { 'content-length': archive.length - start });
-    response.write(archive.subarray(start, start + 1000), () => response.destroy());
+    response.write(archive.subarray(start, start + 1000));
+    interrupt = () => response.destroy();
   });
   await assert.rejects(
-    downloadCifar10({ url, md5, cacheDir }),
+    downloadCifar10({ url, md5, cacheDir, onProgress: () => interrupt() }),
     /Cannot download .*the next try goes on from there/,
   );
   assert.equal(requests, 5);
@@ -116,6 +120,17 @@ test('a download that stands still is taken up again', async (t) => {
     response.write(archive.subarray(0, 5000));
   });
   await downloadCifar10({ url, md5, cacheDir, stallTimeoutMs: 100 });
+  assert.equal(requests, 2);
+});
+
+test('a connection that breaks before the answer is tried again', async (t) => {
+  let requests = 0;
+  const { url, cacheDir } = await serve(t, (request, response) => {
+    requests += 1;
+    if (requests > 1) serveFile(request, response);
+    else request.socket.destroy();
+  });
+  await downloadCifar10({ url, md5, cacheDir });
   assert.equal(requests, 2);
 });
 

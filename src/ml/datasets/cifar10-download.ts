@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import tar from 'tar-stream';
@@ -80,6 +79,9 @@ async function fetchArchive(path: string, url: string, options: DownloadOptions)
   }
 }
 
+/** A server was there, but the connection broke before it answered. */
+const brokenConnection = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
+
 /** No answer, or one that trying again does not change. */
 class Unreachable extends Error {}
 
@@ -94,12 +96,14 @@ async function fetchRest(path: string, url: string, options: DownloadOptions): P
     const length = response.headers.get('content-length');
     const totalBytes = length === null ? undefined : start + Number(length);
     let receivedBytes = start;
-    const body = Readable.fromWeb(response.body as never).on('data', (chunk: Buffer) => {
+    await using file = await open(path, start > 0 ? 'a' : 'w');
+    for await (const chunk of response.body ?? []) {
+      // Written before the next is awaited: an interruption loses nothing that came.
+      await file.appendFile(chunk);
       receivedBytes += chunk.length;
       watch.expect(options.stallTimeoutMs ?? stallTimeoutMs, 'the download stands still');
       options.onProgress?.({ receivedBytes, totalBytes });
-    });
-    await pipeline(body, createWriteStream(path, { flags: start > 0 ? 'a' : 'w' }));
+    }
     if (totalBytes !== undefined && receivedBytes < totalBytes) {
       throw new Error(`the connection ended after ${receivedBytes} of ${totalBytes} bytes`);
     }
@@ -110,13 +114,17 @@ async function fetchRest(path: string, url: string, options: DownloadOptions): P
 
 async function request(url: string, received: number, watch: Watchdog, timeoutMs: number): Promise<Response> {
   watch.expect(timeoutMs, `no answer within ${timeoutMs} ms`);
-  const headers: Record<string, string> = received > 0 ? { range: `bytes=${received}-` } : {};
+  // Ranges and the length count the file's own bytes, not those of a compressed transfer.
+  const headers: Record<string, string> = { 'accept-encoding': 'identity' };
+  if (received > 0) headers.range = `bytes=${received}-`;
   let response: Response;
   try {
     response = await fetch(url, { headers, signal: watch.signal });
   } catch (cause) {
     const reason = watch.signal.aborted ? watch.signal.reason : ((cause as Error).cause ?? cause);
-    throw new Unreachable((reason as Error).message || String(reason), { cause });
+    const isBroken = brokenConnection.has((reason as NodeJS.ErrnoException).code ?? '');
+    const Kind = isBroken ? Error : Unreachable;
+    throw new Kind((reason as Error).message || String(reason), { cause });
   }
   if (response.ok || response.status === 416) return response;
   throw new Unreachable(`the server answered ${response.status} ${response.statusText}`);

@@ -3,7 +3,8 @@
  * call at hand, and the worker starts no other. */
 import type { Runtime, Session } from '../runtime.ts';
 
-const busy = 0;
+/** Index of the count of native calls under way. */
+const calls = 0;
 const closed = 1;
 
 /** An exit waits at most this long for a native call; a batch takes milliseconds. */
@@ -27,19 +28,26 @@ export function dropGate(gate: Int32Array): void {
 
 function closeAll(): void {
   for (const gate of gates) Atomics.store(gate, closed, 1);
-  for (const gate of gates) Atomics.wait(gate, busy, 1, exitWaitMaxMs);
+  const deadlineMs = performance.now() + exitWaitMaxMs;
+  for (const gate of gates) {
+    let count = Atomics.load(gate, calls);
+    while (count > 0 && performance.now() < deadlineMs) {
+      Atomics.wait(gate, calls, count, deadlineMs - performance.now());
+      count = Atomics.load(gate, calls);
+    }
+  }
 }
 
 /** In the worker: a runtime whose native calls pass the gate. */
 export function gated(runtime: Runtime, gate: Int32Array): Runtime {
   async function pass<T>(call: () => Promise<T>): Promise<T> {
-    Atomics.store(gate, busy, 1);
+    Atomics.add(gate, calls, 1);
     try {
       if (Atomics.load(gate, closed) === 1) throw new Error('The process is exiting');
       return await call();
     } finally {
-      Atomics.store(gate, busy, 0);
-      Atomics.notify(gate, busy);
+      Atomics.sub(gate, calls, 1);
+      Atomics.notify(gate, calls);
     }
   }
   const gatedSession = (session: Session): Session => ({

@@ -1,4 +1,5 @@
-/** The worker thread of `worker-engine.ts`: runs a local engine, one job at a time, at the parent's bidding. */
+/** The worker thread of `worker-engine.ts`: runs a local engine at the parent's bidding. Jobs take turns batch
+ * by batch, so that a callback may evaluate the model while its training waits. */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { TrainListener } from '../training/engine.ts';
 import { localEngine } from '../training/local-engine.ts';
@@ -48,15 +49,26 @@ async function answer(request: Request): Promise<void> {
     send({ kind: 'error', id, error });
   }
   aborts.delete(id);
+  epochAnswers.delete(id);
 }
 
-let queue = Promise.resolve();
+const running = new Set<Promise<void>>();
+
+function start(request: Request): void {
+  const job = answer(request);
+  running.add(job);
+  job.finally(() => running.delete(job));
+}
+
+async function close(request: Request): Promise<void> {
+  for (const abort of aborts.values()) abort.abort();
+  await Promise.all(running);
+  await answer(request);
+}
 
 port.on('message', (request: Request) => {
   if (request.kind === 'abort') aborts.get(request.id)?.abort();
   else if (request.kind === 'epochAnswer') epochAnswers.get(request.id)?.(request.goOn);
-  else {
-    if (request.kind === 'close') for (const abort of aborts.values()) abort.abort();
-    queue = queue.then(() => answer(request));
-  }
+  else if (request.kind === 'close') close(request);
+  else start(request);
 });

@@ -1,6 +1,5 @@
-import { permutation, randomGenerator } from '../random.ts';
 import type { Runtime, Session } from '../runtime.ts';
-import type { Tensor } from '../tensor.ts';
+import { type Tensor, toVector } from '../tensor.ts';
 import { batches } from './batches.ts';
 import type {
   Engine,
@@ -12,6 +11,8 @@ import type {
   TrainJob,
   TrainListener,
 } from './engine.ts';
+import { Means } from './means.ts';
+import { trainEpoch } from './train-epoch.ts';
 
 /** Batches between two reports are at least this far apart: a listener draws, it does not count. */
 const reportIntervalMs = 50;
@@ -24,18 +25,18 @@ export function localEngine(
   runtime: Runtime,
   { threads, now = () => performance.now() }: { threads?: number | undefined; now?: () => number } = {},
 ): Engine {
-  const sessions = new Map<string, Session>();
+  const sessions = new Map<string, Promise<Session>>();
 
   async function open({ id, bytes }: Program): Promise<Session> {
     const known = sessions.get(id);
     if (known) return known;
-    const [oldest] = sessions;
-    if (oldest && sessions.size >= sessionsMax) {
-      sessions.delete(oldest[0]);
-      await oldest[1].release();
-    }
-    const session = await runtime.open(bytes, { threads });
+    const session = runtime.open(bytes, { threads });
     sessions.set(id, session);
+    const [oldest] = sessions;
+    if (oldest && sessions.size > sessionsMax) {
+      sessions.delete(oldest[0]);
+      await (await oldest[1]).release();
+    }
     return session;
   }
 
@@ -54,7 +55,13 @@ export function localEngine(
     let { state } = job;
     for (let epoch = 0; epoch < job.epochs && !signal?.aborted; epoch += 1) {
       const means = new Means();
-      state = await trainEpoch(session, job, state, epoch, means, listener, signal);
+      let reportedMs = now();
+      const onBatch = () => {
+        if (now() - reportedMs < reportIntervalMs && means.seen < job.examples.y.length) return;
+        reportedMs = now();
+        listener.onBatch({ epoch, seen: means.seen, ...means.logs() });
+      };
+      state = await trainEpoch(session, job, state, { means, onBatch, signal });
       if (signal?.aborted) break;
       const logs: EpochLogs = means.logs();
       if (job.validation) {
@@ -66,40 +73,6 @@ export function localEngine(
       if (!(await listener.onEpoch(epoch, logs, state))) break;
     }
     return state;
-  }
-
-  async function trainEpoch(
-    session: Session,
-    { slots, examples, batchSize, shuffle, seed, learningRate }: TrainJob,
-    start: TrainingState,
-    epoch: number,
-    means: Means,
-    listener: TrainListener,
-    signal?: AbortSignal,
-  ): Promise<TrainingState> {
-    // The steps done so far make each epoch's order its own, also over several calls.
-    const random = randomGenerator(seed + start.iteration);
-    const order = shuffle ? permutation(examples.y.length, random) : undefined;
-    const rate = toScalar(learningRate);
-    let state: Record<string, Tensor> = { weights: toVector(start.weights) };
-    slots.forEach((name, index) => {
-      state[name] = toVector(start.slots[index]!);
-    });
-    let { iteration } = start;
-    let reported = now();
-    for (const { x, y, size } of batches(examples, batchSize, order)) {
-      if (signal?.aborted) break;
-      iteration += 1;
-      const next = await session.run({ ...state, x, y, iteration: toScalar(iteration), learning_rate: rate });
-      state = Object.fromEntries(Object.keys(state).map((name) => [name, next[`next_${name}`]!]));
-      means.add(next, size);
-      if (now() - reported < reportIntervalMs && means.seen < examples.y.length) continue;
-      reported = now();
-      listener.onBatch({ epoch, seen: means.seen, ...means.logs() });
-    }
-    // All of the state is float32, as the program declares it.
-    const vector = (name: string) => state[name]!.data as Float32Array;
-    return { weights: vector('weights'), slots: slots.map(vector), iteration };
   }
 
   async function predict({ program, weights, x, batchSize }: PredictJob): Promise<Tensor> {
@@ -114,32 +87,13 @@ export function localEngine(
   }
 
   async function close(): Promise<void> {
-    await Promise.all([...sessions.values()].map((session) => session.release()));
+    const open = [...sessions.values()];
     sessions.clear();
+    await Promise.all(open.map(async (session) => (await session).release()));
   }
 
   return { train, evaluate, predict, close };
 }
-
-/** Means over examples, not over batches: the last batch may be smaller. */
-class Means {
-  seen = 0;
-  #loss = 0;
-  #correct = 0;
-
-  add({ loss, correct }: Record<string, Tensor>, size: number): void {
-    this.seen += size;
-    this.#loss += Number(loss!.data[0]) * size;
-    this.#correct += Number(correct!.data[0]);
-  }
-
-  logs(): { loss: number; accuracy: number } {
-    return { loss: this.#loss / this.seen, accuracy: this.#correct / this.seen };
-  }
-}
-
-const toVector = (data: Float32Array): Tensor => ({ dtype: 'float32', shape: [data.length], data });
-const toScalar = (value: number): Tensor => ({ dtype: 'float32', shape: [], data: Float32Array.of(value) });
 
 function joinRows(parts: Tensor[]): Tensor {
   const rows = parts.reduce((total, part) => total + part.shape[0]!, 0);
