@@ -5,6 +5,7 @@ import type { Running } from '../base/lifecycle.ts';
 import type { Log } from '../base/log.ts';
 import type { Change } from '../client/cache.ts';
 import type { Client } from '../client/client.ts';
+import type { EventRecorder } from '../client/events.ts';
 import type { Informer } from '../client/informer.ts';
 import { createWorkQueue, type WorkQueue } from '../client/work-queue.ts';
 import type { Informers } from './informers.ts';
@@ -18,6 +19,8 @@ export interface Context {
   clock: Clock;
   log: Log;
   informers: Informers;
+  /** Tells events as the named component. */
+  recorder: (component: string) => EventRecorder;
 }
 
 /** A kind that a controller follows, and which keys a change of it calls for. */

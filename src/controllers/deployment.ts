@@ -6,7 +6,7 @@ import type { KubeObject } from '../api/object.ts';
 import { isStatus, messageOf } from '../base/errors.ts';
 import type { Running } from '../base/lifecycle.ts';
 import { type Change, keyOf } from '../client/cache.ts';
-import { createEventRecorder, subjectOf } from '../client/events.ts';
+import { subjectOf } from '../client/events.ts';
 import { type Context, runController, source } from './controller.ts';
 import { type DeploymentAction, plan } from './deployment/plan.ts';
 import { replicasOf, revisionAnnotation } from './deployment/replica-sets.ts';
@@ -16,11 +16,11 @@ import { writeStatus } from './write-status.ts';
 
 /** Rolls Deployments out through ReplicaSets. */
 export function run(context: Context): Running {
-  const { client, clock, log, informers } = context;
+  const { client, clock, informers } = context;
   const deployments = informers.of(deploymentKind);
   const replicaSets = informers.of(replicaSetKind);
   const pods = informers.of(podKind);
-  const events = createEventRecorder({ client, clock, log, component: 'deployment-controller' });
+  const events = context.recorder('deployment-controller');
 
   const keysForReplicaSet = (change: Change<ReplicaSet>): string[] => {
     const keys = [...ownerKeys(change.object, 'Deployment')];

@@ -4,6 +4,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Running } from '../base/lifecycle.ts';
 import type { Log } from '../base/log.ts';
 import type { Client } from '../client/client.ts';
+import { createEventRecorder, type EventRecorder } from '../client/events.ts';
 import * as certificateSigning from './certificate-signing.ts';
 import type { Context } from './controller.ts';
 import * as deployment from './deployment.ts';
@@ -40,7 +41,13 @@ export function startControllers(options: ControllersOptions): Controllers {
   const { client, clock, log, authority, kinds = allKinds } = options;
   const stopping = new AbortController();
   const informers = createInformers({ client, clock, log, signal: stopping.signal });
-  const context: Context = { client, clock, log, informers };
+  const recorders: EventRecorder[] = [];
+  const recorder = (component: string) => {
+    const made = createEventRecorder({ client, clock, log, component });
+    recorders.push(made);
+    return made;
+  };
+  const context: Context = { client, clock, log, informers, recorder };
   const running: Running[] = [
     nodeCidr.run(context),
     serviceAccount.run(context, { caPem: authority.caPem }),
@@ -59,6 +66,7 @@ export function startControllers(options: ControllersOptions): Controllers {
     informers,
     async stop() {
       await Promise.all(running.map((each) => each.stop()));
+      for (const each of recorders) each.stop();
       stopping.abort();
     },
   };

@@ -7,7 +7,7 @@ import { type Service, service as serviceKind } from '../api/kinds/service.ts';
 import type { KindAddress, KubeObject } from '../api/object.ts';
 import type { Running } from '../base/lifecycle.ts';
 import type { Change } from '../client/cache.ts';
-import { createEventRecorder, subjectOf } from '../client/events.ts';
+import { subjectOf } from '../client/events.ts';
 import type { Informer } from '../client/informer.ts';
 import { type Context, runController, source } from './controller.ts';
 import { includes } from './includes.ts';
@@ -17,11 +17,11 @@ import { writeStatus } from './write-status.ts';
 
 /** Runs each InferenceService's model as a Deployment and a Service. */
 export function run(context: Context): Running {
-  const { client, clock, log, informers } = context;
+  const { client, clock, informers } = context;
   const inferences = informers.of(inferenceServiceKind);
   const deployments = informers.of(deploymentKind);
   const services = informers.of(serviceKind);
-  const events = createEventRecorder({ client, clock, log, component: 'inferenceservice-controller' });
+  const events = context.recorder('inferenceservice-controller');
 
   async function reconcile(key: string): Promise<undefined> {
     const inference = inferences.get(key);

@@ -1,6 +1,6 @@
 import { type Node, node as nodeKind } from '../api/kinds/node.ts';
 import type { Running } from '../base/lifecycle.ts';
-import { createEventRecorder, subjectOf } from '../client/events.ts';
+import { subjectOf } from '../client/events.ts';
 import { type Context, runController, source } from './controller.ts';
 
 /** The third byte of 10.42.n.0/24. */
@@ -17,9 +17,9 @@ export function plan(taken: ReadonlySet<string>): string | undefined {
 
 /** Gives every node the addresses for its pods. */
 export function run(context: Context): Running {
-  const { client, clock, log, informers } = context;
+  const { client, informers } = context;
   const nodes = informers.of(nodeKind);
-  const events = createEventRecorder({ client, clock, log, component: 'cidr-allocator' });
+  const events = context.recorder('cidr-allocator');
   /** Subnets given out by us, which the cache may not have seen yet. */
   const given = new Map<string, string>();
 

@@ -5,7 +5,7 @@ import { toTime } from '../base/clock.ts';
 import { isStatus } from '../base/errors.ts';
 import type { Running } from '../base/lifecycle.ts';
 import type { Change } from '../client/cache.ts';
-import { createEventRecorder, subjectOf } from '../client/events.ts';
+import { subjectOf } from '../client/events.ts';
 import { isReady } from '../scheduler/taints.ts';
 import { type Context, runController, source } from './controller.ts';
 import { Heartbeats } from './node-lifecycle/heartbeats.ts';
@@ -27,7 +27,7 @@ export function run(context: Context, options: NodeLifecycleOptions = {}): Runni
   const { nodeGraceSeconds = 40, evictAfterSeconds = 300 } = options;
   const { client, clock, log, informers } = context;
   const [nodes, leases, pods] = [informers.of(nodeKind), informers.of(leaseKind), informers.of(podKind)];
-  const events = createEventRecorder({ client, clock, log, component: 'node-controller' });
+  const events = context.recorder('node-controller');
   const heartbeats = new Heartbeats(clock);
   const dueMs = new Map<string, number>();
   const silentNodes = new Set<string>();

@@ -9,7 +9,7 @@ import { toTime } from '../base/clock.ts';
 import { isStatus, messageOf } from '../base/errors.ts';
 import type { Running } from '../base/lifecycle.ts';
 import { type Change, keyOf } from '../client/cache.ts';
-import { createEventRecorder, subjectOf } from '../client/events.ts';
+import { subjectOf } from '../client/events.ts';
 import { hasLabels } from '../scheduler/labels.ts';
 import { type Context, runController, source } from './controller.ts';
 import { rankForDeletion } from './deletion-rank.ts';
@@ -69,10 +69,10 @@ export function statusOf(
 
 /** Keeps as many pods of each ReplicaSet as it asks for. */
 export function run(context: Context): Running {
-  const { client, clock, log, informers } = context;
+  const { client, clock, informers } = context;
   const [replicaSets, pods] = [informers.of(replicaSetKind), informers.of(podKind)];
   const expectations = new Expectations(clock);
-  const events = createEventRecorder({ client, clock, log, component: 'replicaset-controller' });
+  const events = context.recorder('replicaset-controller');
 
   const ownerKey = (pod: Pod): string | undefined => {
     const owner = controllerOf(pod);

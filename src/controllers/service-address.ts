@@ -2,7 +2,7 @@ import { type Node, node as nodeKind } from '../api/kinds/node.ts';
 import { type Service, service as serviceKind } from '../api/kinds/service.ts';
 import type { Running } from '../base/lifecycle.ts';
 import { type Change, keyOf } from '../client/cache.ts';
-import { createEventRecorder, subjectOf } from '../client/events.ts';
+import { subjectOf } from '../client/events.ts';
 import { isReady } from '../scheduler/taints.ts';
 import { type Context, runController, source } from './controller.ts';
 import { keyOfMeta } from './owner.ts';
@@ -92,9 +92,9 @@ function isPoolIp(ip: string): boolean {
 
 /** Gives LoadBalancer Services an address that this machine can bind, and a node that does it. */
 export function run(context: Context): Running {
-  const { client, clock, log, informers } = context;
+  const { client, informers } = context;
   const [services, nodes] = [informers.of(serviceKind), informers.of(nodeKind)];
-  const events = createEventRecorder({ client, clock, log, component: 'service-address-controller' });
+  const events = context.recorder('service-address-controller');
   /** Addresses given out by us, which the cache may not have seen yet. */
   const given = new Map<string, string>();
 

@@ -14,10 +14,11 @@ import { createWorkQueue } from '../client/work-queue.ts';
 import { ClusterState } from './cluster-state.ts';
 import { schedule } from './schedule.ts';
 
-/** An unschedulable pod is tried again when something changes, and this often at most. */
-const retryInitialMs = 1000;
-/** ... and this often at least, in case a change went unnoticed. */
-const retryMaxMs = 300_000;
+/** An unschedulable pod is tried again when something changes, but at first not sooner than this, and then doubling, */
+const retryInitialMs = 100;
+const retryMaxMs = 10_000;
+/** and this often in any case, should a change have gone unnoticed. */
+const retryAnywayMs = 300_000;
 
 export interface SchedulerOptions {
   client: Client;
@@ -91,13 +92,13 @@ export function startScheduler(options: SchedulerOptions): Running {
     await markUnschedulable(client, clock, pod, message).catch((error: unknown) => {
       if (!isStatus(error, 'NotFound') && !isStatus(error, 'Conflict')) throw error;
     });
-    return Math.min(retryMaxMs, retryInitialMs * 2 ** Math.min(failures, 20));
+    return retryAnywayMs;
   }
 
   /** Something changed that may let waiting pods through; each is tried again after its own back-off at the earliest. */
   const wakeWaiting = () => {
     for (const [key, { failures, triedMs }] of waiting) {
-      const backoffMs = Math.min(10_000, retryInitialMs * 2 ** (failures - 1));
+      const backoffMs = Math.min(retryMaxMs, retryInitialMs * 2 ** Math.min(failures - 1, 20));
       queue.addAfter(key, Math.max(0, triedMs + backoffMs - clock.nowMs()));
     }
   };
