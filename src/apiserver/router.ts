@@ -116,7 +116,7 @@ async function answerResource(router: Router, call: Call): Promise<ApiResponse> 
     return { code: 200, headers: { 'content-type': 'text/plain' }, kind: 'bytes', bytes };
   }
   const wanted = negotiate(call.request.headers.accept, call.request.query);
-  const nowMs = router.context.clock.nowMs;
+  const nowMs = () => router.context.clock.nowMs();
   if (info.verb === 'watch' && info.subresource === undefined) {
     checkVerb(call);
     const events = watch(router.context, call);

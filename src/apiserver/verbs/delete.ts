@@ -11,7 +11,7 @@ import { selectionOf } from './match.ts';
 import { isGone, remove } from './update.ts';
 import { inClientsWords } from './write-checks.ts';
 
-const conflictTriesMax = 5;
+const conflictTriesMax = 32;
 /** The finalizers by which the garbage collector learns what to do with an object's dependents. */
 const orphanFinalizer = 'orphan';
 const foregroundFinalizer = 'foregroundDeletion';

@@ -14,7 +14,7 @@ import { createObject, takeNamespace } from './create.ts';
 import { inClientsWords } from './write-checks.ts';
 
 /** How often a write that lost a race is tried on the newer object before the client hears of it. */
-const conflictTriesMax = 5;
+const conflictTriesMax = 32;
 
 /** Which part of an object a write may change. */
 export type Part = 'main' | 'status' | 'any';

@@ -3,7 +3,7 @@ import { apiVersionOf } from '../../api/object.ts';
 import type { Clock } from '../../base/clock.ts';
 import { isStatus, messageOf, StatusError } from '../../base/errors.ts';
 import type { WatchEvent } from '../../client/transport.ts';
-import type { StoreEvent } from '../../store/store.ts';
+import type { ListPage, StoreEvent } from '../../store/store.ts';
 import type { Call, Context } from '../context.ts';
 import { invalidListOption, type ListOptions, readListOptions } from '../options.ts';
 import { objectOf } from '../stored.ts';
@@ -21,9 +21,12 @@ export function watch(context: Context, call: Call): AsyncIterable<WatchEvent> {
   checkOptions(options);
   const revision = options.resourceVersion === undefined ? 0 : readRevision(options.resourceVersion);
   const startsWithState = options.sendInitialEvents ?? revision === 0;
+  const selection = selectionOf(call, options);
   const watched: Watched = {
-    selection: selectionOf(call, options),
-    fromRevision: startsWithState ? undefined : revision || context.store.revision(),
+    selection,
+    // Read now and not when the first event is asked for: a watch begins with its request.
+    initial: startsWithState ? context.store.list(selection.prefix) : undefined,
+    fromRevision: revision || context.store.revision(),
     bookmark: bookmarkOf(call.resource.kind),
     sendsBookmarks: options.allowWatchBookmarks,
     marksInitialEnd: options.sendInitialEvents === true,
@@ -48,8 +51,9 @@ function checkOptions(options: ListOptions): void {
 
 interface Watched {
   selection: Selection;
-  /** Undefined: begin with the present state as ADDED events. */
-  fromRevision: number | undefined;
+  /** What the watch begins with, as ADDED events; absent where it goes on from `fromRevision`. */
+  initial: ListPage | undefined;
+  fromRevision: number;
   bookmark: (revision: number, annotations?: Record<string, string>) => KubeObject;
   sendsBookmarks: boolean;
   marksInitialEnd: boolean;
@@ -78,17 +82,17 @@ async function* run(
 }
 
 async function* follow(context: Context, watched: Watched, signal: AbortSignal): AsyncGenerator<WatchEvent> {
-  let fromRevision = watched.fromRevision;
-  if (fromRevision === undefined) {
-    const page = context.store.list(watched.selection.prefix);
-    fromRevision = page.revision;
-    for (const stored of page.items) {
+  const { initial } = watched;
+  watched.initial = undefined; // A watch lives long; the page need not.
+  const fromRevision = initial?.revision ?? watched.fromRevision;
+  if (initial) {
+    for (const stored of initial.items) {
       const object = objectOf(stored);
       if (watched.selection.matches(object)) yield { type: 'ADDED', object };
     }
     if (watched.marksInitialEnd) {
       const annotations = { 'k8s.io/initial-events-end': 'true' };
-      yield { type: 'BOOKMARK', object: watched.bookmark(page.revision, annotations) };
+      yield { type: 'BOOKMARK', object: watched.bookmark(initial.revision, annotations) };
     }
   } else if (fromRevision > context.store.revision()) {
     // After the data was restored from an older copy: the client has to list again.

@@ -29,6 +29,8 @@ export function checkNamespace(context: Context, resource: Resource, object: Kub
 
 /** The store knows keys, clients know resources: says a store failure in the client's words. */
 export function inClientsWords(error: unknown, resource: Resource, name: string): unknown {
+  // One with details is in the client's words already.
+  if (!isStatus(error) || error.details) return error;
   if (isStatus(error, 'AlreadyExists')) return alreadyExists(resource.kind, name);
   if (isStatus(error, 'NotFound')) return notFound(resource.kind, name);
   if (isStatus(error, 'Conflict')) return conflict(resource.kind, name);
