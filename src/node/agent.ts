@@ -25,6 +25,7 @@ import { PodWorkers } from './pod-workers.ts';
 import type { PodRecord } from './pods/record.ts';
 import { referencedObjects } from './referenced-objects.ts';
 import { Registration } from './registration.ts';
+import { releaseMemory } from './release-memory.ts';
 import type { ShimClient } from './runtimes/shim/client.ts';
 import { serviceAccountTokens } from './service-account-tokens.ts';
 import { type ConnectShim, ShimLink } from './shim-link.ts';
@@ -78,6 +79,8 @@ export interface Agent extends Running {
 }
 
 const podsMaxDefault = 110;
+/** By then a start, and what it brought up again, is over. */
+const releaseMemoryAfterMs = 5_000;
 
 /** Starts this machine's node agent. Pods that it ran before come back even if the API server doesn't answer. */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
@@ -198,6 +201,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   nodes.start(stopping.signal);
   await workers.start();
   mesh.start();
+  running.defer(clock.after(releaseMemoryAfterMs, releaseMemory));
   // The Node must be there before the server accepts what a node asks for.
   void registration.start().then(() => certificates.start());
   return {

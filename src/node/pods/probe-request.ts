@@ -1,4 +1,4 @@
-import { type IncomingMessage, request } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { messageOf } from '../../base/errors.ts';
@@ -7,6 +7,9 @@ import type { Container } from './record.ts';
 
 export type ProbeResult = { isSuccess: true } | { isSuccess: false; message: string };
 export type ProbeSpec = NonNullable<Container['readinessProbe']>;
+
+// An import of `node:http` reads all of its exports, one of which loads the WebSocket client: 5 MB that no probe needs.
+const { request } = process.getBuiltinModule('node:http');
 
 /** How much of an answer is read; the rest doesn't matter to a probe (kubelet's bound). */
 const answerBytesMax = 10 * 1024;
