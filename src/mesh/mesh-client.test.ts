@@ -131,6 +131,31 @@ test('a response streams as it comes', async (t) => {
   assert.equal((await reader.read()).value, ' last');
 });
 
+test('a body that came whole reads as any other, and only once', async (t) => {
+  const port = await serve(t, (_request, response) =>
+    response.setHeader('content-type', 'a/b').end('{"a":"ä"}'),
+  );
+  const mesh = meshTo(t, [port]);
+  const get = () => mesh.fetch('http://web/');
+  assert.deepEqual(await (await get()).json(), { a: 'ä' });
+  assert.equal(Buffer.from(await (await get()).arrayBuffer()).toString(), '{"a":"ä"}');
+  assert.equal((await (await get()).blob()).type, 'a/b');
+  assert.equal(await new Response((await get()).body).text(), '{"a":"ä"}');
+  const response = await get();
+  const copy = response.clone();
+  assert.equal(copy.url, 'http://web/');
+  assert.equal(response.bodyUsed, false);
+  assert.equal(await response.text(), await copy.text());
+  assert.equal(response.bodyUsed, true);
+  await assert.rejects(response.text(), TypeError);
+  await assert.rejects(response.json(), TypeError);
+  assert.throws(() => response.clone(), TypeError);
+  const streamed = await get();
+  const reader = streamed.body!.getReader();
+  assert.equal(Buffer.from((await reader.read()).value!).toString(), '{"a":"ä"}');
+  await assert.rejects(streamed.text(), TypeError);
+});
+
 test('compressed responses are decoded', async (t) => {
   const port = await serve(t, (_request, response) => {
     response.setHeader('content-encoding', 'gzip').end(gzipSync('small'));

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import type { PreparedRequest } from './prepare.ts';
+import { WholeResponse } from './whole-response.ts';
 
 const withoutBody = new Set([101, 204, 205, 304]);
 
@@ -17,14 +18,17 @@ export async function toResponse(
   }
   const hasBody = request.method !== 'HEAD' && !withoutBody.has(status);
   if (!hasBody) message.resume();
+  const init = { status, statusText: message.statusMessage ?? '', headers };
   const body = hasBody ? await bodyOf(message) : null;
-  const response = new Response(body, { status, statusText: message.statusMessage ?? '', headers });
+  const response = body instanceof Uint8Array ? new WholeResponse(body, init) : new Response(body, init);
   Object.defineProperty(response, 'url', { value: request.url.href });
   if (isRedirected) Object.defineProperty(response, 'redirected', { value: true });
   return response;
 }
 
-async function bodyOf(message: IncomingMessage): Promise<BodyInit | null> {
+async function bodyOf(
+  message: IncomingMessage,
+): Promise<Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>> {
   const encoding = message.headers['content-encoding'];
   if (encoding !== undefined && encoding !== 'identity') return asWeb(await decoded(message, encoding));
   // This runs after the parser has seen all of the segment that the head came in.
@@ -47,6 +51,6 @@ async function decoded(message: IncomingMessage, encoding: string): Promise<Read
   return message;
 }
 
-function asWeb(readable: Readable): BodyInit {
+function asWeb(readable: Readable): ReadableStream<Uint8Array> {
   return Readable.toWeb(readable) as ReadableStream<Uint8Array>;
 }
