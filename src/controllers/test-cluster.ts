@@ -25,15 +25,20 @@ export interface TestCluster {
 }
 
 export async function startTestCluster(
-  options: { nodes?: string[]; nodeGraceSeconds?: number; evictAfterSeconds?: number } = {},
+  options: {
+    nodes?: string[];
+    listens?: boolean;
+    nodeGraceSeconds?: number;
+    evictAfterSeconds?: number;
+  } = {},
 ): Promise<TestCluster> {
-  const { nodes = ['n1', 'n2'], ...times } = options;
+  const { nodes = ['n1', 'n2'], listens = false, ...times } = options;
   const log =
     process.env.SELVAGE_TEST_LOG === '1'
       ? createLog({ level: 'debug', write: (line) => process.stderr.write(line) })
       : silentLog;
   const clock = systemClock;
-  const api = await startTestServer({ listens: false });
+  const api = await startTestServer({ listens });
   const client = createClient(api.server.transport());
   const controllers = startControllers({ client, clock, log, authority: api.authority, ...times });
   const scheduler = startScheduler({ client, clock, log, informers: controllers.informers });
