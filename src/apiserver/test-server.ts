@@ -7,7 +7,7 @@ import { createLog, silentLog } from '../base/log.ts';
 import { type Authority, openAuthority } from '../identity/authority.ts';
 import { openStore } from '../store/open.ts';
 import type { Store } from '../store/store.ts';
-import type { Listening } from './http/listen.ts';
+import type { ExtraHandler, Listening } from './http/listen.ts';
 import { type ApiServer, type ApiServerOptions, createApiServer } from './server.ts';
 
 /** A real API server for tests: SQLite in memory, its own authority, HTTPS on a free port. */
@@ -32,7 +32,11 @@ const daySeconds = 24 * 3600;
 const loopback = '127.0.0.1';
 
 export async function startTestServer(
-  options: Partial<ApiServerOptions> & { path?: string; listens?: boolean } = {},
+  options: Partial<ApiServerOptions> & {
+    path?: string;
+    listens?: boolean;
+    extraHandlers?: ExtraHandler[];
+  } = {},
 ): Promise<TestServer> {
   const dir = mkdtempSync(join(tmpdir(), 'selvage-api-'));
   const clock: Clock = options.clock ?? systemClock;
@@ -53,7 +57,12 @@ export async function startTestServer(
       lifetimeSeconds: daySeconds,
     });
     const tls = { certPem: issued.chainPem, keyPem: issued.privateKeyPem, caPem: authority.caPem };
-    listening = await server.listen({ host: loopback, port: 0, tls });
+    listening = await server.listen({
+      host: loopback,
+      port: 0,
+      tls,
+      extraHandlers: options.extraHandlers ?? [],
+    });
   }
   const port = listening?.port ?? 0;
   await server.bootstrap(listening ? { endpoint: { ip: loopback, port } } : {});

@@ -17,15 +17,16 @@ const yes: Decision = { allowed: true };
 
 export const masters: Authorizer = ({ user }) => (user.groups.includes('system:masters') ? yes : undefined);
 
-const openPaths = ['/livez', '/readyz', '/healthz', '/version'];
-const discoveryPaths = ['/api', '/apis', '/openapi', ...openPaths];
+/** Whether the server lives, and what it is: for anybody. */
+export const openPaths = ['/livez', '/readyz', '/healthz', '/version'];
+const discoveryPaths = ['/api', '/apis', '/openapi'];
 
 /** Everybody whose name is known may learn what the server offers and who they are. */
 export const discovery: Authorizer = ({ user, resource, path }) => {
-  if (!user.groups.includes(authenticatedGroup) && !user.groups.includes('system:masters')) return undefined;
-  if (path !== undefined) {
-    return discoveryPaths.some((open) => path === open || path.startsWith(`${open}/`)) ? yes : undefined;
-  }
+  const isBelow = (open: string) => path === open || path?.startsWith(`${open}/`);
+  if (openPaths.some(isBelow)) return yes;
+  if (!user.groups.includes(authenticatedGroup)) return undefined;
+  if (!resource) return discoveryPaths.some(isBelow) ? yes : undefined;
   const isSelfReview =
     resource.verb === 'create' &&
     ['selfsubjectreviews', 'selfsubjectaccessreviews', 'selfsubjectrulesreviews'].includes(resource.resource);

@@ -1,13 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import { TLSSocket } from 'node:tls';
 import { StatusError } from '../../base/errors.ts';
+import { openPaths } from '../authorization/authorize.ts';
 import type { Authenticator, Credentials, User } from '../user.ts';
-
-const openPaths = new Set(['/livez', '/readyz', '/healthz', '/version']);
 
 /** Paths that answer anybody: whether the server lives, and what it is. */
 export function isOpenPath(path: string): boolean {
-  return openPaths.has(path.replace(/\/$/, ''));
+  return openPaths.includes(path.replace(/\/$/, ''));
 }
 
 /** Finds out who sends a request; undefined when it says nothing of itself. Throws Unauthorized for wrong credentials. */
