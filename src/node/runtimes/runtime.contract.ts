@@ -177,6 +177,13 @@ export function testRuntime(
       );
     });
 
+    test('a container that is stopped while it starts never runs', async () => {
+      const spec = specFor('hasty', server);
+      await Promise.all([runtime.start(spec), runtime.stop(spec.id, { graceSeconds: 5 })]);
+      await runtime.stop(spec.id, { graceSeconds: 5 });
+      assert.equal((await waitFor(runtime, spec.id, ({ phase }) => phase === 'exited')).phase, 'exited');
+    });
+
     test('dialling a pod that is not there fails, and an aborted dial too', async () => {
       await assert.rejects(runtime.dial({ podIP: '10.42.9.9', port: 80 }), /nothing listens at 10\.42\.9\.9/);
       const signal = AbortSignal.abort(new Error('enough'));

@@ -20,7 +20,10 @@ export interface ContainerSpec {
   /** Volume mounts: what the container sees at `mountPath` lies at `hostPath` on the node. */
   mounts: { mountPath: string; hostPath: string; readOnly: boolean }[];
   memoryLimitBytes?: number | undefined;
-  /** What the pod asked for beyond the default of nothing. */
+  /**
+   * What the pod asked for beyond the default of nothing. Only `egress` keeps the sandbox whole: addons are native code,
+   * and a worker can be started with permissions of its own (tried on Node 26), so both are for trusted images.
+   */
   grants: { worker: boolean; addons: boolean; egress: string[] };
   /** CRI-format log file; the runtime rotates it. */
   logPath: string;

@@ -60,6 +60,10 @@ export class Container {
 
   start(launch: LaunchOptions, table: RouteTable | undefined, identity: PemIdentity | undefined): void {
     const { spec } = this;
+    if (this.isStopping) {
+      this.#finish({ exitCode: 137, reason: 'Error', message: 'stopped before it was started' });
+      return;
+    }
     let child: ChildProcess;
     try {
       const args = nodeArguments(spec, launch);

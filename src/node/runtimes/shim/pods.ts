@@ -52,7 +52,8 @@ export class Pods {
     });
     this.#containers.set(spec.id, container);
     try {
-      await this.#checkImage(spec.rootDir);
+      // Native code reads whatever this user may read; links make no difference to it.
+      if (!spec.grants.addons) await this.#checkImage(spec.rootDir);
       const compileCacheDir = this.#compileCacheFor(spec);
       const { root, hostPath } = this.#options.modules;
       const launch = { hostDir: root, hostPath, compileCacheDir };
