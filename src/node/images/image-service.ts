@@ -17,6 +17,9 @@ import { ImageError } from './image-error.ts';
 /** Above this, images that no pod uses are removed, the one unused for longest first. */
 export const imagesBytesMax: number = 4 * 1024 ** 3;
 
+/** A container that is just being started uses its image, though its record doesn't say so yet. */
+const keepUsedMs = 60_000;
+
 export interface ImageServiceOptions {
   /** `<node data>/images`: the content store, and what is unpacked from it. */
   folder: string;
@@ -35,6 +38,7 @@ export class ImageService implements Images {
   readonly #options: ImageServiceOptions;
   readonly #pulls = new Map<string, Promise<void>>();
   #store: Promise<ContentStore> | undefined;
+  #collecting: Promise<void> = Promise.resolve();
 
   constructor(options: ImageServiceOptions) {
     this.#options = options;
@@ -65,6 +69,11 @@ export class ImageService implements Images {
     const { image } = await this.#get(name, policy, () => {});
     if (!isArtifact(image.manifest)) return this.#unpack(image);
     return artifactFolder(await this.#open(), image, this.#options.folder);
+  }
+
+  /** Resolves when the collection that the last pull began is over. */
+  collected(): Promise<void> {
+    return this.#collecting;
   }
 
   async #get(name: string, policy: string | undefined, onPull: () => void) {
@@ -117,9 +126,10 @@ export class ImageService implements Images {
     const into = await this.#open();
     try {
       await pull({ reference, registry: this.#endpoint(reference), into, clock });
-      this.#collect(name).catch((error: unknown) => {
-        log.warn('images not collected', { error: messageOf(error) });
-      });
+      // One at a time, and nobody waits for it.
+      this.#collecting = this.#collecting
+        .then(() => this.#collect(name))
+        .catch((error: unknown) => log.warn('images not collected', { error: messageOf(error) }));
     } catch (error) {
       // `Always` means the newest that can be had; without a link that is the one we have.
       if (isPresent && isStatus(error, 'ServiceUnavailable')) {
@@ -149,7 +159,7 @@ export class ImageService implements Images {
 
   /** Removes what was unused for longest until the rest is within bounds. */
   async #collect(justPulled: string): Promise<void> {
-    const { state, inUse, bytesMax = imagesBytesMax, folder, log } = this.#options;
+    const { state, inUse, bytesMax = imagesBytesMax, folder, log, clock } = this.#options;
     const store = await this.#open();
     const uses = state.images().sort((a, b) => b.usedAtMs - a.usedAtMs);
     const sizes = await Promise.all(
@@ -159,8 +169,9 @@ export class ImageService implements Images {
     if (bytes <= bytesMax) return;
     const used = new Set([...inUse()].map((id) => id.slice(id.indexOf('@') + 1)));
     for (let at = uses.length - 1; at >= 0 && bytes > bytesMax; at--) {
-      const { reference, digest } = uses[at]!;
-      if (reference === justPulled || used.has(digest)) continue;
+      const { reference, digest, usedAtMs } = uses[at]!;
+      const isFresh = clock.nowMs() - usedAtMs < keepUsedMs;
+      if (reference === justPulled || isFresh || used.has(digest)) continue;
       const parsed = parse(reference);
       const { storedRepository } = await import('../../oci/reference.ts');
       await store.repositories.removeManifest(storedRepository(parsed), digest);

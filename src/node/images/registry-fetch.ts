@@ -9,17 +9,33 @@ export interface RegistryCredentials {
   token?: string | undefined;
 }
 
+/** A pull is a handful of requests in a row; afterwards its connections go. */
+const idleMs = 5_000;
+const socketsMax = 8;
 /** Statuses whose answers have no body (RFC 9110). */
 const bodiless = new Set([101, 204, 205, 304]);
 
 /** A `fetch` that trusts only the cluster's authority and shows the node's certificate (as it is now) or token. */
 export function registryFetch(options: { caPem: string; credentials: () => RegistryCredentials }): Fetch {
-  return (url, init) => {
-    const { clientCertificatePem, clientKeyPem, token } = options.credentials();
+  let connections: { certificate: string | undefined; agent: Agent } | undefined;
+  const agentFor = ({ clientCertificatePem, clientKeyPem }: RegistryCredentials): Agent => {
+    if (connections && connections.certificate === clientCertificatePem) return connections.agent;
+    const identity = clientCertificatePem && { cert: clientCertificatePem, key: clientKeyPem };
     const agent = new Agent({
       ca: options.caPem,
-      ...(clientCertificatePem && { cert: clientCertificatePem, key: clientKeyPem }),
+      ...identity,
+      keepAlive: true,
+      timeout: idleMs,
+      maxSockets: socketsMax,
     });
+    // The connections of an older certificate end when they become idle.
+    connections = { certificate: clientCertificatePem, agent };
+    return agent;
+  };
+  return (url, init) => {
+    const credentials = options.credentials();
+    const { token } = credentials;
+    const agent = agentFor(credentials);
     return new Promise((resolve, reject) => {
       const sent = httpsRequest(url, {
         method: init.method,

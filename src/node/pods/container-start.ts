@@ -62,6 +62,8 @@ export async function startContainer(options: {
   isStillWanted: () => boolean;
 }): Promise<string | undefined> {
   const { record, container, sources, events, isStillWanted } = options;
+  // The first pod of a node also starts the runtime: that goes on beside the pull. A failure shows where it is used.
+  sources.runtime().catch(() => {});
   const image = await pull(container, sources, events);
   if (!isStillWanted()) return undefined;
   const volumes = await attempt(events, 'ContainerCreating', 'FailedMount', container, () =>
@@ -88,9 +90,9 @@ export async function startContainer(options: {
   if (!isStillWanted()) return undefined;
   await attempt(events, 'RunContainerError', 'Failed', container, async () => {
     await mkdir(dirname(spec.logPath), { recursive: true });
-    const runtime = await sources.runtime();
+    const connected = sources.runtime();
     events.normal('Created', `Created container: ${container.name}`, container.name);
-    await runtime.start(spec);
+    await (await connected).start(spec);
   });
   return image.id;
 }
