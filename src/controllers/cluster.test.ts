@@ -9,11 +9,13 @@ import { configMap as configMapKind } from '../api/kinds/configMap.ts';
 import { deployment as deploymentKind } from '../api/kinds/deployment.ts';
 import { event as eventKind } from '../api/kinds/event.ts';
 import { inferenceService as inferenceServiceKind } from '../api/kinds/inferenceService.ts';
+import { lease as leaseKind } from '../api/kinds/lease.ts';
 import { namespace as namespaceKind } from '../api/kinds/namespace.ts';
 import { node as nodeKind } from '../api/kinds/node.ts';
 import { pod as podKind } from '../api/kinds/pod.ts';
 import { service as serviceKind } from '../api/kinds/service.ts';
 import { serviceAccount as serviceAccountKind } from '../api/kinds/serviceAccount.ts';
+import { toMicroTime } from '../base/clock.ts';
 import { createClient } from '../client/create-client.ts';
 import { createRequest } from '../identity/csr.ts';
 import type { CertificateNames } from '../identity/names.ts';
@@ -229,4 +231,32 @@ test('an InferenceService that cannot be served says what is offered', async () 
     return found?.status?.conditions?.find(({ type }) => type === 'Ready');
   });
   assert.match(told.message ?? '', /Unsupported value: "pickle": supported values: "onnx"/);
+});
+
+test('a settled cluster writes nothing, and renewed Leases cause no other writes', async () => {
+  const { store } = cluster.api;
+  const client = cluster.client;
+  const key = { namespace: 'kube-node-lease', name: 'n1' };
+  await client.create(leaseKind, { metadata: key, spec: { holderIdentity: 'n1' } });
+  let seen = store.revision();
+  let stillSinceMs = Date.now();
+  await eventually('no writes for half a second', async () => {
+    if (store.revision() !== seen) stillSinceMs = Date.now();
+    seen = store.revision();
+    return Date.now() - stillSinceMs > 500;
+  });
+  const renewals = 20;
+  for (let n = 0; n < renewals; n++) {
+    const spec = { renewTime: toMicroTime(Date.now() + n) };
+    await client.patch(leaseKind, key, { type: 'merge', body: { spec } });
+  }
+  const last = store.revision();
+  const written: string[] = [];
+  for await (const event of store.watch('/', { fromRevision: seen })) {
+    // The count of a repeated event may be written up to ten seconds later.
+    if (!event.key.includes('/events/')) written.push(event.key);
+    if (event.revision >= last) break;
+  }
+  assert.equal(written.length, renewals);
+  assert.equal(new Set(written).size, 1);
 });

@@ -1,3 +1,4 @@
+import { isEqualJson } from '../api/equal.ts';
 import type { KindDefinition } from '../api/kind.ts';
 import { apiVersionOf, type KindAddress, type KubeObject, type OwnerReference } from '../api/object.ts';
 import { isStatus } from '../base/errors.ts';
@@ -47,7 +48,7 @@ export function run(context: Context, kinds: readonly KindDefinition[]): Running
     const hasNewOwners =
       change.type === 'added'
         ? object.metadata?.ownerReferences?.length
-        : object.metadata?.ownerReferences !== change.previous.metadata?.ownerReferences;
+        : !isEqualJson(object.metadata?.ownerReferences, change.previous.metadata?.ownerReferences);
     if (isWaiting || hasNewOwners) keys.push(keyFor(kind, object));
     return keys;
   };
