@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
+  configKey,
   dns1035Label,
   dns1123Label,
   dns1123Subdomain,
+  environmentName,
   labelValue,
   portName,
   qualifiedName,
@@ -26,6 +28,7 @@ test('a bad name is explained in the words that Kubernetes uses', () => {
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')",
   ]);
   assert.deepEqual(dns1123Label('a'.repeat(64)), ['must be no more than 63 characters']);
+  assert.deepEqual(dns1123Label('a.b'), ['must not contain dots']);
   assert.deepEqual(dns1123Label('-'), [
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')",
   ]);
@@ -34,5 +37,7 @@ test('a bad name is explained in the words that Kubernetes uses', () => {
     qualifiedName('a/b/c')[0]!,
     /^a qualified name must consist of .* with an optional DNS subdomain prefix/,
   );
+  assert.deepEqual(configKey('.'), ["must not be '.'"]);
+  assert.deepEqual(environmentName('..a'), ["must not start with '..'"]);
   assert.deepEqual(portName('80'), ['must contain at least one letter (a-z)']);
 });

@@ -5,7 +5,7 @@ const label = '[a-z0-9]([-a-z0-9]*[a-z0-9])?';
 const subdomain = `${label}(\\.${label})*`;
 const name = '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]';
 
-export const dns1123Label = rule(label, 63, {
+const dns1123LabelPattern = rule(label, 63, {
   says: "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character",
   examples: ['my-name', '123-abc'],
 });
@@ -14,6 +14,13 @@ export const dns1123Subdomain = rule(subdomain, 253, {
   says: "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character",
   examples: ['example.com'],
 });
+
+/** A label that would be a fine subdomain is told only of its dots. */
+export const dns1123Label: TextRule = (text) => {
+  const wrong = dns1123LabelPattern(text);
+  if (wrong.length === 0 || !text.includes('.') || dns1123Subdomain(text).length > 0) return wrong;
+  return [...wrong.slice(0, -1), 'must not contain dots'];
+};
 
 export const dns1035Label = rule('[a-z]([-a-z0-9]*[a-z0-9])?', 63, {
   says: "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character",
@@ -25,15 +32,25 @@ export const labelValue = rule(`(${name})?`, 63, {
   examples: ['MyValue', 'my_value', '12345'],
 });
 
-export const environmentName = rule('[-._a-zA-Z][-._a-zA-Z0-9]*', Infinity, {
+const environmentPattern = rule('[-._a-zA-Z][-._a-zA-Z0-9]*', Infinity, {
   says: "a valid environment variable name must consist of alphabetic characters, digits, '_', '-', or '.', and must not start with a digit",
   examples: ['my.env-name', 'MY_ENV.NAME', 'MyEnvName1'],
 });
 
-export const configKey = rule('[-._a-zA-Z0-9]+', 253, {
+const configKeyPattern = rule('[-._a-zA-Z0-9]+', 253, {
   says: "a valid config key must consist of alphanumeric characters, '-', '_' or '.'",
   examples: ['key.name', 'KEY_NAME', 'key-name'],
 });
+
+export const environmentName: TextRule = (text) => [...environmentPattern(text), ...asFileErrors(text)];
+
+export const configKey: TextRule = (text) => [...configKeyPattern(text), ...asFileErrors(text)];
+
+// Both may become the names of files.
+function asFileErrors(text: string): string[] {
+  if (text === '.' || text === '..') return [`must not be '${text}'`];
+  return text.startsWith('..') ? ["must not start with '..'"] : [];
+}
 
 const namePart = rule(name, 63, {
   says: "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character",

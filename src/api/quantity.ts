@@ -89,8 +89,9 @@ function suffixOf(suffix: string): { format: Quantity['format']; tens: number; t
 }
 
 function formatBinary(magnitude: bigint): string {
-  if (magnitude < 1024n * nanosPerUnit) return formatDecimal(magnitude, 'decimal');
-  let number = divideUp(magnitude, nanosPerUnit);
+  const isWhole = magnitude % nanosPerUnit === 0n;
+  if (!isWhole || magnitude < 1024n * nanosPerUnit) return formatDecimal(magnitude, 'decimal');
+  let number = magnitude / nanosPerUnit;
   let power = 0;
   while (number % 1024n === 0n && power < 6) {
     number /= 1024n;

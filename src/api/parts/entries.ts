@@ -18,7 +18,7 @@ export function checkEntries(object: Entries, report: Report, root: Path): void 
   const { data = {}, binaryData = {} } = object;
   for (const [field, entries] of Object.entries({ data, binaryData })) {
     for (const key of Object.keys(entries)) {
-      for (const wrong of keyErrors(key)) report.invalid(root.child(field).key(key), key, wrong);
+      for (const wrong of configKey(key)) report.invalid(root.child(field).key(key), key, wrong);
     }
   }
   for (const key of Object.keys(binaryData)) {
@@ -30,12 +30,6 @@ export function checkEntries(object: Entries, report: Report, root: Path): void 
     0,
   );
   if (bytes > entriesBytesMax) report.tooLong(root, entriesBytesMax);
-}
-
-function keyErrors(key: string): string[] {
-  if (key === '.') return ["must not be '.'"];
-  if (key === '..') return ["must not be '..'"];
-  return key.startsWith('..') ? ["must not start with '..'"] : configKey(key);
 }
 
 /** Refuses to change the entries of an immutable object, or to make it mutable again. */

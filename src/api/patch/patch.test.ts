@@ -116,9 +116,26 @@ test('a strategic merge patch merges containers by name and leaves the others', 
   });
   assert.deepEqual(
     patched.spec?.containers.map(({ name, image }) => `${name}=${image}`),
-    ['web=web:2', 'log=log:1', 'new=new:1'],
+    ['web=web:2', 'new=new:1', 'log=log:1'],
   );
   assert.deepEqual(patched.spec?.containers[0]?.env, [{ name: 'A', value: '1' }]);
+});
+
+// The expectations of this table are what k8s.io/apimachinery v0.32.3 (`strategicpatch`) answers.
+test('merged lists are ordered as Kubernetes orders them', () => {
+  const named = (text: string) => [...text].map((name) => ({ name, image: 'i' }));
+  const table: [string, object, string][] = [
+    ['ZY', { containers: named('X') }, 'XZY'],
+    ['vx', { containers: named('wv') }, 'wvx'],
+    ['ba', { containers: named('bc'), '$setElementOrder/containers': named('bc') }, 'bca'],
+    ['bc', { containers: named('a'), '$setElementOrder/containers': named('ac') }, 'abc'],
+    ['abc', { '$setElementOrder/containers': named('ca') }, 'bca'],
+  ];
+  for (const [before, patch, after] of table) {
+    const object = { spec: { containers: named(before) } };
+    const patched = strategicMergePatch(pod, object, { spec: patch });
+    assert.equal(patched.spec?.containers.map(({ name }) => name).join(''), after, JSON.stringify(patch));
+  }
 });
 
 test('lists without a merge key are replaced, maps are merged, null deletes', () => {
@@ -152,7 +169,7 @@ test('primitive lists merge, and $deleteFromPrimitiveList takes values away', ()
   const patched = strategicMergePatch(pod, web, {
     metadata: { finalizers: ['c/c', 'b/b'], '$deleteFromPrimitiveList/finalizers': ['a/a'] },
   });
-  assert.deepEqual(patched.metadata?.finalizers, ['b/b', 'c/c']);
+  assert.deepEqual(patched.metadata?.finalizers, ['c/c', 'b/b']);
 });
 
 test('$setElementOrder orders what the patch knows and keeps the rest in place', () => {

@@ -72,7 +72,8 @@ function mergeValue(
 }
 
 function mergePrimitives(original: unknown[], change: unknown[], deleted: unknown[]): unknown[] {
-  return [...new Set([...original.filter((item) => !deleted.includes(item)), ...change])];
+  const kept = original.filter((item) => !deleted.includes(item));
+  return orderLike([...new Set([...kept, ...change])], change, original, '');
 }
 
 function mergeKeyed(schema: SchemaNode, key: string, original: unknown[], change: unknown[]): unknown[] {
@@ -101,7 +102,9 @@ function mergeKeyed(schema: SchemaNode, key: string, original: unknown[], change
     if (index >= 0) merged[index] = after;
     else merged.push(after);
   }
-  return merged;
+  // What the patch names comes in its order, unless a directive says otherwise afterwards.
+  const named = items.filter((item) => item.$patch !== 'delete');
+  return orderLike(merged, named, original, key);
 }
 
 function retainKeys(merged: Map<string, unknown>, retained: unknown, changes: Fields): void {
