@@ -35,7 +35,7 @@ export interface KindDeclaration<T extends KubeObject> {
   /** Names must be DNS subdomains unless said otherwise; returns what is wrong, in Kubernetes' words. */
   nameRule?: (name: string) => string[];
   subresources?: { status?: true; scale?: ScalePaths };
-  /** Further subresources that the API server knows, such as `log` or `binding`; listed in discovery. */
+  /** What may be done with its objects; everything unless said otherwise. */
   verbs?: readonly string[];
   columns?: readonly Column<T>[];
   /** Field selectors beside `metadata.name` and `metadata.namespace`. */
@@ -54,8 +54,8 @@ export interface KindDefinition<T extends KubeObject = KubeObject> extends KindA
   readonly nameRule: ((name: string) => string[]) | undefined;
   readonly subresources: { status?: true; scale?: ScalePaths };
   readonly verbs: readonly string[];
-  // Methods, here and in Column, so that a KindDefinition<Pod> is also a KindDefinition<KubeObject>.
   readonly columns: readonly Column<T>[];
+  // The type of a method, here, below and in Column, so that a KindDefinition<Pod> is a KindDefinition<KubeObject>.
   readonly selectableFields: Readonly<Record<string, { read(object: T): string }['read']>>;
   readonly statusWritesMetadata: boolean;
   check?(object: T, report: Report, root: Path): void;

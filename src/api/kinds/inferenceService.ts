@@ -19,10 +19,14 @@ import { ageColumn, nameColumn } from '../table.ts';
 
 const component = 'io.kserve.serving.v1beta1.';
 
-export const modelFormat = object(`${component}ModelFormat`, {
-  name: required(string({ doc: 'E.g. onnx.' })),
-  version: string(),
-});
+export const modelFormat = object(
+  `${component}ModelFormat`,
+  {
+    name: required(string({ doc: 'E.g. onnx.' })),
+    version: string(),
+  },
+  { doc: 'The format of a model.' },
+);
 export type ModelFormat = TypeOf<typeof modelFormat>;
 
 export const storageSpec = object(`${component}StorageSpec`, {
@@ -35,30 +39,42 @@ export const storageSpec = object(`${component}StorageSpec`, {
 const containerFields = container.fields;
 
 /** The model itself, plus any field of the container that serves it. */
-export const modelSpec = object(`${component}ModelSpec`, {
-  ...containerFields,
-  name: string(),
-  modelFormat: required(modelFormat),
-  protocolVersion: string({ doc: 'v1 or v2 of the inference protocol.' }),
-  runtime: string({ doc: 'The ServingRuntime to use.' }),
-  runtimeVersion: string({ doc: 'The version of the runtime.' }),
-  storage: storageSpec,
-  storageUri: string({ doc: 'Where the model is, e.g. oci://name:tag.' }),
-});
+export const modelSpec = object(
+  `${component}ModelSpec`,
+  {
+    ...containerFields,
+    name: string(),
+    modelFormat: required(modelFormat),
+    protocolVersion: string({ doc: 'v1 or v2 of the inference protocol.' }),
+    runtime: string({ doc: 'The ServingRuntime to use.' }),
+    runtimeVersion: string({ doc: 'The version of the runtime.' }),
+    storage: storageSpec,
+    storageUri: string({ doc: 'Where the model is, e.g. oci://name:tag.' }),
+  },
+  { doc: 'The model, and any field of the container that serves it.' },
+);
 export type ModelSpec = TypeOf<typeof modelSpec>;
 
-export const loggerSpec = object(`${component}LoggerSpec`, {
-  metadataAnnotations: list(string()),
-  metadataHeaders: list(string()),
-  mode: oneOf(['all', 'request', 'response']),
-  url: string(),
-});
+export const loggerSpec = object(
+  `${component}LoggerSpec`,
+  {
+    metadataAnnotations: list(string()),
+    metadataHeaders: list(string()),
+    mode: oneOf(['all', 'request', 'response']),
+    url: string(),
+  },
+  { doc: 'Where requests and responses are logged.' },
+);
 
-export const batcherSpec = object(`${component}Batcher`, {
-  maxBatchSize: integer(),
-  maxLatency: integer(),
-  timeout: integer(),
-});
+export const batcherSpec = object(
+  `${component}Batcher`,
+  {
+    maxBatchSize: integer(),
+    maxLatency: integer(),
+    timeout: integer(),
+  },
+  { doc: 'How requests are gathered into batches.' },
+);
 
 const componentExtension = {
   annotations: map(string()),
@@ -80,13 +96,17 @@ const componentExtension = {
 // A predictor is a pod spec in which the containers may be left out.
 const { containers, ...podFields } = podSpec.fields;
 
-export const predictorSpec = object(`${component}PredictorSpec`, {
-  ...podFields,
-  ...componentExtension,
-  containers: keyedList(['name'], container),
-  model: modelSpec,
-  workerSpec: any(),
-});
+export const predictorSpec = object(
+  `${component}PredictorSpec`,
+  {
+    ...podFields,
+    ...componentExtension,
+    containers: keyedList(['name'], container),
+    model: modelSpec,
+    workerSpec: any(),
+  },
+  { doc: 'What serves the model; any field of a pod spec may be set.' },
+);
 export type PredictorSpec = TypeOf<typeof predictorSpec>;
 
 export const customComponentSpec = object(`${component}CustomComponentSpec`, {
@@ -95,11 +115,15 @@ export const customComponentSpec = object(`${component}CustomComponentSpec`, {
   containers: keyedList(['name'], container),
 });
 
-export const inferenceServiceSpec = object(`${component}InferenceServiceSpec`, {
-  explainer: customComponentSpec,
-  predictor: required(predictorSpec),
-  transformer: customComponentSpec,
-});
+export const inferenceServiceSpec = object(
+  `${component}InferenceServiceSpec`,
+  {
+    explainer: customComponentSpec,
+    predictor: required(predictorSpec),
+    transformer: customComponentSpec,
+  },
+  { doc: 'What is served, and how.' },
+);
 export type InferenceServiceSpec = TypeOf<typeof inferenceServiceSpec>;
 
 export const addressable = object(`${component}Addressable`, {
