@@ -164,7 +164,7 @@ function spawnShim(shimPath: string, dataDir: string, paths: ShimPaths): () => s
   const child = spawn(process.execPath, [...memoryFlags, shimPath, '--data-dir', path.resolve(dataDir)], {
     cwd: '/',
     detached: true,
-    env: { NODE_COMPILE_CACHE: path.join(paths.compileCacheDir, 'shim') },
+    env: { NODE_COMPILE_CACHE: `${paths.compileCacheDir}-shim` },
     stdio: ['ignore', 'ignore', stderr],
   });
   closeSync(stderr);

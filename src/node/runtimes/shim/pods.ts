@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import { mkdirSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import path from 'node:path';
 import type { Log } from '../../../base/log.ts';
@@ -8,8 +7,8 @@ import { findEscapingLink } from '../isolate/escaping-links.ts';
 import type { FromPod } from '../isolate/messages.ts';
 import type { ContainerSpec, ContainerState } from '../runtime.ts';
 import { Container } from './container.ts';
+import type { ShimModules } from './modules-in-place.ts';
 import type { PidFiles } from './pid-files.ts';
-import type { PreparedModules } from './prepared-modules.ts';
 import { readProcessUsage } from './process-memory.ts';
 import type { ContainerUsage, PemIdentity } from './protocol.ts';
 
@@ -146,14 +145,12 @@ export class Pods {
     this.#checkedImages.add(rootDir);
   }
 
-  /** One folder for each image and service account: who can write compiled code can run as whoever loads it. */
-  #compileCacheFor(spec: ContainerSpec): string {
-    const { namespace, serviceAccount } = spec.pod;
-    const key = createHash('sha256').update(`${namespace}\0${serviceAccount}\0${spec.rootDir}`).digest('hex');
-    const folder = path.join(this.#options.compileCacheDir, key.slice(0, 24));
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    // Where the type stripper's and the compiler's results exceed all reason, start anew.
-    if (statSync(folder).nlink > 64) rmSync(folder, { recursive: true, force: true });
+  /**
+   * One folder for each service account and image: who can write compiled code can run as whoever loads it. Named by
+   * the image's path and not by its digest, because `node:crypto` would cost the shim 5 MB.
+   */
+  #compileCacheFor({ pod, rootDir }: ContainerSpec): string {
+    const folder = path.join(this.#options.compileCacheDir, pod.namespace, pod.serviceAccount, rootDir, '=');
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     return folder;
   }
@@ -161,7 +158,7 @@ export class Pods {
 
 export interface PodsOptions {
   log: Log;
-  modules: PreparedModules;
+  modules: ShimModules;
   compileCacheDir: string;
   pidFiles: PidFiles;
   onState: (state: ContainerState) => void;

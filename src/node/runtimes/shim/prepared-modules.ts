@@ -11,43 +11,23 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
+import { extension, modulesAt, modulesInPlace, type ShimModules, sourceRoot } from './modules-in-place.ts';
 
 /** Versions of the prepared modules that are kept: a running shim still uses its own. */
 export const versionsMax = 8;
-
-const extension = path.extname(import.meta.filename);
-const sourceRoot = path.resolve(import.meta.dirname, '../../..');
-const entries = [`node/runtimes/shim/main${extension}`, `node/runtimes/isolate/host${extension}`];
-
-/** Where the modules of shim and isolate host lie: the root folder, and the two entry modules in it. */
-export interface PreparedModules {
-  root: string;
-  shimPath: string;
-  hostPath: string;
-}
-
-/** The modules as they lie beside this one. */
-export function modulesInPlace(): PreparedModules {
-  return modulesAt(sourceRoot, extension);
-}
 
 /**
  * Shim and isolate host as JavaScript. Where we run from TypeScript sources, the types are stripped once for each
  * version of the code and kept in `dir`, so that neither the shim nor any pod loads the type stripper (18 MB, 35 ms).
  */
-export async function prepareModules(dir: string): Promise<PreparedModules> {
+export async function prepareModules(dir: string): Promise<ShimModules> {
   if (extension !== '.ts') return modulesInPlace();
-  const modules = importClosure(entries.map((entry) => path.join(sourceRoot, entry)));
+  const modules = importClosure([modulesInPlace().shimPath, modulesInPlace().hostPath]);
   const hash = createHash('sha256').update(process.version);
   for (const [file, source] of modules) hash.update(`${file}\0${source}\0`);
   const target = path.join(dir, hash.digest('hex').slice(0, 16));
   if (!existsSync(target)) await strip(target, modules);
   return modulesAt(target, '.js');
-}
-
-function modulesAt(root: string, ending: string): PreparedModules {
-  const at = (entry: string) => path.join(root, entry.replace(/\.[jt]s$/, ending));
-  return { root, shimPath: at(entries[0]!), hostPath: at(entries[1]!) };
 }
 
 async function strip(target: string, modules: [string, string][]): Promise<void> {

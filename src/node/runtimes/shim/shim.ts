@@ -5,11 +5,11 @@ import { ControlServer, type ShimHandlers } from './control-server.ts';
 import { Dialer } from './dialer.ts';
 import { ConnectListener } from './inbound.ts';
 import { LoadBalancer } from './load-balancer.ts';
+import { modulesInPlace } from './modules-in-place.ts';
 import { makeSocketDir, shimPaths } from './paths.ts';
 import { PidFiles } from './pid-files.ts';
 import { PodTelemetry } from './pod-telemetry.ts';
 import { Pods } from './pods.ts';
-import { modulesInPlace } from './prepared-modules.ts';
 import { protocolVersion } from './protocol.ts';
 import { SocketPairs } from './socket-pairs.ts';
 
