@@ -37,3 +37,9 @@ export function exactlyOne(what: string, fields?: readonly string[]): Check<obje
       report.forbidden(at.child(name), `may not specify more than 1 ${what} type`);
   };
 }
+
+/** A path inside a volume. */
+export const relativePath: Check<string> = (value, at, report) => {
+  if (value.startsWith('/')) report.invalid(at, value, 'must be a relative path');
+  if (value.split('/').includes('..')) report.invalid(at, value, "must not contain '..'");
+};

@@ -111,6 +111,10 @@ test('what is wrong with a pod is said in the words that Kubernetes uses', () =>
       containerWith({ volumeMounts: [{ name: 'data', mountPath: '/d' }] }),
       'spec.containers[0].volumeMounts[0].name: Not found: "data"',
     ],
+    [
+      podWith({ volumes: [{ name: 'a', secret: { secretName: 's', items: [{ key: 'k', path: '../k' }] } }] }),
+      'spec.volumes[0].secret.items[0].path: Invalid value: "../k": must not contain \'..\'',
+    ],
     [podWith({ volumes: [{ name: 'a', configMap: {} }] }), 'spec.volumes[0].configMap.name: Required value'],
     [podWith({ volumes: [{ name: 'a' }, { name: 'a' }] }), 'spec.volumes[1].name: Duplicate value: "a"'],
     [

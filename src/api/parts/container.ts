@@ -1,4 +1,4 @@
-import { distinct, follows } from '../checks.ts';
+import { distinct, follows, relativePath } from '../checks.ts';
 import { dns1123Label, portName } from '../names.ts';
 import {
   boolean,
@@ -48,10 +48,10 @@ export const volumeMount = object(
     }),
     readOnly: boolean({ doc: 'Whether writing is refused.' }),
     recursiveReadOnly: string({ doc: 'Whether that holds for mounts below it too.' }),
-    subPath: string({ doc: 'A path inside the volume instead of its root.', check: insideVolume }),
+    subPath: string({ doc: 'A path inside the volume instead of its root.', check: relativePath }),
     subPathExpr: string({
       doc: 'Like subPath, with $(NAME) for environment variables.',
-      check: insideVolume,
+      check: relativePath,
     }),
   },
   { doc: 'Where a volume appears in a container.' },
@@ -153,9 +153,4 @@ function checkMountPaths(...[mounts, at, report]: Parameters<Check<VolumeMount[]
     if (seen.has(mountPath)) report.invalid(at.index(index).child('mountPath'), mountPath, 'must be unique');
     seen.add(mountPath);
   }
-}
-
-function insideVolume(...[path, at, report]: Parameters<Check<string>>): void {
-  if (path.startsWith('/')) report.invalid(at, path, 'must be a relative path');
-  if (path.split('/').includes('..')) report.invalid(at, path, "must not contain '..'");
 }
