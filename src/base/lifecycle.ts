@@ -1,3 +1,5 @@
+import { messageOf } from './errors.ts';
+
 /** Something that was started and can be stopped; `stop` drains and may be called twice. */
 export interface Running {
   stop(): Promise<void>;
@@ -30,6 +32,7 @@ export class Lifecycle implements Running {
     for (const running of this.#started.reverse()) {
       await running.stop().catch((error: unknown) => failures.push(error));
     }
-    if (failures.length > 0) throw new AggregateError(failures, `${failures.length} part(s) failed to stop`);
+    if (failures.length > 0)
+      throw new AggregateError(failures, `could not stop: ${failures.map(messageOf).join('; ')}`);
   }
 }

@@ -41,7 +41,11 @@ export async function runDemo(flags: DemoFlags): Promise<void> {
     if (!flags.once) await told;
   } finally {
     process.stderr.write('\n  stopping everything that was started …\n');
-    await life.stop();
+    // A failure to stop is said, and hides no failure before it.
+    await life.stop().catch((error: Error) => {
+      process.stderr.write(`  ${error.message}\n`);
+      process.exitCode = 1;
+    });
   }
   if (flags.once && stop.signal.aborted) throw new Error('stopped before the report');
 }

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { RunnableImage } from '../pods/container-spec.ts';
 import { ImageError } from './image-error.ts';
@@ -21,17 +22,24 @@ export function builtinImage(reference: string): RunnableImage {
     const known = Object.keys(modules).join(', ');
     throw new ImageError('InvalidImageName', `there is no built-in image "${name}"; there is: ${known}`);
   }
-  const entry = modulePath(found.module);
+  const rootDir = readableFolder();
   return {
     id: reference,
-    rootDir: '/',
-    entry,
+    rootDir,
+    entry: relative(rootDir, modulePath(found.module)),
     args: [],
     env: [],
-    workingDir: fileURLToPath(new URL('../../..', import.meta.url)),
+    workingDir: packageDir,
     sizeBytes: 0,
     grants: found.grants,
   };
+}
+
+const packageDir = fileURLToPath(new URL('../../..', import.meta.url)).replace(/[/\\]$/, '');
+
+/** What a built-in program may read: this package and the packages it needs, which an installed one has beside it. */
+function readableFolder(): string {
+  return existsSync(join(packageDir, 'node_modules')) ? packageDir : dirname(packageDir);
 }
 
 /** The published package has `.js` where the repository has `.ts`. */

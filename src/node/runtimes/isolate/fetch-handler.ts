@@ -68,10 +68,22 @@ function toRequest(incoming: http.IncomingMessage, signal: AbortSignal): Request
   } as RequestInit);
 }
 
+/** They speak of the connection that a passed-on response came over, not of ours (RFC 9110, section 7.6.1). */
+const hopByHop = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
 /** A body that is all there goes out in one piece, with its length; otherwise it is streamed as it comes. */
 async function send(response: Response, outgoing: http.ServerResponse, isHead: boolean): Promise<void> {
   const headers: Record<string, string | string[]> = {};
   for (const [name, value] of response.headers) {
+    if (hopByHop.has(name)) continue;
     if (name === 'set-cookie') headers[name] = response.headers.getSetCookie();
     else headers[name] = value;
   }

@@ -99,7 +99,14 @@ export class Container {
     });
     this.#change({ phase: 'running', pid: child.pid });
     const { command, workingDir, env, pod } = spec;
-    const program = { command, workingDir, env, namespace: pod.namespace, podName: pod.name, podIP: pod.ip };
+    const program = {
+      command,
+      workingDir,
+      env: { ...env, ...mountsVariable(spec) },
+      namespace: pod.namespace,
+      podName: pod.name,
+      podIP: pod.ip,
+    };
     this.send({ type: 'init', program, table, identity });
   }
 
@@ -192,4 +199,14 @@ const signalNumbers: Partial<Record<NodeJS.Signals, number>> = {
 
 function toMiB(bytes: number): number {
   return Math.round(bytes / 2 ** 20);
+}
+
+/** An isolate has no file system of its own: it is told where on the node each of its mounts lies. */
+function mountsVariable({ mounts }: ContainerSpec): Record<string, string> {
+  if (mounts.length === 0) return {};
+  return {
+    SELVAGE_MOUNTS: JSON.stringify(
+      Object.fromEntries(mounts.map((mount) => [mount.mountPath, mount.hostPath])),
+    ),
+  };
 }
