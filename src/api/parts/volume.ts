@@ -2,7 +2,6 @@ import { follows, relativePath } from '../checks.ts';
 import { dns1123Label } from '../names.ts';
 import {
   boolean,
-  type Check,
   integer,
   list,
   map,
