@@ -170,6 +170,23 @@ test('a watch whose server dies throws ServiceUnavailable', async () => {
   }, /cannot reach the API server/);
 });
 
+test('a kept connection that the server has given up costs a reader nothing', async () => {
+  const used = new Set<unknown>();
+  handle = (request, response) => {
+    if (used.has(request.socket)) request.socket.destroy();
+    else answer(response, 200, { items: [] });
+    used.add(request.socket);
+  };
+  const { client } = connect();
+  await client.list(widget);
+  await client.list(widget);
+  assert.equal(used.size, 2);
+  await assert.rejects(
+    client.delete(widget, { namespace: 'default', name: 'w' }),
+    /cannot reach the API server/,
+  );
+});
+
 test('replaced credentials are used for the next request, on a new connection', async () => {
   const seen: string[] = [];
   handle = (request, response) => {

@@ -133,10 +133,18 @@ function exchange(request: ApiRequest, to: Exchange): Promise<IncomingMessage> {
     });
     sent.on('error', (cause) => {
       clearTimeout(timer);
-      reject(request.signal?.aborted ? request.signal.reason : unreachable(to.server, cause));
+      if (request.signal?.aborted) reject(request.signal.reason);
+      // The server closed a kept connection just as we took it. Reading again on another one is safe.
+      else if (request.method === 'GET' && sent.reusedSocket && isReset(cause))
+        resolve(exchange(request, to));
+      else reject(unreachable(to.server, cause));
     });
     sent.end(body);
   });
+}
+
+function isReset(cause: NodeJS.ErrnoException): boolean {
+  return cause.code === 'ECONNRESET' || cause.code === 'EPIPE';
 }
 
 /** `path` is decoded; each part is encoded again, and `%` sequences that it already has are kept. */

@@ -76,8 +76,10 @@ test('a Deployment comes up, spread over the nodes, with the conditions and even
         message === `Successfully assigned default/${pod?.metadata?.name} to ${pod?.spec?.nodeName}`,
     );
   });
-  const scaled = await eventsAbout('up');
-  assert.ok(scaled.some(({ message }) => /^Scaled up replica set up-\w+ from 0 to 4$/.test(message ?? '')));
+  await eventually('the scaling event', async () => {
+    const scaled = await eventsAbout('up');
+    return scaled.some(({ message }) => /^Scaled up replica set up-\w+ from 0 to 4$/.test(message ?? ''));
+  });
 });
 
 test('a new image rolls out, history is kept, and the old template gets its old ReplicaSet back', async () => {
@@ -144,9 +146,11 @@ test('a pod that is deleted is replaced, once', async () => {
   const [replicaSet] = (
     await cluster.client.list(replicaSetKind, { namespace: 'default', labelSelector: 'app=heal' })
   ).items;
-  const created = (await eventsAbout(replicaSet?.metadata?.name ?? '')).filter(
-    ({ reason }) => reason === 'SuccessfulCreate',
-  );
+  const created = await eventually('the events', async () => {
+    const about = await eventsAbout(replicaSet?.metadata?.name ?? '');
+    const found = about.filter(({ reason }) => reason === 'SuccessfulCreate');
+    return found.length >= 3 && found;
+  });
   assert.equal(created.length, 3);
 });
 
