@@ -46,13 +46,14 @@ const reads = ['get', 'list', 'watch'];
 const changes = ['update', 'patch'];
 
 const rules: Record<string, Rule> = {
-  nodes: ({ node, resource: { verb, name }, subresource }) => {
+  nodes: ({ node, attributes, resource: { verb, name }, subresource }) => {
     if (reads.includes(verb) && subresource === '') return yes;
-    if (verb === 'create' && subresource === '') return yes;
-    if (!changes.includes(verb) || !['', 'status'].includes(subresource)) return undefined;
-    return name === node
+    const isWrite = verb === 'create' ? subresource === '' : changes.includes(verb);
+    if (!isWrite || !['', 'status'].includes(subresource)) return undefined;
+    const written = verb === 'create' ? nameInBody(attributes) : name;
+    return written === node
       ? yes
-      : no(`node ${JSON.stringify(node)} is not allowed to modify node ${JSON.stringify(name)}`);
+      : no(`node ${JSON.stringify(node)} is not allowed to modify node ${JSON.stringify(written)}`);
   },
   pods: podRule,
   services: ({ node, store, resource: { verb, namespace, name }, subresource }) => {
@@ -71,12 +72,14 @@ const rules: Record<string, Rule> = {
   events: ({ resource: { verb } }) => (['create', ...changes].includes(verb) ? yes : undefined),
   'events.events.k8s.io': ({ resource: { verb } }) =>
     ['create', ...changes].includes(verb) ? yes : undefined,
-  'leases.coordination.k8s.io': ({ node, resource: { verb, namespace, name } }) => {
+  'leases.coordination.k8s.io': ({ node, attributes, resource: { verb, namespace, name } }) => {
     if (namespace !== 'kube-node-lease')
       return no('can only access leases in the "kube-node-lease" system namespace');
-    if (verb === 'create' && name === undefined) return yes;
     if (!['get', 'create', ...changes].includes(verb)) return undefined;
-    return name === node ? yes : no('can only access node lease with the same name as the requesting node');
+    const written = verb === 'create' ? nameInBody(attributes) : name;
+    return written === node
+      ? yes
+      : no('can only access node lease with the same name as the requesting node');
   },
   'certificatesigningrequests.certificates.k8s.io': ({ resource: { verb }, subresource }) =>
     subresource === '' && ['create', ...reads].includes(verb) ? yes : undefined,
@@ -119,6 +122,11 @@ function referenced(
     if (pod.spec?.nodeName === node && referencesOf(pod)[what].has(attributesName)) return yes;
   }
   return no(`no relationship found between node '${node}' and this object`);
+}
+
+/** A create has no name in its path. */
+function nameInBody({ body }: Attributes): string | undefined {
+  return (body as KubeObject | null | undefined)?.metadata?.name;
 }
 
 /** A list or watch of one object names it in its field selector. */

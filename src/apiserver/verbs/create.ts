@@ -79,6 +79,10 @@ async function store(
 ): Promise<KubeObject> {
   const { kind, strategy } = call.resource;
   const metadata = object.metadata!;
+  // Before allocating: that the name is taken matters more to a client than that its address is.
+  const isTaken =
+    options.triesMax === 1 && context.store.get(keyOf(kind, metadata.namespace, metadata.name!));
+  if (isTaken) throw alreadyExists(kind, metadata.name!);
   const allocation = strategy.allocate?.(object, undefined);
   try {
     for (let tries = 1; ; tries++) {
