@@ -13,6 +13,8 @@ import { node as nodeKind } from '../api/kinds/node.ts';
 import { type Pod, pod as podKind } from '../api/kinds/pod.ts';
 import { secret } from '../api/kinds/secret.ts';
 import { service as serviceKind } from '../api/kinds/service.ts';
+import { systemClock } from '../base/clock.ts';
+import { refreshMs } from './pods/volume-refresh.ts';
 import { until } from './testing.ts';
 import { startTestCluster, type TestCluster } from './testing-cluster.ts';
 
@@ -159,6 +161,46 @@ test('a pod sees its ConfigMap, Secret, downward API and volumes', async (t) => 
   assert.equal((await stat(at('/tmp/work').hostPath)).isDirectory(), true);
   const state = await readFile(join(cluster.dataDir, 'state.sqlite'));
   assert.equal(state.includes('s3cret'), false, 'the Secret must not lie on disk in the clear');
+});
+
+test('a change of a ConfigMap reaches the volumes of running pods', async (t) => {
+  const cluster = await startTestCluster(t);
+  await cluster.build('web:1');
+  const metadata = { name: 'settings', namespace: 'default' };
+  await cluster.admin.create(configMap, { metadata, data: { mode: 'slow' } } as never);
+  const timers: (() => void)[] = [];
+  const clock = {
+    ...systemClock,
+    after: (delayMs: number, action: () => void) => {
+      if (delayMs !== refreshMs) return systemClock.after(delayMs, action);
+      timers.push(action);
+      return () => {};
+    },
+  };
+  await cluster.startNode({ clock });
+  const created = await cluster.createPod({
+    volumes: [{ name: 'config', configMap: { name: 'settings' } }],
+    containers: [{ name: 'web', image: 'web:1', volumeMounts: [{ name: 'config', mountPath: '/etc/app' }] }],
+  });
+  await cluster.podWhen('it is ready', isReady);
+  const { hostPath } = cluster.shim.specs.get(`${created.metadata!.uid}/web/0`)!.mounts[0]!;
+  assert.equal(await readFile(join(hostPath, 'mode'), 'utf8'), 'slow');
+  const body = { data: { mode: 'fast' } };
+  await cluster.admin.patch(configMap, metadata, { type: 'merge', body });
+  timers.pop()!();
+  await until('the file changes', async () => (await readFile(join(hostPath, 'mode'), 'utf8')) === 'fast');
+  assert.equal(cluster.shim.starts, 1);
+});
+
+test('a kubelet port that is in use is told, and nothing is left running', async (t) => {
+  const cluster = await startTestCluster(t);
+  const other = createServer();
+  await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+  t.after(() => other.close());
+  const { port } = other.address() as AddressInfo;
+  const kubelet = { host: '127.0.0.1', port };
+  await assert.rejects(cluster.startNode({ kubelet }), /the port is in use; choose another/);
+  await cluster.startNode();
 });
 
 test('an image that does not exist is ErrImagePull, then ImagePullBackOff, with events that say why', async (t) => {

@@ -22,7 +22,9 @@ import { MeshSync } from './mesh-sync.ts';
 import type { NodeDescription } from './node-object.ts';
 import { PodAddresses } from './pod-addresses.ts';
 import { PodWorkers } from './pod-workers.ts';
+import type { StartSources } from './pods/container-start.ts';
 import type { PodRecord } from './pods/record.ts';
+import { VolumeRefresh } from './pods/volume-refresh.ts';
 import { referencedObjects } from './referenced-objects.ts';
 import { Registration } from './registration.ts';
 import { releaseMemory } from './release-memory.ts';
@@ -84,11 +86,20 @@ const releaseMemoryAfterMs = 5_000;
 
 /** Starts this machine's node agent. Pods that it ran before come back even if the API server doesn't answer. */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
+  const running = new Lifecycle();
+  try {
+    return await start(options, running);
+  } catch (error) {
+    await running.stop();
+    throw error;
+  }
+}
+
+async function start(options: AgentOptions, running: Lifecycle): Promise<Agent> {
   const { name, client, dataDir, caPem, clock = systemClock, metrics = new Metrics() } = options;
   const log = options.log.with({ node: name });
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const startedAtMs = clock.nowMs();
-  const running = new Lifecycle();
   const stopping = new AbortController();
 
   const state = new NodeState({ folder: dataDir });
@@ -115,6 +126,17 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { cpuCores, memoryBytes } = machine();
   const logDir = (record: PodRecord) =>
     join(dataDir, 'logs', `${record.namespace}_${record.name}_${record.uid}`);
+  const sources: StartSources = {
+    node: { name, hostIP: options.advertiseAddress, cpuCores, memoryBytes },
+    images,
+    objects: referencedObjects({ client, state }),
+    token: serviceAccountTokens(client, clock),
+    caPem,
+    hostPathsAllowed: options.hostPathsAllowed ?? [],
+    podDir: (uid) => join(dataDir, 'pods', uid),
+    logDir,
+    runtime: () => shim.ensure(),
+  };
   const workers: PodWorkers = new PodWorkers({
     nodeName: name,
     client,
@@ -125,17 +147,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     shim,
     address: (record) => addresses.assign(record),
     onPod: ({ record, isGone }) => (isGone ? identities.remove(record.uid) : identities.add(record)),
-    sources: {
-      node: { name, hostIP: options.advertiseAddress, cpuCores, memoryBytes },
-      images,
-      objects: referencedObjects({ client, state }),
-      token: serviceAccountTokens(client),
-      caPem,
-      hostPathsAllowed: options.hostPathsAllowed ?? [],
-      podDir: (uid) => join(dataDir, 'pods', uid),
-      logDir,
-      runtime: () => shim.ensure(),
-    },
+    sources,
   });
 
   const kubelet = running.add(
@@ -195,12 +207,14 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const mesh = running.add(
     new MeshSync({ nodeName: name, client, clock, log, recorder, shim, state, nodes }),
   );
+  const refresh = running.add(new VolumeRefresh({ clock, log, records, sources }));
   running.add(registration);
   running.add(workers);
 
   nodes.start(stopping.signal);
   await workers.start();
   mesh.start();
+  refresh.start();
   running.defer(clock.after(releaseMemoryAfterMs, releaseMemory));
   // The Node must be there before the server accepts what a node asks for.
   void registration.start().then(() => certificates.start());

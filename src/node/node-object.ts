@@ -1,4 +1,5 @@
-import { arch, hostname, version as osVersion, platform, release } from 'node:os';
+import { readFileSync } from 'node:fs';
+import { arch, platform, release, type as systemName } from 'node:os';
 import type { Node } from '../api/kinds/node.ts';
 import { toTime } from '../base/clock.ts';
 import type { MachineFacts } from './machine.ts';
@@ -73,7 +74,7 @@ export function nodeStatus(
       kubeletVersion: `${kubernetesVersion}+selvage.${description.version}`,
       machineID: description.machineId,
       operatingSystem: goSystem(),
-      osImage: `${osVersion()} (${hostname()})`,
+      osImage: systemImage(),
       systemUUID: description.machineId,
     },
   };
@@ -118,6 +119,18 @@ function pressure(type: string, isShort: boolean, [lack, enough]: [string, strin
     reason: `KubeletHas${what}`,
     message: `kubelet has ${words}${what === 'SufficientMemory' ? ' available' : ''}`,
   };
+}
+
+/** `Debian GNU/Linux 13 (trixie)`: what os-release(5) calls the system; elsewhere its name and release. */
+function systemImage(): string {
+  try {
+    const text = readFileSync('/etc/os-release', 'utf8');
+    const name = /^PRETTY_NAME="?([^"\n]+)/m.exec(text)?.[1];
+    if (name) return name;
+  } catch {
+    // Only Linux has the file.
+  }
+  return `${systemName()} ${release()}`;
 }
 
 /** Go's names for what Node calls `win32` and `x64`, which Kubernetes' labels use. */

@@ -14,6 +14,8 @@ export const leaseSeconds = 40;
 export const renewMs = 10_000;
 /** An unchanged status is written again this often. */
 export const statusReportMs = 300_000;
+/** The first wait after a failure is twice this; the longest is a beat. */
+const retryMs = 250;
 const leaseNamespace = 'kube-node-lease';
 
 export interface RegistrationOptions {
@@ -60,7 +62,7 @@ export class Registration implements Running {
   #beat(): Promise<void> {
     this.#beating ??= this.#tell().finally(() => {
       this.#beating = undefined;
-      this.#schedule(renewMs);
+      this.#schedule(this.#failures === 0 ? renewMs : Math.min(renewMs, retryMs * 2 ** this.#failures));
     });
     return this.#beating;
   }
@@ -74,8 +76,9 @@ export class Registration implements Running {
     const { log } = this.#options;
     try {
       if (!this.#isRegistered) await this.#register();
-      await this.#reportStatus();
+      // The lease first: whatever is wrong with the status, the node is alive.
       await this.#renewLease();
+      await this.#reportStatus();
       if (this.#failures > 0) log.info('the API server answers again', { failures: this.#failures });
       this.#failures = 0;
     } catch (error) {

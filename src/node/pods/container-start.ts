@@ -4,7 +4,7 @@ import { isStatus, messageOf } from '../../base/errors.ts';
 import { ImageError } from '../images/image-error.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
 import { makeVolumes, mountsOf } from '../volumes/mount-volumes.ts';
-import type { TokenSource } from '../volumes/volume-files.ts';
+import type { TokenSource, Volume } from '../volumes/volume-files.ts';
 import { containerSpec, type RunnableImage } from './container-spec.ts';
 import { environment, type ReferencedObjects } from './environment.ts';
 import type { NodeFacts } from './field-reference.ts';
@@ -67,12 +67,7 @@ export async function startContainer(options: {
   const image = await pull(container, sources, events);
   if (!isStillWanted()) return undefined;
   const volumes = await attempt(events, 'ContainerCreating', 'FailedMount', container, () =>
-    makeVolumes(record.pod.spec?.volumes ?? [], {
-      ...sources,
-      record,
-      podDir: sources.podDir(record.uid),
-      imageFolder: (reference, policy) => sources.images.folder(reference, policy),
-    }),
+    makePodVolumes(record, sources),
   );
   const spec = await attempt(events, 'CreateContainerConfigError', 'Failed', container, async () => {
     const { node, objects } = sources;
@@ -95,6 +90,20 @@ export async function startContainer(options: {
     await (await connected).start(spec);
   });
   return image.id;
+}
+
+/** Makes a pod's volumes, or brings them up to date with the ConfigMaps and Secrets that they show. */
+export function makePodVolumes(
+  record: PodRecord,
+  sources: StartSources,
+  isWanted: (volume: Volume) => boolean = () => true,
+): ReturnType<typeof makeVolumes> {
+  return makeVolumes((record.pod.spec?.volumes ?? []).filter(isWanted), {
+    ...sources,
+    record,
+    podDir: sources.podDir(record.uid),
+    imageFolder: (reference, policy) => sources.images.folder(reference, policy),
+  });
 }
 
 /** `<logs>/<container>/<restart count>.log`, as kubelet lays logs out. */
