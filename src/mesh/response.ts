@@ -19,7 +19,7 @@ export async function toResponse(
   const hasBody = request.method !== 'HEAD' && !withoutBody.has(status);
   if (!hasBody) message.resume();
   const init = { status, statusText: message.statusMessage ?? '', headers };
-  const body = hasBody ? await bodyOf(message) : null;
+  const body = hasBody ? await bodyOf(message, headers) : null;
   const response = body instanceof Uint8Array ? new WholeResponse(body, init) : new Response(body, init);
   Object.defineProperty(response, 'url', { value: request.url.href });
   if (isRedirected) Object.defineProperty(response, 'redirected', { value: true });
@@ -28,9 +28,15 @@ export async function toResponse(
 
 async function bodyOf(
   message: IncomingMessage,
+  headers: Headers,
 ): Promise<Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>> {
   const encoding = message.headers['content-encoding'];
-  if (encoding !== undefined && encoding !== 'identity') return asWeb(await decoded(message, encoding));
+  if (encoding !== undefined && encoding !== 'identity') {
+    // They describe the bytes on the wire; a handler that passes the response on sends the decoded ones.
+    headers.delete('content-encoding');
+    headers.delete('content-length');
+    return asWeb(await decoded(message, encoding));
+  }
   // This runs after the parser has seen all of the segment that the head came in.
   if (!message.complete) return asWeb(message);
   const chunks: Buffer[] = [];
@@ -48,7 +54,7 @@ async function decoded(message: IncomingMessage, encoding: string): Promise<Read
   if (encoding === 'gzip' || encoding === 'x-gzip') return message.pipe(zlib.createGunzip());
   if (encoding === 'deflate') return message.pipe(zlib.createInflate());
   if (encoding === 'br') return message.pipe(zlib.createBrotliDecompress());
-  return message;
+  throw new TypeError(`the response has an unknown content-encoding "${encoding}"`);
 }
 
 function asWeb(readable: Readable): ReadableStream<Uint8Array> {

@@ -9,6 +9,7 @@ import type { Runtime } from '../runtime.ts';
 import { requestConnect } from './connect-stream.ts';
 import { type ShimPaths, shimPaths } from './paths.ts';
 import { prepareModules } from './prepared-modules.ts';
+import { isRunning } from './process-memory.ts';
 import {
   type ContainerUsage,
   type ListenerSpec,
@@ -59,6 +60,9 @@ export interface ConnectOptions {
 
 /** How long a shim may take from its start to its first answer. */
 export const startTimeoutMs = 10_000;
+
+/** How long `shutdown` waits for the process once it has said goodbye. */
+export const endTimeoutMs = 3_000;
 
 /** Connects to the node's shim over its control socket, and starts one first if none answers and that is wanted. */
 export async function connectShim(options: ConnectOptions): Promise<ShimClient> {
@@ -113,8 +117,15 @@ function createClient(parts: { connection: ShimConnection; pid: number; dialPath
     shutdown: async ({ graceSeconds }) => {
       await connection.call('shutdown', { graceSeconds });
       await connection.closed;
+      await processEnd(pid);
     },
   };
+}
+
+/** Until then it may still write to the data folder. Bounded, because a process that nobody reaps never goes. */
+async function processEnd(pid: number): Promise<void> {
+  const deadlineMs = Date.now() + endTimeoutMs;
+  while (isRunning(pid) && Date.now() < deadlineMs) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 /** `CONNECT podIP:port` over the shim's private socket. */

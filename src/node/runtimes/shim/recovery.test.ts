@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -9,7 +9,7 @@ import { silentLog } from '../../../base/log.ts';
 import { ask, makeFolder, specOf, startListening, type TestFolder, until, waitFor } from '../fixture.ts';
 import { connectShim, type ShimClient } from './client.ts';
 import { shimPaths } from './paths.ts';
-import { startTimeOf } from './process-memory.ts';
+import { isRunning } from './process-memory.ts';
 
 function makeTestFolder(t: TestContext): TestFolder {
   const folder = makeFolder();
@@ -37,10 +37,6 @@ function echo(
     rootDir: folder.image(name, { 'main.mjs': source }),
     entry: 'main.mjs',
   });
-}
-
-function isAlive(pid: number): boolean {
-  return startTimeOf(pid) !== undefined && !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
 }
 
 test('kill -9 of the agent leaves the pods answering, and the next agent finds them and their exits', async (t) => {
@@ -82,12 +78,12 @@ test('kill -9 of the shim ends its pods, even one that spins; the next shim star
   process.kill(first.pid, 'SIGKILL');
   await lost;
   await assert.rejects(first.list(), /connection to the node's shim was lost/);
-  await until('the pod ends', () => !isAlive(good.pid!));
-  assert.ok(isAlive(spin.pid!), 'a spinning pod does not notice');
+  await until('the pod ends', () => !isRunning(good.pid!));
+  assert.ok(isRunning(spin.pid!), 'a spinning pod does not notice');
 
   const second = await connect(folder);
   assert.notEqual(second.pid, first.pid);
-  await until('the spinning pod is ended', () => !isAlive(spin.pid!));
+  await until('the spinning pod is ended', () => !isRunning(spin.pid!));
   assert.deepEqual(await second.list(), []);
   const again = echo(folder);
   await startListening(second, again);
@@ -145,7 +141,17 @@ test('SIGTERM lets the pods finish', async (t) => {
   await new Promise((resolve) => setTimeout(resolve, 100));
   process.kill(client.pid, 'SIGTERM');
   assert.equal((await pending).text, 'finished');
-  await until('the pod is gone', () => !isAlive(pid!));
+  await until('pod and shim are gone', () => !isRunning(pid!) && !isRunning(client.pid));
+});
+
+test('after shutdown the process is gone and the folder can be removed for good', async () => {
+  const folder = makeFolder();
+  const client = await connect(folder);
+  await startListening(client, echo(folder));
+  await client.shutdown({ graceSeconds: 1 });
+  assert.equal(isRunning(client.pid), false);
+  folder.remove();
+  assert.equal(existsSync(folder.dir), false);
 });
 
 test('only this user can open the control socket, and what comes through it is checked', async (t) => {
