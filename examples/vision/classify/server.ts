@@ -6,11 +6,14 @@ const modelUrl = process.env.MODEL_URL ?? 'http://cifar10-predictor';
 const modelName = process.env.MODEL_NAME ?? 'cifar10';
 const confidenceMin = Number(process.env.CONFIDENCE_MIN ?? 0.5);
 const site = process.env.SITE ?? 'unknown';
+/** What this site may send: an uplink is metered, and a person can't look at more. */
+const imagesPerSecondMax = Number(process.env.IMAGES_PER_SECOND_MAX ?? 2);
 const waitingMax = 16;
 
 const model = createModel(modelUrl, modelName);
 let waiting = 0;
-let dropped = 0;
+let heldBack = 0;
+let sendAgainMs = 0;
 
 async function classify(request: Request): Promise<Response> {
   const image = new Uint8Array(await request.arrayBuffer());
@@ -19,12 +22,13 @@ async function classify(request: Request): Promise<Response> {
   return Response.json(decision);
 }
 
-/** Sends an image to the collector without making the camera wait; when the link is slow, the excess is dropped and counted. */
+/** Sends an image to the collector without making the camera wait; what exceeds the budget is held back and counted. */
 async function sendUncertain(
   image: Uint8Array<ArrayBuffer>,
   decision: { label: string; confidence: number },
 ) {
-  if (waiting >= waitingMax) return void dropped++;
+  if (waiting >= waitingMax || performance.now() < sendAgainMs) return void heldBack++;
+  sendAgainMs = performance.now() + 1000 / imagesPerSecondMax;
   waiting++;
   const headers = {
     'x-site': site,
@@ -34,7 +38,7 @@ async function sendUncertain(
   try {
     await fetch('http://collector/uncertain', { method: 'POST', body: image, headers });
   } catch (error) {
-    dropped++;
+    heldBack++;
     console.error((error as Error).message);
   } finally {
     waiting--;
@@ -66,6 +70,6 @@ export default {
     const { pathname, searchParams } = new URL(request.url);
     if (request.method === 'POST') return classify(request);
     if (pathname === '/compare') return compare(searchParams);
-    return Response.json({ site, dropped });
+    return Response.json({ site, heldBack });
   },
 };

@@ -91,10 +91,9 @@ async function read(cluster: Cluster, collectorUrl: string): Promise<Reading> {
 
 /** Resident memory of what runs the cluster; pods are the processes that each site's shim started. */
 export function measureMemory(cluster: Cluster): Figures['memory'] {
-  const shims = Object.values(cluster.siteDirs).flatMap((dir) => processesWith(['shim', dir]));
-  const pods = Object.values(cluster.siteDirs)
-    .flatMap((dir) => processesWith(['isolate', dir]))
-    .filter((pid) => !shims.includes(pid));
+  const dirs = Object.values(cluster.siteDirs);
+  const shims = dirs.flatMap((dir) => processesWith(['runtimes/shim/main', dir]));
+  const pods = dirs.flatMap((dir) => processesWith(['runtimes/isolate/host', dir]));
   return {
     controlPlane: memoryOfAll([cluster.controlPlane.pid]),
     agents: Object.fromEntries(
