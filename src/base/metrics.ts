@@ -84,6 +84,8 @@ export class Gauge {
 export class Histogram {
   #family: Family;
   #buckets: number[];
+  /** The sample keys of each set of labels: building them takes longer than counting. */
+  #keys = new Map<string, { buckets: string[]; all: string; sum: string; count: string }>();
 
   constructor(family: Family, buckets: number[]) {
     this.#family = family;
@@ -91,25 +93,30 @@ export class Histogram {
   }
 
   observe(value: number, labels: Labels = {}): void {
-    const { name } = this.#family;
-    for (const bound of this.#buckets) {
-      this.#family.add(`${name}_bucket${show({ ...labels, le: String(bound) })}`, value <= bound ? 1 : 0);
+    const keys = this.#keysOf(labels);
+    for (const [index, bound] of this.#buckets.entries()) {
+      this.#family.add(keys.buckets[index]!, value <= bound ? 1 : 0);
     }
-    this.#family.add(`${name}_bucket${show({ ...labels, le: '+Inf' })}`, 1);
-    this.#family.add(`${name}_sum${show(labels)}`, value);
-    this.#family.add(`${name}_count${show(labels)}`, 1);
+    this.#family.add(keys.all, 1);
+    this.#family.add(keys.sum, value);
+    this.#family.add(keys.count, 1);
   }
 
-  /** Adds what another process observed: how many values fell into each bucket (not cumulative), the last one beyond all bounds. */
-  merge(counts: number[], sum: number, labels: Labels = {}): void {
-    const { name } = this.#family;
-    let total = 0;
-    for (const [index, bound] of [...this.#buckets, '+Inf'].entries()) {
-      total += counts[index] ?? 0;
-      this.#family.add(`${name}_bucket${show({ ...labels, le: String(bound) })}`, total);
+  #keysOf(labels: Labels) {
+    const shown = show(labels);
+    let keys = this.#keys.get(shown);
+    if (!keys) {
+      const { name } = this.#family;
+      const bucket = (le: string) => `${name}_bucket${show({ ...labels, le })}`;
+      keys = {
+        buckets: this.#buckets.map((bound) => bucket(String(bound))),
+        all: bucket('+Inf'),
+        sum: `${name}_sum${shown}`,
+        count: `${name}_count${shown}`,
+      };
+      this.#keys.set(shown, keys);
     }
-    this.#family.add(`${name}_sum${show(labels)}`, sum);
-    this.#family.add(`${name}_count${show(labels)}`, total);
+    return keys;
   }
 }
 

@@ -4,6 +4,7 @@ import type { WatchEvent } from '../../client/transport.ts';
 const itemsPerStep = 200;
 /** How many of the newest objects keep their JSON: what many watchers are sent is encoded once. */
 const keptMax = 64;
+const keptCharactersMax = 64 * 1024;
 const kept = new Map<object, string>();
 
 /** One line of a watch. */
@@ -11,7 +12,7 @@ export function encodeEvent({ type, object }: WatchEvent): string {
   let json = kept.get(object);
   if (json === undefined) {
     json = JSON.stringify(object);
-    kept.set(object, json);
+    if (json.length <= keptCharactersMax) kept.set(object, json);
     if (kept.size > keptMax) kept.delete(kept.keys().next().value!);
   }
   return `{"type":"${type}","object":${json}}\n`;

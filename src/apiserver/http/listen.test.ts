@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
 import type { IncomingHttpHeaders } from 'node:http';
 import { request } from 'node:https';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { openAuthority } from '../../identity/authority.ts';
+import { openServiceAccountTokens } from '../../identity/service-account-token.ts';
 import { bodyBytesMax, depthMax } from '../body.ts';
 import { configMap, send } from '../test-request.ts';
 import { startTestServer, type TestServer } from '../test-server.ts';
-import { tokenAuthenticator } from '../user.ts';
+import { serviceAccountAuthenticator, tokenAuthenticator } from '../user.ts';
 import { RequestLimits, requestsPerUserMax } from './limits.ts';
 
 const maps = '/api/v1/namespaces/default/configmaps';
@@ -19,9 +23,15 @@ const users: Record<string, { user: string; groups: string[] }> = {
 let running: TestServer;
 let admin: { cert: string; key: string };
 
+const keyDir = mkdtempSync(join(tmpdir(), 'selvage-key-'));
+const keyPath = join(keyDir, 'sa.key');
+
 before(async () => {
   running = await startTestServer({
-    authenticators: [tokenAuthenticator({ verify: (token) => users[token] })],
+    authenticators: [
+      tokenAuthenticator({ verify: (token) => users[token] }),
+      serviceAccountAuthenticator(openServiceAccountTokens({ keyPath })),
+    ],
     extraHandlers: [
       (message, response, user) => {
         if (!message.url?.startsWith('/v2/')) return false;
@@ -33,7 +43,10 @@ before(async () => {
   const { certificatePem, privateKeyPem } = running.issueClient('selvage-admin');
   admin = { cert: certificatePem, key: privateKeyPem };
 });
-after(() => running.close());
+after(async () => {
+  await running.close();
+  rmSync(keyDir, { recursive: true });
+});
 
 interface Answer {
   code: number;
@@ -93,6 +106,24 @@ test('a client certificate, a bearer token and a Basic password each say who one
   assert.deepEqual(byCertificate.status.userInfo.groups, ['system:masters', 'system:authenticated']);
   assert.equal((await review(bearer('admin-secret'), nobody)).json().status.userInfo.username, 'ci');
   assert.equal((await review(basic('admin-secret'), nobody)).json().status.userInfo.username, 'ci');
+});
+
+test('the token of a service account says which one it is; an altered one says nothing', async () => {
+  const tokens = openServiceAccountTokens({ keyPath });
+  const serviceAccount = { name: 'worker', uid: 'u-1' };
+  const { token } = tokens.issue({ namespace: 'default', serviceAccount, lifetimeSeconds: 600 });
+  const refused = await fetch(maps, { headers: bearer(token), as: nobody });
+  assert.equal(refused.code, 403);
+  assert.match(refused.json().message, /User "system:serviceaccount:default:worker" cannot list/);
+  const altered = `${token.slice(0, -4)}AAAA`;
+  assert.equal((await fetch(maps, { headers: bearer(altered), as: nobody })).code, 401);
+});
+
+test('what is asked of the server is counted', async () => {
+  await fetch(`${maps}/no-such-map`);
+  const { text } = await fetch('/metrics');
+  assert.match(text, /^apiserver_request_total\{verb="get",resource="configmaps",code="404"\} \d+$/m);
+  assert.match(text, /^apiserver_request_duration_seconds_bucket\{verb="get",le="\+Inf"\} \d+$/m);
 });
 
 test('a wrong token and a certificate of another authority are refused', async () => {

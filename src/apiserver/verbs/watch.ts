@@ -103,21 +103,23 @@ async function* follow(context: Context, watched: Watched, signal: AbortSignal):
   }
   const running = context.store.watch(watched.selection.prefix, { fromRevision, signal });
   const changes = running[Symbol.asyncIterator]();
-  let pending = changes.next();
-  try {
-    for (;;) {
-      const next = watched.sendsBookmarks ? await withTick(pending, context.clock) : await pending;
-      if (next === 'tick') {
-        yield { type: 'BOOKMARK', object: watched.bookmark(running.revision) };
-        continue;
-      }
-      if (next.done || signal.aborted) return;
-      pending = changes.next();
-      const event = translate(next.value, watched.selection);
-      if (event) yield event;
+  const nextChange = () => {
+    const change = changes.next();
+    // It may fail while a slow client is not asking; whoever awaits it later still hears of it.
+    change.catch(() => {});
+    return change;
+  };
+  let pending = nextChange();
+  for (;;) {
+    const next = watched.sendsBookmarks ? await withTick(pending, context.clock) : await pending;
+    if (next === 'tick') {
+      yield { type: 'BOOKMARK', object: watched.bookmark(running.revision) };
+      continue;
     }
-  } finally {
-    pending.catch(() => {});
+    if (next.done || signal.aborted) return;
+    pending = nextChange();
+    const event = translate(next.value, watched.selection);
+    if (event) yield event;
   }
 }
 
