@@ -3,12 +3,12 @@ import { type CancelTimer, type Clock, sleep } from '../../base/clock.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { ContainerState, Runtime } from '../runtimes/runtime.ts';
+import { ContainerProbers } from './container-probers.ts';
 import { StartFailure, type StartSources, startContainer } from './container-start.ts';
 import { type Action, plan } from './plan.ts';
 import type { PodEvents } from './pod-events.ts';
 import { podStatus } from './pod-status.ts';
 import { sendProbe } from './probe-request.ts';
-import { Prober } from './prober.ts';
 import {
   allContainersOf,
   type Container,
@@ -43,7 +43,7 @@ const finishRetryMs = 5_000;
 export class PodWorker {
   readonly record: PodRecord;
   readonly #options: PodWorkerOptions;
-  readonly #probers = new Map<string, Prober>();
+  readonly #probers: ContainerProbers;
   readonly #tasks = new Set<Promise<void>>();
   readonly #stopping = new AbortController();
   #wake: CancelTimer | undefined;
@@ -53,6 +53,15 @@ export class PodWorker {
   constructor(options: PodWorkerOptions) {
     this.record = options.record;
     this.#options = options;
+    this.#probers = new ContainerProbers({
+      ...options,
+      onChange: () => this.sync(),
+      onFatal: (container) => {
+        const graceSeconds = graceSecondsOf(this.record);
+        this.#run(this.#stop(container, { graceSeconds, mustRestart: true }));
+        this.sync();
+      },
+    });
   }
 
   /** The API server shows a newer object. */
@@ -85,7 +94,7 @@ export class PodWorker {
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.#wake?.();
-    for (const prober of this.#probers.values()) prober.stop();
+    this.#probers.stop();
     await Promise.all(this.#tasks);
   }
 
@@ -99,7 +108,7 @@ export class PodWorker {
       for (let round = 0; round < roundsMax; round++) {
         const { actions, wakeAtMs } = plan(this.record, this.#nowMs());
         for (const action of actions) this.#do(action);
-        this.#updateProbers();
+        this.#probers.update();
         const isSettled = actions.every(({ kind }) => kind === 'finish');
         if (!isSettled) continue;
         if (wakeAtMs !== undefined) this.#wakeAt(wakeAtMs);
@@ -271,56 +280,6 @@ export class PodWorker {
       }
     };
     this.#run(finish(), { thenSync: false });
-  }
-
-  /** Every running container has a prober, and no other has. */
-  #updateProbers(): void {
-    for (const spec of allContainersOf(this.record)) {
-      const { phase } = this.record.containers[spec.name]!;
-      const prober = this.#probers.get(spec.name);
-      if (phase.kind === 'running') {
-        (prober ?? this.#beginProber(spec, phase.startedAtMs)).setListening(phase.isListening);
-      } else if (prober) {
-        prober.stop();
-        this.#probers.delete(spec.name);
-      }
-    }
-  }
-
-  #beginProber(spec: Container, startedAtMs: number): Prober {
-    const container = this.record.containers[spec.name]!;
-    const { clock } = this.#options;
-    const { isStarted, isReady } = container;
-    const prober: Prober = new Prober({
-      container: spec,
-      podIP: this.record.ip ?? '',
-      startedAtMs,
-      before: { isStarted, isReady },
-      clock,
-      dial: (target) => {
-        const runtime = this.#options.currentRuntime();
-        return runtime ? runtime.dial(target) : Promise.reject(new Error('the runtime is not connected'));
-      },
-      onVerdict: (verdict) => {
-        if (verdict.isStarted === container.isStarted && verdict.isReady === container.isReady) return;
-        Object.assign(container, verdict);
-        this.sync();
-      },
-      onFailure: (kind, message, isFatal) => this.#probeFailed(spec, { kind, message, isFatal }),
-    });
-    this.#probers.set(spec.name, prober);
-    return prober;
-  }
-
-  #probeFailed(spec: Container, failure: { kind: string; message: string; isFatal: boolean }): void {
-    const { events } = this.#options;
-    const { phase } = this.record.containers[spec.name]!;
-    events.warning('Unhealthy', `${failure.kind} probe failed: ${failure.message}`, spec.name);
-    if (!failure.isFatal || phase.kind !== 'running') return;
-    const probe = failure.kind.toLowerCase();
-    events.normal('Killing', `Container ${spec.name} failed ${probe} probe, will be restarted`, spec.name);
-    this.#run(this.#stop(spec, { graceSeconds: graceSecondsOf(this.record), mustRestart: true }));
-    this.sync();
   }
 
   /** Lets a task go on by itself; what it changes is planned for when it ends. */
