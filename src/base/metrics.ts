@@ -102,6 +102,18 @@ export class Histogram {
     this.#family.add(keys.count, 1);
   }
 
+  /** Adds what another process observed: how many values fell into each bucket (not cumulative), the last one beyond all bounds. */
+  merge(counts: number[], sum: number, labels: Labels = {}): void {
+    const keys = this.#keysOf(labels);
+    let total = 0;
+    for (const [index, key] of [...keys.buckets, keys.all].entries()) {
+      total += counts[index] ?? 0;
+      this.#family.add(key, total);
+    }
+    this.#family.add(keys.sum, sum);
+    this.#family.add(keys.count, total);
+  }
+
   #keysOf(labels: Labels) {
     const shown = show(labels);
     let keys = this.#keys.get(shown);

@@ -124,6 +124,17 @@ test('a node serves the status of a service only where it is its load balancer',
   const patch = (user: User) => send(as(user), `PATCH ${services}/web/status`, { body, headers });
   assert.equal((await patch(node('n2'))).code, 403);
   assert.equal((await patch(node('n1'))).object.status.loadBalancer.ingress[0].ip, '127.42.0.1');
+  const main = (change: object) => send(as(node('n1')), `PATCH ${services}/web`, { body: change, headers });
+  assert.equal(
+    (await main({ metadata: { annotations: { 'selvage.dev/load-balancer-address': 'a' } } })).code,
+    200,
+  );
+  assert.equal((await main({ spec: { selector: { app: 'mine' } } })).code, 403);
+  assert.equal(
+    (await main({ metadata: { annotations: { 'selvage.dev/load-balancer-node': 'n2' } } })).code,
+    403,
+  );
+  assert.equal((await main({ metadata: { labels: { a: 'b' } } })).code, 403);
 });
 
 test('a joining machine asks for a certificate under its own name, and for nothing else', async () => {

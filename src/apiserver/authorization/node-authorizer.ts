@@ -2,6 +2,7 @@ import type { Pod } from '../../api/kinds/pod.ts';
 import type { Service } from '../../api/kinds/service.ts';
 import type { KubeObject } from '../../api/object.ts';
 import type { Store } from '../../store/store.ts';
+import { isRecord } from '../options.ts';
 import type { ResourceInfo } from '../request-info.ts';
 import { keyOf, prefixOf } from '../stored.ts';
 import type { Attributes, Authorizer, Decision } from './authorize.ts';
@@ -9,6 +10,7 @@ import { referencesOf } from './pod-references.ts';
 
 const userPrefix = 'system:node:';
 const nodesGroup = 'system:nodes';
+const loadBalancerNode = 'selvage.dev/load-balancer-node';
 const yes: Decision = { allowed: true };
 const no = (reason: string): Decision => ({ allowed: false, reason });
 
@@ -56,14 +58,16 @@ const rules: Record<string, Rule> = {
       : no(`node ${JSON.stringify(node)} is not allowed to modify node ${JSON.stringify(written)}`);
   },
   pods: podRule,
-  services: ({ node, store, resource: { verb, namespace, name }, subresource }) => {
+  services: ({ node, store, attributes, resource: { verb, namespace, name }, subresource }) => {
     if (reads.includes(verb) && subresource === '') return yes;
     if (!changes.includes(verb) || !['', 'status'].includes(subresource)) return undefined;
     const service = read<Service>(store, 'services', namespace, name);
-    const balancer = service?.metadata?.annotations?.['selvage.dev/load-balancer-node'];
-    return balancer === node
+    if (service?.metadata?.annotations?.[loadBalancerNode] !== node) {
+      return no(`node ${JSON.stringify(node)} does not serve this service's load balancer`);
+    }
+    return subresource === 'status' || (verb === 'patch' && changesAnnotationsOnly(attributes.body))
       ? yes
-      : no(`node ${JSON.stringify(node)} does not serve this service's load balancer`);
+      : no('may only change its status, and its annotations by a merge patch');
   },
   'endpointslices.discovery.k8s.io': readOnly,
   secrets: (question) => referenced(question, 'secrets'),
@@ -122,6 +126,13 @@ function referenced(
     if (pod.spec?.nodeName === node && referencesOf(pod)[what].has(attributesName)) return yes;
   }
   return no(`no relationship found between node '${node}' and this object`);
+}
+
+/** Whether a merge patch touches nothing but annotations, and not who serves the load balancer. */
+function changesAnnotationsOnly(body: unknown): boolean {
+  if (!isRecord(body) || !isRecord(body.metadata) || !isRecord(body.metadata.annotations)) return false;
+  const isOnly = Object.keys(body).length === 1 && Object.keys(body.metadata).length === 1;
+  return isOnly && !(loadBalancerNode in body.metadata.annotations);
 }
 
 /** A create has no name in its path. */
