@@ -18,6 +18,14 @@ export function readPodChannel(
     child.removeAllListeners('message');
     handlers.onAbuse(what);
   };
+  // What one pod brings about must not end the shim, and with it all the others.
+  const attempt = (message: FromPod) => {
+    try {
+      handlers.onMessage(message);
+    } catch (error) {
+      abuse(`sent a message that failed (${(error as Error).message})`);
+    }
+  };
   countBytes(child, (bytes) => {
     unparsedBytes += bytes;
     if (unparsedBytes > partialBytesMax) abuse('sent an endless message');
@@ -40,7 +48,7 @@ export function readPodChannel(
     const decoded = decodeFromPod(message);
     if (count > messagesPerSecondMax) abuse('sent too many messages');
     else if (!decoded) abuse('sent a message that is none of ours');
-    else handlers.onMessage(decoded);
+    else attempt(decoded);
   });
 }
 
