@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { silentLog } from '../../../base/log.ts';
@@ -24,12 +26,17 @@ const run = (name: string, source: string, extra: Partial<Parameters<typeof spec
   return specOf(folder, { name, ip: '10.42.0.2', rootDir, entry: 'main.mjs', ...extra });
 };
 
-test('what a pod was not granted, it cannot do', async () => {
+test('what a pod was not granted, it cannot do', async (t) => {
   const outside = path.join(folder.dir, 'outside');
   mkdirSync(outside);
   writeFileSync(path.join(outside, 'secret.txt'), 'secret');
   const writable = path.join(folder.dir, 'volume');
   mkdirSync(writable);
+  writeFileSync(path.join(outside, 'module.mjs'), 'export default 1');
+  const open = net.createServer().listen(0, '127.0.0.1');
+  await once(open, 'listening');
+  t.after(() => open.close());
+  const { port } = open.address() as net.AddressInfo;
   const paths = shimPaths(folder.dir);
   // Each attempt that succeeds answers something that is not an error.
   const attempts: Record<string, string> = {
@@ -54,7 +61,7 @@ test('what a pod was not granted, it cannot do', async () => {
     'write by a V8 flag': `v8.setFlagsFromString('--redirect-code-traces-to=' + outside + '/trace')`,
     'write a heap snapshot': `v8.writeHeapSnapshot(outside + '/heap')`,
     'write a report': `process.report.writeReport(outside + '/report')`,
-    'connect by TCP': `new Promise((resolve, reject) => net.connect(9, '127.0.0.1').on('connect', resolve).on('error', reject))`,
+    'connect by TCP': `new Promise((resolve, reject) => net.connect(${port}, '127.0.0.1').on('connect', resolve).on('error', reject))`,
     'connect to the shim': `new Promise((resolve, reject) => net.connect(${JSON.stringify(paths.control)}).on('connect', resolve).on('error', reject))`,
     'connect to the dial socket': `new Promise((resolve, reject) => net.connect(${JSON.stringify(paths.dial)}).on('connect', resolve).on('error', reject))`,
     'connect to the pair socket': `new Promise((resolve, reject) => net.connect(${JSON.stringify(paths.pair)}).on('connect', resolve).on('error', reject))`,
@@ -68,6 +75,7 @@ test('what a pod was not granted, it cannot do', async () => {
     'load WASI': `new (await import('node:wasi')).WASI({ version: 'preview1', preopens: { '/': '/' } })`,
     'open the inspector': `(await import('node:inspector')).open(0)`,
     'signal the shim': `process.kill(process.ppid, 0)`,
+    'signal the shim by import': `(await import('node:process')).kill(process.ppid, 0)`,
     'signal the shim, raw': `process._kill(process.ppid, 0)`,
     'debug the shim': `process._debugProcess(process.ppid)`,
     'slow the shim': `os.setPriority(process.ppid, 19)`,
