@@ -262,6 +262,32 @@ test('a watch streams over HTTPS and ends when the server closes', async () => {
   assert.equal(event.object.metadata.name, 'seen');
 });
 
+test('a strange path gets an answer in the 400s', async () => {
+  const strange = [
+    '//',
+    '//evil.example/api',
+    '/%',
+    '/%zz',
+    '/api/v1/namespaces//pods/x',
+
+    `${maps}/a%2Fb`,
+  ];
+  for (const path of [
+    ...strange,
+    '/apis//v1',
+    '/api/v1/pods/x/y/z',
+    '/api/v2/pods',
+    '/apis/apps/v1/nonsense',
+    '/?x=%',
+  ]) {
+    const { code } = await fetch(path);
+    assert.ok(
+      path === '//' || path === '/?x=%' ? code === 200 : code >= 400 && code < 500,
+      `${path} answered ${code}`,
+    );
+  }
+});
+
 test('bytes that are no TLS do not disturb the server', async () => {
   await new Promise<void>((resolve) => {
     const socket = connect(running.port, '127.0.0.1', () => socket.end('GET / HTTP/1.1\r\n\r\n'));

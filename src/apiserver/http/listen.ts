@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { messageOf, StatusError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { ApiRequest, ApiResponse } from '../../client/transport.ts';
+import { badRequest } from '../failures.ts';
 import { failureResponse } from '../router.ts';
 import type { Authenticator, User } from '../user.ts';
 import { authenticate, isOpenPath } from './authenticate.ts';
@@ -134,7 +135,7 @@ async function answerOf(
 ): Promise<ApiResponse | undefined> {
   try {
     const user = await authenticate(request, listener.authenticators);
-    const url = new URL(request.url ?? '/', 'https://server');
+    const url = readUrl(request);
     if (!user && !isOpenPath(url.pathname)) return unauthorized(url.pathname);
     const known = user ?? { name: 'system:anonymous', groups: ['system:unauthenticated'] };
     if (user) {
@@ -149,6 +150,16 @@ async function answerOf(
     listener.log.error('a request failed', { url: request.url, error: messageOf(error) });
     return failureResponse(new StatusError('InternalError', `Internal error occurred: ${messageOf(error)}`));
   }
+}
+
+function readUrl({ url = '/' }: IncomingMessage): URL {
+  if (!url.startsWith('/')) throw badRequest(`the request target ${JSON.stringify(url)} must be a path`);
+  const [path, ...query] = url.split('?');
+  // Put together rather than resolved: `//host/` must stay a path.
+  const parsed = new URL('https://server');
+  parsed.pathname = path!.replace(/\/{2,}/g, '/');
+  parsed.search = query.join('?');
+  return parsed;
 }
 
 function unauthorized(path: string): ApiResponse {
