@@ -403,7 +403,7 @@ test('an agent that lost its own state adopts what runs', async (t) => {
 
 test('a LoadBalancer Service gets a listener, and the address that was really taken', async (t) => {
   const cluster = await startTestCluster(t);
-  await cluster.startNode();
+  const first = await cluster.startNode();
   const annotations = {
     'selvage.dev/load-balancer-node': 'n1',
     'selvage.dev/load-balancer-ip': '127.42.0.1',
@@ -423,6 +423,17 @@ test('a LoadBalancer Service gets a listener, and the address that was really ta
   await until('the routes are there', () =>
     cluster.shim.routes?.routes.some(({ name }) => name === 'my-app'),
   );
+
+  cluster.setReachable(false);
+  cluster.shim.listeners = [];
+  cluster.shim.routes = undefined;
+  cluster.shim.die();
+  await until('they are back though no server answers', () => cluster.shim.listeners.length === 1);
+  await first.stop();
+  cluster.shim.listeners = [];
+  cluster.shim.routes = undefined;
+  await cluster.startNode();
+  await until('so they are after a reboot', () => cluster.shim.listeners.length === 1 && cluster.shim.routes);
 });
 
 test('the kubelet API answers administrators with logs, pods and metrics, and nobody else', async (t) => {

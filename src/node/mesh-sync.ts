@@ -12,7 +12,7 @@ import { createInformer, type Informer } from '../client/informer.ts';
 import { compileRoutes } from '../mesh/compile.ts';
 import type { RouteTable } from '../mesh/route-table.ts';
 import { listenersFor, reportListeners } from './load-balancers.ts';
-import type { ListenerState } from './runtimes/shim/client.ts';
+import type { ListenerSpec, ListenerState } from './runtimes/shim/client.ts';
 import type { ShimLink } from './shim-link.ts';
 import type { NodeState } from './state.ts';
 
@@ -33,7 +33,7 @@ const retry = { initialMs: 500, maxMs: 30_000 };
 
 /**
  * Follows Services, EndpointSlices and Nodes, and keeps the shim's routes and LoadBalancer listeners as they say. The
- * last table is kept on disk, so that pods that start again offline find each other.
+ * last of both is kept on disk, so that pods that start again offline find each other and can be reached.
  */
 export class MeshSync implements Running {
   readonly #options: MeshSyncOptions;
@@ -45,6 +45,7 @@ export class MeshSync implements Running {
   #isDirty = false;
   #hasSynced = false;
   #table: RouteTable | undefined;
+  #wanted: ListenerSpec[] = [];
   #listenersKey = '[]';
   #states: ListenerState[] = [];
 
@@ -60,6 +61,7 @@ export class MeshSync implements Running {
     const { shim, state, nodes } = this.#options;
     // It was saved below as such.
     this.#table = state.fact('routes') as RouteTable | undefined;
+    this.#wanted = (state.fact('listeners') as ListenerSpec[] | undefined) ?? [];
     shim.onConnected(() => {
       this.#pushTable();
       this.#listenersKey = '[]';
@@ -70,6 +72,7 @@ export class MeshSync implements Running {
       this.#changed();
     });
     nodes.onEvent(() => this.#changed());
+    this.#changed();
     for (const informer of [this.#services, this.#slices]) informer.start(this.#stopping.signal);
     Promise.all([this.#services, this.#slices, nodes].map((each) => each.hasSynced())).then(
       () => {
@@ -86,9 +89,8 @@ export class MeshSync implements Running {
     await this.#syncing;
   }
 
-  /** Before everything has been listed, a table would lack what is only late. */
   #changed(): void {
-    if (!this.#hasSynced || this.#stopping.signal.aborted) return;
+    if (this.#stopping.signal.aborted) return;
     this.#isDirty = true;
     if (this.#timer || this.#syncing) return;
     this.#timer = this.#options.clock.after(coalesceMs, () => {
@@ -105,7 +107,8 @@ export class MeshSync implements Running {
     for (let failures = 1; !this.#stopping.signal.aborted; failures++) {
       this.#isDirty = false;
       try {
-        this.#compile();
+        // Before everything has been listed, what we would compile lacks what is only late: the last known holds.
+        if (this.#hasSynced) this.#compile();
         await this.#listen();
         return;
       } catch (error) {
@@ -140,16 +143,17 @@ export class MeshSync implements Running {
   }
 
   async #listen(): Promise<void> {
-    const { nodeName, shim, client, recorder, log } = this.#options;
+    const { nodeName, shim, state, client, recorder, log } = this.#options;
     const services = this.#services.list();
-    const wanted = listenersFor(services, nodeName);
-    const key = JSON.stringify(wanted);
+    if (this.#hasSynced) this.#wanted = listenersFor(services, nodeName);
+    const key = JSON.stringify(this.#wanted);
     if (key !== this.#listenersKey) {
       // A node without listeners needs no shim for them.
-      const link = wanted.length > 0 ? await shim.ensure() : shim.current;
-      this.#states = (await link?.setListeners(wanted)) ?? [];
+      const link = this.#wanted.length > 0 ? await shim.ensure() : shim.current;
+      this.#states = (await link?.setListeners(this.#wanted)) ?? [];
       this.#listenersKey = key;
+      state.saveFact('listeners', this.#wanted);
     }
-    await reportListeners(this.#states, { services, client, recorder, log });
+    if (this.#hasSynced) await reportListeners(this.#states, { services, client, recorder, log });
   }
 }
