@@ -12,6 +12,8 @@ import { startTestServer, type TestServer } from '../src/apiserver/test-server.t
 
 const version = spawnSync('kubectl', ['version', '--client'], { encoding: 'utf8' });
 const isMissing = version.error !== undefined;
+/** Debian's kubectl is 1.20: some of what is asked here came later. */
+const minor = Number(/v1\.(\d+)/.exec(version.stdout ?? '')?.[1] ?? 0);
 const isCi = process.env.CI === 'true';
 
 let running: TestServer;
@@ -149,11 +151,12 @@ describe('kubectl', { skip: isMissing && !isCi ? 'kubectl is not on the PATH' : 
     await run('delete -f -', deployment('app:2'));
   });
 
-  test('refuses an unknown field where validation is strict, warns where it is not', async () => {
+  test('refuses an unknown field where validation is strict, warns where it is not', async (context) => {
     const odd = deployment('app:1', 'imagee: x');
-    const strict = await kubectl('apply --validate=strict -f -', odd);
+    const strict = await kubectl('apply --validate=true -f -', odd);
     assert.equal(strict.code, 1);
-    assert.match(strict.err, /unknown field "?(spec\.template\.spec\.containers\[0\]\.imagee|imagee)"?/);
+    assert.match(strict.err, /unknown field "(spec\.template\.spec\.containers\[0\]\.)?imagee"/);
+    if (minor < 25) return context.diagnostic('this kubectl knows no --validate=warn');
     const warned = await kubectl('apply --validate=warn --dry-run=server -f -', odd);
     assert.equal(warned.code, 0, warned.err);
     assert.match(warned.err, /Warning: .*unknown field/);
@@ -244,7 +247,9 @@ describe('kubectl', { skip: isMissing && !isCi ? 'kubectl is not on the PATH' : 
     await sawTwice;
     watcher.kill();
     await run('wait pod/waited --for=condition=Ready --timeout=5s');
+    const watches = await watchesOpened();
     const deleted = kubectl('wait pod/waited --for=delete --timeout=10s');
+    while ((await watchesOpened()) === watches) await new Promise((resolve) => setImmediate(resolve));
     await run('delete pod waited');
     assert.equal((await deleted).code, 0);
   });
@@ -261,12 +266,12 @@ describe('kubectl', { skip: isMissing && !isCi ? 'kubectl is not on the PATH' : 
 
   test('explains a field', async () => {
     const out = await run('explain deployment.spec.replicas');
-    assert.match(out, /GROUP: +apps/);
-    assert.match(out, /FIELD: replicas <integer>/);
+    assert.match(out, /KIND: +Deployment/);
+    assert.match(out, /FIELD: +replicas <integer>/);
   });
 
   test('asks who it is and what it may do', async () => {
-    assert.match(await run('auth whoami'), /selvage-admin/);
+    if (minor >= 27) assert.match(await run('auth whoami'), /selvage-admin/);
     assert.equal((await run('auth can-i create pods')).trim(), 'yes');
     const config = running.writeKubeconfig('somebody', ['some-group']);
     const { code, err } = await kubectl(`--kubeconfig=${config} get pods`);
@@ -309,6 +314,17 @@ describe('kubectl', { skip: isMissing && !isCi ? 'kubectl is not on the PATH' : 
     assert.equal(await run("get configmap edited -o jsonpath='{.data.a}'"), '2');
   });
 });
+
+/** How many watches of pods the server has opened, by its own count. */
+async function watchesOpened(): Promise<string> {
+  const headers = {};
+  const query = new URLSearchParams();
+  const response = await running.server.transport()({ method: 'GET', path: '/metrics', query, headers });
+  assert.equal(response.kind, 'bytes');
+  let text = '';
+  for await (const bytes of response.kind === 'bytes' ? response.bytes : []) text += Buffer.from(bytes);
+  return /^apiserver_request_total\{verb="watch",resource="pods",code="200"\} (\d+)$/m.exec(text)?.[1] ?? '0';
+}
 
 function kubeletTls() {
   const { certificatePem, privateKeyPem } = running.issueClient('selvage-apiserver');
