@@ -10,7 +10,7 @@ const gzip = promisify(gzipCallback);
 /** Below this, compressing costs more than it saves; Kubernetes' own bound. */
 const gzipBytesMin = 128 * 1024;
 /** A client that takes nothing of a stream for so long is cut off. */
-const drainTimeoutMs = 60_000;
+export const drainTimeoutMs = 60_000;
 
 /** Sends an answer; resolves when all is handed to the socket, or the client is gone. */
 export async function writeResponse(
