@@ -19,14 +19,19 @@ export function tellParent(message: ReadyMessage): void {
  */
 export function untilToldToStop(): Promise<void> {
   return new Promise((resolve) => {
-    let told = false;
+    let isTold = false;
     const tell = () => {
-      if (told) process.exit(130);
-      told = true;
+      if (isTold) return;
+      isTold = true;
+      // An open channel would keep this process alive after its work has ended.
+      if (process.connected) process.disconnect();
       resolve();
     };
-    process.on('SIGINT', tell);
-    process.on('SIGTERM', resolve as () => void);
-    process.on('disconnect', resolve as () => void);
+    process.on('SIGINT', () => {
+      if (isTold) process.exit(130);
+      tell();
+    });
+    process.on('SIGTERM', tell);
+    process.on('disconnect', tell);
   });
 }
