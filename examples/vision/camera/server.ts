@@ -6,6 +6,8 @@ import { join } from 'node:path';
 const site = process.env.SITE ?? 'unknown';
 const frameMs = Number(process.env.FRAME_MS ?? 50);
 const summaryMs = Number(process.env.SUMMARY_MS ?? 2000);
+/** A frame that is not answered by then is of no use any more. */
+const timeoutMs = Number(process.env.TIMEOUT_MS ?? 5000);
 
 /** Records in CIFAR-10's layout: one label byte, then 1,024 red, green and blue bytes each. */
 const recordBytes = 3073;
@@ -29,7 +31,11 @@ async function capture(): Promise<void> {
   totals.frames++;
   totals.bytesCaptured += frame.length;
   const startMs = performance.now();
-  const response = await fetch('http://preprocess/', { method: 'POST', body: frame });
+  const response = await fetch('http://preprocess/', {
+    method: 'POST',
+    body: frame,
+    signal: AbortSignal.timeout(timeoutMs),
+  });
   if (!response.ok) throw new Error(`preprocess answered ${response.status}: ${await response.text()}`);
   const { label, index } = (await response.json()) as { label: string; index: number };
   latenciesMs.push(performance.now() - startMs);
@@ -60,7 +66,11 @@ function repeat(periodMs: number, action: () => Promise<void>): void {
 
 repeat(frameMs, capture);
 repeat(summaryMs, async () => {
-  await fetch('http://collector/summary', { method: 'POST', body: JSON.stringify(summary()) });
+  await fetch('http://collector/summary', {
+    method: 'POST',
+    body: JSON.stringify(summary()),
+    signal: AbortSignal.timeout(timeoutMs),
+  });
 });
 
 export default { fetch: () => Response.json(summary()) };

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { memoryOfAll, processesWith } from '../terminal/memory.ts';
 import { percentile } from '../terminal/units.ts';
-import type { Cluster } from './cluster.ts';
+import { type Cluster, edgeSites } from './cluster.ts';
 import type { Figures } from './figures.ts';
 
 interface CameraSummary {
@@ -25,6 +25,8 @@ interface Reading {
 }
 
 const comparisonCount = 100;
+const reportTimeoutMs = 30_000;
+const reportPollMs = 100;
 
 /** Times the model of an edge site against the one in the cloud, both from the edge's `classify` pod, in turn. */
 export async function measureLatency(classifyUrl: string): Promise<Figures['latency']> {
@@ -45,9 +47,9 @@ export async function measureTraffic(
   cluster: Cluster,
   options: { collectorUrl: string; seconds: number; signal: AbortSignal },
 ): Promise<Pick<Figures, 'traffic' | 'frameLatency'>> {
-  const before = await read(cluster, options.collectorUrl);
+  const before = await read(cluster, options.collectorUrl, options.signal);
   await delay(options.seconds * 1000, undefined, { signal: options.signal });
-  const after = await read(cluster, options.collectorUrl);
+  const after = await read(cluster, options.collectorUrl, options.signal);
   const sum = ({ overview }: Reading, pick: (camera: CameraSummary) => number) =>
     overview.cameras.reduce((total, camera) => total + pick(camera), 0);
   const during = (pick: (camera: CameraSummary) => number) => sum(after, pick) - sum(before, pick);
@@ -78,8 +80,9 @@ export async function measureTraffic(
   };
 }
 
-async function read(cluster: Cluster, collectorUrl: string): Promise<Reading> {
-  const overview = await getJson<Overview>(collectorUrl);
+/** The counters at a moment when every camera has just reported. */
+async function read(cluster: Cluster, collectorUrl: string, signal: AbortSignal): Promise<Reading> {
+  const overview = await untilAllReported(collectorUrl, signal);
   const { api, mesh } = await cluster.wan.counters();
   return {
     atMs: performance.now(),
@@ -87,6 +90,21 @@ async function read(cluster: Cluster, collectorUrl: string): Promise<Reading> {
     applicationBytes: mesh!.upBytes + mesh!.downBytes,
     controlBytes: api!.upBytes + api!.downBytes,
   };
+}
+
+async function untilAllReported(collectorUrl: string, signal: AbortSignal): Promise<Overview> {
+  const first = await getJson<Overview>(collectorUrl);
+  const framesAtFirst = new Map(first.cameras.map(({ site, frames }) => [site, frames]));
+  const endMs = performance.now() + reportTimeoutMs;
+  while (performance.now() < endMs) {
+    await delay(reportPollMs, undefined, { signal });
+    const overview = await getJson<Overview>(collectorUrl);
+    const reported = overview.cameras.filter(({ site, frames }) => frames !== framesAtFirst.get(site));
+    if (reported.length === edgeSites.length) return overview;
+  }
+  throw new Error(
+    `the cameras of ${edgeSites.join(' and ')} did not both report in ${reportTimeoutMs / 1000} s; see \`kubectl -n vision logs deployment/camera\``,
+  );
 }
 
 /** Resident memory of what runs the cluster; pods are the processes that each site's shim started. */
