@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { dataDir, dataDirHelp } from './data-dir.ts';
 import { wholeNumber } from './demo.ts';
+import { allowAddonsOption, allowLocalEgressOption } from './grants-allowed.ts';
 
 export interface AgentFlags {
   server: string;
@@ -14,6 +15,8 @@ export interface AgentFlags {
   meshPort: number;
   meshAdvertise?: string;
   stopPods?: true;
+  allowAddons?: true;
+  allowLocalEgress?: true;
   logLevel: 'debug' | 'info' | 'warn' | 'error';
   dataDir?: string;
 }
@@ -44,6 +47,8 @@ export function defineAgent(program: Command): void {
       '--stop-pods',
       'end the pods when the agent ends; by default they go on and the next agent takes them over',
     )
+    .option(...allowAddonsOption)
+    .option(...allowLocalEgressOption)
     .option('--log-level <level>', 'debug, info, warn or error', 'warn')
     .option('--data-dir <folder>', dataDirHelp)
     .action(async (flags: AgentFlags) => {

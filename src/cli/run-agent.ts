@@ -7,6 +7,7 @@ import { registryFetch } from '../node/images/registry-fetch.ts';
 import { joinCluster } from '../node/join.ts';
 import type { AgentFlags } from './agent.ts';
 import type { DataDir } from './data-dir.ts';
+import { grantsAllowed } from './grants-allowed.ts';
 import { tellParent, untilToldToStop } from './parent.ts';
 import { version } from './version.ts';
 
@@ -50,6 +51,7 @@ export async function runAgent(flags: AgentFlags, dataDir: DataDir): Promise<voi
       ...(flags.zone && { zone: flags.zone }),
       version: version(),
       nodeCertificate: joined,
+      grantsAllowed: grantsAllowed(flags),
     });
     life.defer(() => (flags.stopPods ? agent.shutdown({ graceSeconds: podGraceSeconds }) : agent.stop()));
     say(`node "${flags.name}" is up, of the cluster at ${flags.server}`);

@@ -6,6 +6,7 @@ import { writeKubeconfig } from '../identity/kubeconfig.ts';
 import { defaultKubeconfig } from './cluster-connection.ts';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';
 import type { DataDir } from './data-dir.ts';
+import { grantsAllowed } from './grants-allowed.ts';
 import { tellParent, untilToldToStop } from './parent.ts';
 import { formatMs } from './terminal/units.ts';
 import type { UpFlags } from './up.ts';
@@ -104,6 +105,7 @@ async function startLocalNode(
     advertiseAddress: flags.host === '0.0.0.0' ? '127.0.0.1' : flags.host,
     labels: { 'node-role.kubernetes.io/control-plane': 'true' },
     version: version(),
+    grantsAllowed: grantsAllowed(flags),
   });
   return { stop: () => (flags.keepPods ? agent.stop() : agent.shutdown({ graceSeconds: podGraceSeconds })) };
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { dataDir, dataDirHelp } from './data-dir.ts';
 import { wholeNumber } from './demo.ts';
+import { allowAddonsOption, allowLocalEgressOption } from './grants-allowed.ts';
 
 export interface UpFlags {
   host: string;
@@ -10,6 +11,8 @@ export interface UpFlags {
   tlsName: string[];
   kubeconfig: boolean | string;
   keepPods?: true;
+  allowAddons?: true;
+  allowLocalEgress?: true;
   evictAfter: number;
   logLevel: 'debug' | 'info' | 'warn' | 'error';
   dataDir?: string;
@@ -35,6 +38,8 @@ export function defineUp(program: Command): void {
     )
     .option('--no-kubeconfig', 'write only the one in the data folder')
     .option('--keep-pods', 'leave the pods running when this process ends; the next start takes them over')
+    .option(...allowAddonsOption)
+    .option(...allowLocalEgressOption)
     .option(
       '--evict-after <seconds>',
       'how long a node may be silent before its pods are started elsewhere',

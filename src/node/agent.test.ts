@@ -483,3 +483,24 @@ test('the kubelet API answers administrators with logs, pods and metrics, and no
   );
   assert.equal((await get('/pods', 'system:nodes')).code, 403);
 });
+
+test('a pod that asks to leave its sandbox is refused with an event, unless the node allows it', async (t) => {
+  const cluster = await startTestCluster(t);
+  await cluster.build('web:1');
+  const first = await cluster.startNode();
+  const metadata = { annotations: { 'selvage.dev/grants': 'addons' } };
+  await cluster.createPod({}, metadata);
+  await cluster.podWhen('it is refused', (pod) => waitingReason(pod) === 'CreateContainerError');
+  await until('an event tells why', async () =>
+    (await reasons(cluster)).some((each) => /^Failed: Error: .*"addons".*--allow-addons/.test(each)),
+  );
+  const builtin = { name: 'web', image: 'selvage.dev/builtin/model-server', command: ['node', '/x.js'] };
+  await cluster.createPod({ containers: [builtin] }, { name: 'posing' });
+  await cluster.podWhen('it is refused', (pod) => waitingReason(pod) === 'CreateContainerError', 'posing');
+  assert.equal(cluster.shim.starts, 0);
+
+  await first.stop();
+  await cluster.startNode({ grantsAllowed: ['addons'] });
+  await cluster.createPod({}, { ...metadata, name: 'allowed' });
+  await cluster.podWhen('it is ready', isReady, 'allowed');
+});

@@ -23,6 +23,7 @@ import type { NodeDescription } from './node-object.ts';
 import { PodAddresses } from './pod-addresses.ts';
 import { PodWorkers } from './pod-workers.ts';
 import type { StartSources } from './pods/container-start.ts';
+import type { Grant } from './pods/grants.ts';
 import type { PodRecord } from './pods/record.ts';
 import { VolumeRefresh } from './pods/volume-refresh.ts';
 import { referencedObjects } from './referenced-objects.ts';
@@ -63,6 +64,8 @@ export interface AgentOptions {
   podsMax?: number;
   /** Host folders that pods may mount; none by default. */
   hostPathsAllowed?: readonly string[];
+  /** What pods get that ask for it, besides the built-in ones; each ends the sandbox. None by default. */
+  grantsAllowed?: readonly Grant[];
   /** The node's client certificate, where joining has made one; else the agent asks for one. */
   nodeCertificate?: { onCertificate(listener: (held: HeldCertificate) => void): void } | undefined;
   /** Tells when this process has its own shim; tests bring theirs. */
@@ -133,6 +136,7 @@ async function start(options: AgentOptions, running: Lifecycle): Promise<Agent> 
     token: serviceAccountTokens(client, clock),
     caPem,
     hostPathsAllowed: options.hostPathsAllowed ?? [],
+    grantsAllowed: options.grantsAllowed ?? [],
     podDir: (uid) => join(dataDir, 'pods', uid),
     logDir,
     runtime: () => shim.ensure(),

@@ -3,6 +3,7 @@ import { StatusError } from '../../base/errors.ts';
 import { parseQuantity } from '../quantity.ts';
 import type { ContainerSpec } from '../runtimes/runtime.ts';
 import { expand } from './expansion.ts';
+import { type Grant, grantsOf } from './grants.ts';
 import { type Container, containerId, type PodRecord } from './record.ts';
 
 /** A container's log: this much in one file, in this many files. */
@@ -33,10 +34,12 @@ export function containerSpec(options: {
   env: Record<string, string>;
   mounts: ContainerSpec['mounts'];
   logPath: string;
+  /** What this node allows pods that ask for it. */
+  grantsAllowed: readonly Grant[];
 }): ContainerSpec {
-  const { record, container, image, env, mounts, logPath } = options;
+  const { record, container, image, env, mounts, logPath, grantsAllowed } = options;
   const { metadata, spec } = record.pod;
-  checkSupported(container);
+  checkSupported(container, image);
   const memory = container.resources?.limits?.memory;
   return {
     id: containerId(record.uid, container.name, record.containers[container.name]!.restartCount),
@@ -55,7 +58,11 @@ export function containerSpec(options: {
     env,
     mounts,
     memoryLimitBytes: memory === undefined ? undefined : parseQuantity(String(memory)),
-    grants: grantsOf(metadata?.annotations ?? {}, image),
+    grants: grantsOf({
+      annotations: metadata?.annotations ?? {},
+      builtin: image.grants,
+      allowed: grantsAllowed,
+    }),
     logPath,
     logBytesMax,
     logFilesMax,
@@ -80,22 +87,15 @@ function commandOf(container: Container, image: RunnableImage, env: Record<strin
   return [join(image.rootDir, path), ...more, ...args];
 }
 
-function grantsOf(annotations: Record<string, string>, image: RunnableImage): ContainerSpec['grants'] {
-  const words = (name: string) =>
-    (annotations[name] ?? '')
-      .split(',')
-      .map((word) => word.trim())
-      .filter((word) => word !== '');
-  const asked = words('selvage.dev/grants');
-  return {
-    worker: image.grants?.worker === true || asked.includes('worker'),
-    addons: image.grants?.addons === true || asked.includes('addons'),
-    egress: words('selvage.dev/egress'),
-  };
-}
-
 /** An isolate is one process that runs one module: nothing can be executed beside it. */
-function checkSupported(container: Container): void {
+function checkSupported(container: Container, image: RunnableImage): void {
+  // Its grants are for its own module only.
+  if (image.grants && container.command?.length) {
+    throw new StatusError(
+      'Invalid',
+      `container ${container.name} has a command, but a built-in image runs nothing but itself; remove it, or use an image of your own`,
+    );
+  }
   const { livenessProbe, readinessProbe, startupProbe, lifecycle } = container;
   const handlers = { livenessProbe, readinessProbe, startupProbe, ...lifecycle };
   for (const [name, handler] of Object.entries(handlers)) {

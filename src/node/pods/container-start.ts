@@ -8,6 +8,7 @@ import type { TokenSource, Volume } from '../volumes/volume-files.ts';
 import { containerSpec, type RunnableImage } from './container-spec.ts';
 import { environment, type ReferencedObjects } from './environment.ts';
 import type { NodeFacts } from './field-reference.ts';
+import type { Grant } from './grants.ts';
 import type { PodEvents } from './pod-events.ts';
 import type { Container, PodRecord } from './record.ts';
 
@@ -31,6 +32,7 @@ export interface StartSources {
   token: TokenSource;
   caPem: string;
   hostPathsAllowed: readonly string[];
+  grantsAllowed: readonly Grant[];
   podDir(uid: string): string;
   logDir(record: PodRecord): string;
   /** The runtime, started if it isn't there. */
@@ -80,6 +82,7 @@ export async function startContainer(options: {
       env,
       mounts,
       logPath: logPath(sources, record, container),
+      grantsAllowed: sources.grantsAllowed,
     });
   });
   if (!isStillWanted()) return undefined;

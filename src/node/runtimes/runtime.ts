@@ -21,10 +21,11 @@ export interface ContainerSpec {
   mounts: { mountPath: string; hostPath: string; readOnly: boolean }[];
   memoryLimitBytes?: number | undefined;
   /**
-   * What the pod asked for beyond the default of nothing. Only `egress` keeps the sandbox whole: addons are native code,
+   * What the pod may do beyond the default of nothing. Only `egress` keeps the sandbox whole: addons are native code,
    * and a worker can be started with permissions of its own (tried on Node 26), so both are for trusted images.
+   * `localEgress` lets `egress` reach the node's own loopback and link-local addresses.
    */
-  grants: { worker: boolean; addons: boolean; egress: string[] };
+  grants: { worker: boolean; addons: boolean; egress: string[]; localEgress?: true };
   /** CRI-format log file; the runtime rotates it. */
   logPath: string;
   logBytesMax: number;

@@ -140,9 +140,10 @@ test('egress is refused unless it is granted', async (t) => {
   const locked = await start('locked', source);
   const refused = await ask(shim, locked.pod.ip);
   assert.match(refused.text, new RegExp(`add the annotation selvage.dev/egress: "localhost:${port}"`));
-  const granted = await start('granted', source, {
-    grants: { worker: false, addons: false, egress: [`localhost:${port}`] },
-  });
+  const grants = { worker: false, addons: false, egress: [`localhost:${port}`] };
+  const local = await start('local', source, { grants });
+  assert.match((await ask(shim, local.pod.ip)).text, /localhost is an address of the node itself/);
+  const granted = await start('granted', source, { grants: { ...grants, localEgress: true } });
   assert.equal((await ask(shim, granted.pod.ip)).text, 'outside');
 });
 

@@ -4,6 +4,7 @@ import type { Endpoint } from '../../../mesh/route-table.ts';
 import { requestConnect } from './connect-stream.ts';
 import type { Container } from './container.ts';
 import { isEgressGranted } from './grants.ts';
+import { connectOutside } from './outside.ts';
 import type { Pods } from './pods.ts';
 import { connectUnread, type SocketPairs } from './socket-pairs.ts';
 
@@ -85,7 +86,10 @@ export class Dialer {
     const { table } = this.#pods;
     const endpoint = table && findEndpoint(table, host, port);
     if (endpoint) return this.toEndpoint(endpoint);
-    if (isEgressGranted(caller.spec.grants.egress, host, port)) return connectUnread({ host, port });
+    const { egress, localEgress } = caller.spec.grants;
+    if (isEgressGranted(egress, host, port)) {
+      return localEgress ? connectUnread({ host, port }) : connectOutside({ host, port });
+    }
     return Promise.reject(
       Object.assign(new Error(`egress to ${host}:${port} is not granted`), { code: 'EEGRESS' }),
     );
