@@ -24,7 +24,7 @@ export function untilToldToStop(): Promise<void> {
       if (isTold) return;
       isTold = true;
       // An open channel would keep this process alive after its work has ended.
-      if (process.connected) process.disconnect();
+      if (process.connected) process.disconnect?.();
       resolve();
     };
     process.on('SIGINT', () => {

@@ -2,11 +2,14 @@ import { mkdirSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import type { Lifecycle } from '../../base/lifecycle.ts';
+import { silentLog } from '../../base/log.ts';
 import { type ClusterConnection, connectCluster } from '../cluster-connection.ts';
 import { type DataDir, dataDir } from '../data-dir.ts';
 import { startWideAreaLink, type WideAreaLink } from '../wan/client.ts';
 import type { LinkShape } from '../wan/link.ts';
 import { type SelvageProcess, startProcess } from './process.ts';
+
+const podGraceSeconds = 5;
 
 export const edgeSites = ['edge-a', 'edge-b'];
 export const sites = ['cloud', ...edgeSites];
@@ -58,6 +61,8 @@ export async function startCluster(options: {
   const apiRelayPort = await wan.relay('api', { host: '127.0.0.1', port: apiPort });
   const meshRelayPort = await wan.relay('mesh', { host: '127.0.0.1', port: cloudMeshPort });
   const siteDirs = Object.fromEntries(sites.map((site) => [site, join(options.dir, site)]));
+  // An agent that is told to stop while it starts anew after a crash has not found its shim yet.
+  life.defer(() => endShims(Object.values(siteDirs)));
   const startAgent = (site: string, more: string[]) => {
     const args = [
       'agent',
@@ -104,6 +109,18 @@ export function controlPlaneDir(dir: string): DataDir {
 
 function controlPlaneArgs(control: DataDir, port: number): string[] {
   return ['up', '--no-node', '--no-kubeconfig', '--port', String(port), '--data-dir', control.root];
+}
+
+async function endShims(dirs: string[]): Promise<void> {
+  const { connectShim } = await import('../../node/runtimes/shim/client.ts');
+  for (const dir of dirs) {
+    const shim = await connectShim({
+      dataDir: dataDir(dir).node,
+      log: silentLog,
+      spawnIfAbsent: false,
+    }).catch(() => undefined);
+    await shim?.shutdown({ graceSeconds: podGraceSeconds });
+  }
 }
 
 async function freePort(): Promise<number> {
