@@ -109,17 +109,21 @@ export async function startControlPlane(options: {
       usages: ['server'],
       lifetimeSeconds: yearSeconds,
     });
-    const listening = await api.listen({
-      host,
-      port: options.port,
-      tls: { certPem: serving.chainPem, keyPem: serving.privateKeyPem, caPem: authority.caPem },
-      extraHandlers: [
-        (request, response, user) => {
-          callers.set(request, user);
-          return registry.handle(request, response);
-        },
-      ],
-    });
+    const listening = await api
+      .listen({
+        host,
+        port: options.port,
+        tls: { certPem: serving.chainPem, keyPem: serving.privateKeyPem, caPem: authority.caPem },
+        extraHandlers: [
+          (request, response, user) => {
+            callers.set(request, user);
+            return registry.handle(request, response);
+          },
+        ],
+      })
+      .catch((error: NodeJS.ErrnoException) => {
+        throw addressError(error, host, options.port);
+      });
     life.defer(() => listening.close());
     const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
     await api.bootstrap({
@@ -143,6 +147,20 @@ export async function startControlPlane(options: {
     await life.stop();
     throw error;
   }
+}
+
+function addressError(error: NodeJS.ErrnoException, host: string, port: number): Error {
+  const address = `${host}:${port}`;
+  if (error.code === 'EADDRINUSE') {
+    return new Error(
+      `${address} is in use by another program; end it, or choose another with --port (0 picks a free one)`,
+    );
+  }
+  if (error.code === 'EACCES')
+    return new Error(`${address} may not be opened by this user; choose a --port above 1023`);
+  if (error.code === 'EADDRNOTAVAIL')
+    return new Error(`${host} is no address of this machine; choose another --host`);
+  return error;
 }
 
 /** The one join token of this cluster, kept so that it can be looked up again. */

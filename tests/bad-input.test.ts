@@ -1,0 +1,85 @@
+// What a person meets who gets something wrong: a clear error, and nothing lost or left behind.
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import net from 'node:net';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { eventually, missing, openShell } from './shell.ts';
+
+const skip = missing('kubectl');
+
+test('a port in use is refused with its number and what to do, and the data folder is free again', async (t) => {
+  const shell = openShell(t);
+  const other = net.createServer();
+  await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+  t.after(() => other.close());
+  const { port } = other.address() as net.AddressInfo;
+  const output = await shell.run(`selvage up --port ${port}`, { code: 1 });
+  assert.match(output, new RegExp(`^selvage: .*127\\.0\\.0\\.1:${port} .*in use.*--port`, 'm'));
+  assert.doesNotMatch(output, /\n\s+at /);
+  await shell.start('selvage up --port 0').until(/API ready/);
+});
+
+test('a data folder that another server uses is refused with the folder and its process', async (t) => {
+  const shell = openShell(t);
+  const first = shell.start('selvage up --port 0');
+  await first.until(/API ready/);
+  const output = await shell.run('selvage up --port 0', { code: 1 });
+  assert.match(output, new RegExp(`^selvage: .*${join(shell.home, '.selvage')}.*${first.process.pid}`, 'm'));
+  assert.doesNotMatch(output, /\n\s+at /);
+});
+
+test('manifests, images and files that are wrong get errors that say what is wrong', {
+  skip,
+  timeout: 120_000,
+}, async (t) => {
+  const shell = openShell(t);
+  const file = (name: string, text: string) => {
+    writeFileSync(join(shell.home, name), text);
+    return join(shell.home, name);
+  };
+  await shell.start('selvage up --port 0').until(/API ready/);
+
+  const malformed = file('malformed.yaml', 'apiVersion: v1\nkind: [ConfigMap\n');
+  assert.match(await shell.run(`kubectl create -f ${malformed}`, { code: 1 }), /error (parsing|converting)/);
+  const noImage = file(
+    'no-image.yaml',
+    'apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c}]}\n',
+  );
+  assert.match(
+    await shell.run(`kubectl create -f ${noImage}`, { code: 1 }),
+    /spec\.containers\[0\]\.image: Required value/,
+  );
+  const unknown = file(
+    'unknown.yaml',
+    'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndatta: {a: b}\n',
+  );
+  assert.match(await shell.run(`kubectl create -f ${unknown}`, { code: 1 }), /unknown field "datta"/);
+  assert.match(
+    await shell.run(`kubectl create --validate=warn -f ${unknown}`),
+    /Warning: .*unknown field "datta"/,
+  );
+  assert.match(await shell.run('kubectl get configmap c'), /^c\s+0/m);
+
+  await shell.run('kubectl create deployment ghost --image=ghost:1.0.0');
+  await eventually(async () => assert.match(await shell.run('kubectl get pods'), /ImagePullBackOff/), 30_000);
+  const events = await shell.run('kubectl get events');
+  assert.match(events, /Failed to pull image "ghost:1\.0\.0": .*(manifest unknown|not found)/i);
+  assert.match(events, /Back-off pulling image "ghost:1\.0\.0"/);
+  assert.match(events, /ErrImagePull/);
+
+  assert.match(
+    await shell.run(`selvage build ${join(shell.home, 'nowhere')} -t x:1`, { code: 1 }),
+    /^selvage: .*nowhere/m,
+  );
+  assert.match(await shell.run(`selvage build ${shell.home} -t 'X Y'`, { code: 1 }), /^selvage: .*"X Y"/m);
+  assert.match(
+    await shell.run('selvage push nothing:1', { code: 1 }),
+    /^selvage: "nothing:1" is not in .*selvage build/m,
+  );
+  assert.match(
+    await shell.run('selvage agent --server https://127.0.0.1:1 --name n --token wrong', { code: 1 }),
+    /^selvage: .*not a join token/m,
+  );
+  assert.match(await shell.run('selvage fly', { code: 1 }), /unknown command 'fly'/);
+});
