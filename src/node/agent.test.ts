@@ -14,6 +14,8 @@ import { type Pod, pod as podKind } from '../api/kinds/pod.ts';
 import { secret } from '../api/kinds/secret.ts';
 import { service as serviceKind } from '../api/kinds/service.ts';
 import { systemClock } from '../base/clock.ts';
+import type { Fetch } from '../oci/registry-client.ts';
+import { lastWordsMs } from './agent.ts';
 import { refreshMs } from './pods/volume-refresh.ts';
 import { until } from './testing.ts';
 import { startTestCluster, type TestCluster } from './testing-cluster.ts';
@@ -503,4 +505,43 @@ test('a pod that asks to leave its sandbox is refused with an event, unless the 
   await cluster.startNode({ grantsAllowed: ['addons'] });
   await cluster.createPod({}, { ...metadata, name: 'allowed' });
   await cluster.podWhen('it is ready', isReady, 'allowed');
+});
+
+test('an agent stops at once, whatever it waits for: a pull, a long grace period, a server that is stuck', async (t) => {
+  const cluster = await startTestCluster(t);
+  await cluster.build('web:1');
+  const waits = { pulls: 0, pullsEnded: 0, stops: 0 };
+  const fetch: Fetch = (url, init) => {
+    if (!url.includes('slow')) return globalThis.fetch(url, init);
+    waits.pulls++;
+    return new Promise((_, reject) => {
+      init.signal!.addEventListener('abort', () => {
+        waits.pullsEnded++;
+        reject(init.signal!.reason);
+      });
+    });
+  };
+  const agent = await cluster.startNode({
+    registry: { ...cluster.registry, fetch },
+    connectShim: async () =>
+      Object.assign(await cluster.shim.connect(), {
+        stop: () => {
+          waits.stops++;
+          return new Promise<void>(() => {});
+        },
+      }),
+  });
+  await cluster.createPod({ terminationGracePeriodSeconds: 600 });
+  await cluster.podWhen('it is ready', isReady);
+  await cluster.createPod({ containers: [{ name: 'web', image: 'slow:1' }] }, { name: 'pulling' });
+  await cluster.admin.delete(podKind, { namespace: 'default', name: 'web' });
+  await until('both wait', () => waits.pulls === 1 && waits.stops === 1);
+  cluster.stall();
+  await cluster.createPod({}, { name: 'late' });
+
+  const beginMs = performance.now();
+  await agent.stop();
+  const tookMs = performance.now() - beginMs;
+  assert.ok(tookMs < lastWordsMs + 2_000, `it took ${tookMs} ms`);
+  assert.equal(waits.pullsEnded, 1);
 });

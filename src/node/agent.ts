@@ -9,6 +9,7 @@ import { Lifecycle, type Running } from '../base/lifecycle.ts';
 import type { Log } from '../base/log.ts';
 import { Metrics } from '../base/metrics.ts';
 import type { Client } from '../client/client.ts';
+import { clientUntil } from '../client/client-until.ts';
 import { createEventRecorder } from '../client/events.ts';
 import { createInformer } from '../client/informer.ts';
 import type { RegistryEndpoint } from '../oci/registry-client.ts';
@@ -84,6 +85,8 @@ export interface Agent extends Running {
 }
 
 const podsMaxDefault = 110;
+/** What an agent that stops is still telling the API server may take this long. */
+export const lastWordsMs = 1_000;
 /** By then a start, and what it brought up again, is over. */
 const releaseMemoryAfterMs = 5_000;
 
@@ -99,11 +102,13 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
 }
 
 async function start(options: AgentOptions, running: Lifecycle): Promise<Agent> {
-  const { name, client, dataDir, caPem, clock = systemClock, metrics = new Metrics() } = options;
+  const { name, dataDir, caPem, clock = systemClock, metrics = new Metrics() } = options;
   const log = options.log.with({ node: name });
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const startedAtMs = clock.nowMs();
   const stopping = new AbortController();
+  const silence = new AbortController();
+  const client = clientUntil(options.client, silence.signal);
 
   const state = new NodeState({ folder: dataDir });
   running.defer(() => state.close());
@@ -124,6 +129,7 @@ async function start(options: AgentOptions, running: Lifecycle): Promise<Agent> 
     clock,
     log,
     inUse: () => imagesOf(records()),
+    signal: stopping.signal,
   });
   const machine = () => measureMachine(dataDir);
   const { cpuCores, memoryBytes } = machine();
@@ -172,6 +178,10 @@ async function start(options: AgentOptions, running: Lifecycle): Promise<Agent> 
           records: records(),
           usage: (await shim.current?.usage()) ?? [],
         }),
+      dial: async (target) => {
+        if (!shim.current) throw new Error('no pod runs on this node');
+        return shim.current.dial(target);
+      },
     }),
   );
   const description: NodeDescription = {
@@ -222,16 +232,25 @@ async function start(options: AgentOptions, running: Lifecycle): Promise<Agent> 
   running.defer(clock.after(releaseMemoryAfterMs, releaseMemory));
   // The Node must be there before the server accepts what a node asks for.
   void registration.start().then(() => certificates.start());
+  const stop = async (endPods: () => Promise<void> = async () => {}) => {
+    stopping.abort();
+    const cancel = clock.after(lastWordsMs, () => silence.abort(new Error('the agent is stopping')));
+    try {
+      await endPods();
+    } finally {
+      await running.stop().finally(cancel);
+    }
+  };
   return {
     kubeletPort: kubelet.port,
     pods: records,
     hasSynced: () => workers.hasSynced(),
-    stop: () => running.stop(),
-    async shutdown({ graceSeconds }) {
-      await workers.stop();
-      await shim.shutdown(graceSeconds);
-      await running.stop();
-    },
+    stop: () => stop(),
+    shutdown: ({ graceSeconds }) =>
+      stop(async () => {
+        await workers.stop();
+        await shim.shutdown(graceSeconds);
+      }),
   };
 }
 

@@ -3,6 +3,7 @@ import { type Clock, sleep } from '../base/clock.ts';
 import { isStatus, messageOf, StatusError } from '../base/errors.ts';
 import type { Running } from '../base/lifecycle.ts';
 import type { Log } from '../base/log.ts';
+import { untilAborted } from '../base/until-aborted.ts';
 import { backoffMs } from '../client/backoff.ts';
 import type { Client } from '../client/client.ts';
 import { createClient } from '../client/create-client.ts';
@@ -106,8 +107,10 @@ function keepJoined(options: {
       listener(keeper.current!);
     },
     async stop() {
-      await keeper.stop();
+      const stopped = keeper.stop();
+      // Whatever it still asks fails now, however long the server would have taken.
       transport.close();
+      await stopped;
     },
   };
 }
@@ -151,7 +154,7 @@ async function untilReachable<T>(options: JoinOptions, action: () => Promise<T>)
   const { clock, log, server, signal } = options;
   for (let failures = 1; ; failures++) {
     try {
-      return await action();
+      return await (signal ? untilAborted(action(), signal) : action());
     } catch (error) {
       signal?.throwIfAborted();
       if (!isStatus(error, 'ServiceUnavailable') && !isStatus(error, 'Timeout')) throw error;

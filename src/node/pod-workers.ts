@@ -93,8 +93,8 @@ export class PodWorkers {
 
   async stop(): Promise<void> {
     this.#stopping.abort();
-    await Promise.all([...this.#workers.values()].map((worker) => worker.stop()));
-    await this.#status.stop();
+    // A pod that finishes waits for its last status, which may wait for the server: both end together.
+    await Promise.all([this.#status.stop(), ...[...this.#workers.values()].map((worker) => worker.stop())]);
   }
 
   #onPod(pod: Pod): void {

@@ -37,6 +37,8 @@ export interface TestCluster {
   registry: { url: string };
   /** False: the node's requests and watches fail as if the link were down. */
   setReachable(isReachable: boolean): void;
+  /** From now on the API server takes the node's requests and answers none. */
+  stall(): void;
   startNode(options?: Partial<AgentOptions>): Promise<Agent>;
   createPod(spec: object, metadata?: object): Promise<Pod>;
   pod(name?: string): Promise<Pod | undefined>;
@@ -79,6 +81,7 @@ export async function startTestCluster(t: TestContext): Promise<TestCluster> {
     dataDir,
     registry,
     setReachable: link.setReachable,
+    stall: link.stall,
     pod,
     async startNode(options = {}) {
       const agent = await startAgent({
@@ -131,9 +134,11 @@ const spec = { containers: [{ name: 'web', image: 'web:1' }] };
 /** A transport whose link can be cut: requests fail, and running watches end. */
 function severable(inner: Transport) {
   let cut = new AbortController();
+  let isStalled = false;
   const down = () => new StatusError('ServiceUnavailable', 'cannot reach the API server: the link is cut');
   const transport: Transport = async (request) => {
     if (cut.signal.aborted) throw down();
+    if (isStalled) await new Promise(() => {});
     const response = await inner(request);
     if (response.kind !== 'watch') return response;
     return { ...response, events: severed(response.events, cut.signal, down) };
@@ -141,6 +146,9 @@ function severable(inner: Transport) {
   return {
     transport,
     isReachable: () => !cut.signal.aborted,
+    stall() {
+      isStalled = true;
+    },
     setReachable(isReachable: boolean) {
       if (isReachable) cut = new AbortController();
       else cut.abort();

@@ -30,6 +30,8 @@ export interface ImageServiceOptions {
   log: Log;
   /** Image ids (`name@digest`) that pods use now. */
   inUse: () => Set<string>;
+  /** Ends pulls that are under way; what they have fetched is taken up by the next. */
+  signal?: AbortSignal;
   bytesMax?: number;
 }
 
@@ -121,11 +123,11 @@ export class ImageService implements Images {
   }
 
   async #pull(name: string, reference: Reference, isPresent: boolean): Promise<void> {
-    const { clock, log } = this.#options;
+    const { clock, log, signal } = this.#options;
     const { pull } = await import('../../oci/pull.ts');
     const into = await this.#open();
     try {
-      await pull({ reference, registry: this.#endpoint(reference), into, clock });
+      await pull({ reference, registry: this.#endpoint(reference), into, clock, ...(signal && { signal }) });
       // One at a time, and nobody waits for it.
       this.#collecting = this.#collecting
         .then(() => this.#collect(name))

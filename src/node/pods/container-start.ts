@@ -66,7 +66,7 @@ export async function startContainer(options: {
   const { record, container, sources, events, isStillWanted } = options;
   // The first pod of a node also starts the runtime: that goes on beside the pull. A failure shows where it is used.
   sources.runtime().catch(() => {});
-  const image = await pull(container, sources, events);
+  const image = await pull(container, sources, { events, isStillWanted });
   if (!isStillWanted()) return undefined;
   const volumes = await attempt(events, 'ContainerCreating', 'FailedMount', container, () =>
     makePodVolumes(record, sources),
@@ -119,7 +119,11 @@ export function logPath(
   return join(sources.logDir(record), container.name, `${restartCount}.log`);
 }
 
-async function pull(container: Container, sources: StartSources, events: PodEvents): Promise<PulledImage> {
+async function pull(
+  container: Container,
+  sources: StartSources,
+  { events, isStillWanted }: { events: PodEvents; isStillWanted: () => boolean },
+): Promise<PulledImage> {
   const reference = container.image ?? '';
   const { name } = container;
   try {
@@ -136,6 +140,7 @@ async function pull(container: Container, sources: StartSources, events: PodEven
   } catch (error) {
     const reason = error instanceof ImageError ? error.reason : 'ErrImagePull';
     const why = messageOf(error);
+    if (!isStillWanted()) throw new StartFailure(reason, why, { cause: error });
     const message = reason === 'ErrImagePull' ? `Failed to pull image "${reference}": ${why}` : why;
     events.warning(reason === 'ErrImagePull' ? 'Failed' : reason, message, name);
     events.warning('Failed', `Error: ${reason}`, name);

@@ -2,6 +2,7 @@ import type { Pod } from '../../api/kinds/pod.ts';
 import { type CancelTimer, type Clock, sleep } from '../../base/clock.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
+import { untilAborted } from '../../base/until-aborted.ts';
 import type { ContainerState, Runtime } from '../runtimes/runtime.ts';
 import { ContainerProbers } from './container-probers.ts';
 import { StartFailure, type StartSources, startContainer } from './container-start.ts';
@@ -90,7 +91,7 @@ export class PodWorker {
     this.sync();
   }
 
-  /** Stops planning; containers run on. Resolves when what was begun is done. */
+  /** Stops planning; containers run on, and one that is being stopped goes on ending without us. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.#wake?.();
@@ -198,7 +199,7 @@ export class PodWorker {
   #startFailed({ name }: Container, error: unknown): void {
     const container = this.record.containers[name]!;
     // The shim may have died meanwhile, which has been taken in already.
-    if (container.phase.kind !== 'creating') return;
+    if (container.phase.kind !== 'creating' || this.#stopping.signal.aborted) return;
     const message = messageOf(error);
     const nowMs = this.#nowMs();
     this.#options.log.debug('container not started', { container: name, error: message });
@@ -217,16 +218,18 @@ export class PodWorker {
     const { mustRestart } = action;
     container.phase = { kind: 'stopping', startedAtMs: phase.startedAtMs, mustRestart };
     container.isReady = false;
-    const id = containerId(this.record.uid, spec.name, container.restartCount);
     await Promise.resolve();
+    await this.#endContainer(spec, action.graceSeconds);
+  }
+
+  async #endContainer(spec: Container, graceSecondsMax: number): Promise<void> {
+    const id = containerId(this.record.uid, spec.name, this.record.containers[spec.name]!.restartCount);
     const startedMs = this.#nowMs();
-    await this.#preStop(spec, action.graceSeconds);
+    await this.#preStop(spec, graceSecondsMax);
+    if (this.#stopping.signal.aborted) return;
     const usedSeconds = Math.floor((this.#nowMs() - startedMs) / 1000);
     // The grace period may have been shortened meanwhile.
-    const graceSeconds = Math.max(
-      0,
-      Math.min(action.graceSeconds, graceSecondsOf(this.record)) - usedSeconds,
-    );
+    const graceSeconds = Math.max(0, Math.min(graceSecondsMax, graceSecondsOf(this.record)) - usedSeconds);
     const runtime = this.#options.currentRuntime();
     await runtime?.stop(id, { graceSeconds });
     const state = (await runtime?.list())?.find((each) => each.id === id);
@@ -274,6 +277,7 @@ export class PodWorker {
       try {
         await this.#options.finish(this.record);
       } catch (error) {
+        if (this.#stopping.signal.aborted) return;
         this.#options.log.warn('pod not cleaned up, will retry', { error: messageOf(error) });
         this.#isFinishing = false;
         this.#wakeAt(this.#nowMs() + finishRetryMs);
@@ -282,10 +286,13 @@ export class PodWorker {
     this.#run(finish(), { thenSync: false });
   }
 
-  /** Lets a task go on by itself; what it changes is planned for when it ends. */
+  /** Lets a task go on by itself; what it changes is planned for when it ends. Nobody waits for it any more once we stop. */
   #run(task: Promise<void>, options: { thenSync: boolean } = { thenSync: true }): void {
-    const owned: Promise<void> = task
-      .catch((error: unknown) => this.#options.log.warn('pod task failed', { error: messageOf(error) }))
+    const { signal } = this.#stopping;
+    const owned: Promise<void> = untilAborted(task, signal)
+      .catch((error: unknown) => {
+        if (!signal.aborted) this.#options.log.warn('pod task failed', { error: messageOf(error) });
+      })
       .then(() => {
         this.#tasks.delete(owned);
         if (options.thenSync) this.sync();

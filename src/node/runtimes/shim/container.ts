@@ -121,8 +121,9 @@ export class Container {
 
   async stop(graceSeconds: number): Promise<void> {
     if (this.#state.phase === 'exited') return;
+    // Told once: a program may take a second signal as an order to hurry. Who asks again can only shorten the wait.
+    if (!this.isStopping) this.#child?.kill('SIGTERM');
     this.isStopping = true;
-    this.#child?.kill('SIGTERM');
     const timer = setTimeout(() => this.#child?.kill('SIGKILL'), graceSeconds * 1000);
     await this.exited;
     clearTimeout(timer);
