@@ -3,11 +3,13 @@
 // is twice as fast and never loads the type stripper (18 MB).
 import { spawn } from 'node:child_process';
 import module from 'node:module';
-import { tmpdir } from 'node:os';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 
 if (Number(process.versions.node.split('.')[0]) >= 24) {
-  process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), `selvage-compile-cache-${process.getuid?.() ?? 'user'}`);
+  // It holds code that this process will run, so it lies where only its user may write.
+  const cacheHome = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
+  process.env.NODE_COMPILE_CACHE ??= join(cacheHome, 'selvage', 'compiled');
   module.enableCompileCache(process.env.NODE_COMPILE_CACHE);
   await import('../src/cli/main.ts');
 } else {

@@ -26,6 +26,7 @@ A first walk, with a real kubectl:
 Everything Selvage keeps lies in one folder: --data-dir, else $SELVAGE_HOME, else ~/.selvage.`,
   );
 
+program.command('compile', { hidden: true }).action(compile);
 for (const define of [defineUp, defineDemo, defineBuild, defineTrain, definePush, defineAgent, defineVersion])
   define(program);
 
@@ -36,4 +37,16 @@ try {
     `selvage: ${process.env.SELVAGE_DEBUG && error instanceof Error ? error.stack : messageOf(error)}\n`,
   );
   process.exitCode = 1;
+}
+
+/** Loads what the commands load lazily, for the compile cache. */
+async function compile(): Promise<void> {
+  await Promise.all([
+    import('./run-up.ts'),
+    import('./run-agent.ts'),
+    import('./demo/run.ts'),
+    import('../node/agent.ts'),
+  ]);
+  const { flushCompileCache } = await import('node:module');
+  flushCompileCache();
 }
