@@ -151,9 +151,11 @@ test('a user without rights is told what was refused, in Kubernetes words', asyn
 
 test('an extra handler gets authenticated users only, and is asked for with Basic', async () => {
   assert.equal((await fetch('/v2/', { headers: basic('admin-secret'), as: nobody })).text, 'hello ci');
-  const refused = await fetch('/v2/', { as: nobody });
-  assert.equal(refused.code, 401);
-  assert.equal(refused.headers['www-authenticate'], 'Basic realm="selvage"');
+  for (const headers of [{}, basic('wrong')]) {
+    const refused = await fetch('/v2/', { headers, as: nobody });
+    assert.equal(refused.code, 401);
+    assert.equal(refused.headers['www-authenticate'], 'Basic realm="selvage"');
+  }
 });
 
 test('YAML is taken, and given where asked for', async () => {

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { messageOf, StatusError } from '../../base/errors.ts';
+import { isStatus, messageOf, StatusError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { ApiRequest, ApiResponse } from '../../client/transport.ts';
 import { badRequest } from '../failures.ts';
@@ -134,8 +134,12 @@ async function answerOf(
   response: ServerResponse,
 ): Promise<ApiResponse | undefined> {
   try {
-    const user = await authenticate(request, listener.authenticators);
     const url = readUrl(request);
+    const user = await authenticate(request, listener.authenticators).catch((error: unknown) => {
+      if (isStatus(error, 'Unauthorized')) return error;
+      throw error;
+    });
+    if (isStatus(user)) return unauthorized(url.pathname, user);
     if (!user && !isOpenPath(url.pathname)) return unauthorized(url.pathname);
     const known = user ?? { name: 'system:anonymous', groups: ['system:unauthenticated'] };
     if (user) {
@@ -162,8 +166,12 @@ function readUrl({ url = '/' }: IncomingMessage): URL {
   return parsed;
 }
 
-function unauthorized(path: string): ApiResponse {
-  const answer = failureResponse(new StatusError('Unauthorized', 'Unauthorized'));
+/** Says how to authenticate; container tools show their credentials only when they are asked for them. */
+function unauthorized(
+  path: string,
+  error = new StatusError('Unauthorized', 'Unauthorized'),
+): ApiResponse {
+  const answer = failureResponse(error);
   const scheme =
     path === '/v2' || path.startsWith('/v2/') ? 'Basic realm="selvage"' : 'Bearer realm="selvage"';
   return { ...answer, headers: { ...answer.headers, 'www-authenticate': scheme } };
