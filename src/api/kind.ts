@@ -42,6 +42,8 @@ export interface KindDeclaration<T extends KubeObject> {
   selectableFields?: Readonly<Record<string, (object: T) => string>>;
   /** True where a write of the status subresource may change labels and annotations too (Pod, Node). */
   statusWritesMetadata?: true;
+  /** True where who makes an object may make it with its status (Node). */
+  keepsStatusOnCreate?: true;
   check?: (object: T, report: Report, root: Path) => void;
   checkUpdate?: (next: T, previous: T, report: Report, root: Path) => void;
 }
@@ -58,6 +60,7 @@ export interface KindDefinition<T extends KubeObject = KubeObject> extends KindA
   // The type of a method, here, below and in Column, so that a KindDefinition<Pod> is a KindDefinition<KubeObject>.
   readonly selectableFields: Readonly<Record<string, { read(object: T): string }['read']>>;
   readonly statusWritesMetadata: boolean;
+  readonly keepsStatusOnCreate: boolean;
   check?(object: T, report: Report, root: Path): void;
   checkUpdate?(next: T, previous: T, report: Report, root: Path): void;
 }
@@ -75,6 +78,7 @@ export function defineKind<T extends KubeObject>(declaration: KindDeclaration<T>
     columns: [],
     selectableFields: {},
     statusWritesMetadata: false,
+    keepsStatusOnCreate: false,
     ...declaration,
   };
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { deployment } from './kinds/deployment.ts';
+import { node } from './kinds/node.ts';
 import { pod } from './kinds/pod.ts';
 import { prepareForCreate, prepareForUpdate } from './prepare.ts';
 
@@ -20,6 +21,11 @@ const stored = {
 test('a new object has no status and is in generation 1', () => {
   const created = prepareForCreate(deployment, { metadata: { name: 'web' }, spec, status: { replicas: 5 } });
   assert.deepEqual(created, { metadata: { name: 'web', generation: 1 }, spec });
+});
+
+test('a new node keeps the status that it registers with', () => {
+  const status = { capacity: { cpu: '2' } };
+  assert.deepEqual(prepareForCreate(node, { metadata: { name: 'n1' }, status }).status, status);
 });
 
 test('a write of the object leaves the status, and a new spec is a new generation', () => {

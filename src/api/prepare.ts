@@ -7,7 +7,7 @@ type Fields = Record<string, unknown>;
 /** A copy as it is stored when it is new: without a status that its writer does not own, in generation 1. */
 export function prepareForCreate<T extends KubeObject>(kind: KindDefinition<T>, object: T): T {
   const copy = structuredClone(object);
-  if (kind.subresources.status) delete (copy as Fields).status;
+  if (kind.subresources.status && !kind.keepsStatusOnCreate) delete (copy as Fields).status;
   if (countsGenerations(kind)) copy.metadata = { ...copy.metadata, generation: 1 };
   return copy;
 }

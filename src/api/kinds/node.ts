@@ -184,4 +184,5 @@ export const node = defineKind<Node>({
   columns: nodeColumns,
   selectableFields: { 'spec.unschedulable': (node) => String(node.spec?.unschedulable ?? false) },
   statusWritesMetadata: true,
+  keepsStatusOnCreate: true,
 });
