@@ -10,7 +10,7 @@ import {
   manifestBytesMax,
   neededBy,
 } from './manifest.ts';
-import type { Call } from './registry-call.ts';
+import { bodyOf, type Call } from './registry-call.ts';
 import { notAllowed, RegistryError } from './registry-error.ts';
 
 export async function handleManifest(call: Call, repository: string, reference: string): Promise<void> {
@@ -129,10 +129,10 @@ async function deleteManifest(call: Call, repository: string, reference: string)
   response.writeHead(202, { 'Content-Length': 0 }).end();
 }
 
-async function readBody({ request }: Call): Promise<Buffer> {
+async function readBody(call: Call): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let length = 0;
-  for await (const chunk of request) {
+  for await (const chunk of bodyOf(call)) {
     length += chunk.length;
     if (length > manifestBytesMax) {
       throw new RegistryError(

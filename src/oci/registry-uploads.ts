@@ -1,7 +1,7 @@
 import { isStatus } from '../base/errors.ts';
 import { isDigest } from './digest.ts';
 import { isRepository } from './reference.ts';
-import type { Call } from './registry-call.ts';
+import { bodyOf, type Call } from './registry-call.ts';
 import { notAllowed, RegistryError } from './registry-error.ts';
 
 /** `POST /v2/<name>/blobs/uploads/`: a mount, a whole blob in one request, or the start of an upload. */
@@ -58,10 +58,11 @@ async function isMountable({ store, url, mayAccess }: Call, digest: string): Pro
   return (await mayAccess({ repository: from, action: 'pull' })) && (await store.touch(digest));
 }
 
-async function receive({ store, request, blobBytesMax }: Call, id: string, offset: number): Promise<number> {
+async function receive(call: Call, id: string, offset: number): Promise<number> {
+  const { store, request, blobBytesMax } = call;
   const range = request.headers['content-range'];
   if (range !== undefined) checkRange(range, offset, Number(request.headers['content-length']));
-  return store.uploads.append(id, request, { offset, bytesMax: blobBytesMax });
+  return store.uploads.append(id, bodyOf(call), { offset, bytesMax: blobBytesMax });
 }
 
 /** `Content-Range: <start>-<end>`, both inclusive (distribution-spec, "Pushing a blob in chunks"). */

@@ -1,21 +1,25 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 
+import { type Clock, FakeClock } from '../base/clock.ts';
 import type { ContentStore } from './content-store.ts';
 import { digestOf } from './digest.ts';
 import { mediaType } from './media-types.ts';
+import { bodyIdleMs } from './registry-call.ts';
 import { pageNamesMax } from './registry-lists.ts';
 import { putImage, serveRegistry, temporaryStore } from './testing.ts';
 
 const hello = Buffer.from('hello');
 const helloDigest = digestOf(hello);
 
-async function start(t: TestContext, options: { blobBytesMax?: number } = {}) {
-  const store = await temporaryStore(t);
-  const { url, host } = await serveRegistry(t, { store, ...options });
+async function start(t: TestContext, options: { blobBytesMax?: number; clock?: Clock } = {}) {
+  const { clock, ...rest } = options;
+  const store = await temporaryStore(t, clock && { clock });
+  const { url, host } = await serveRegistry(t, { store, ...rest });
   const call = (method: string, path: string, body?: Uint8Array | string, headers = {}) =>
     fetch(new URL(path, url), { method, headers, ...(body !== undefined && { body: body as BodyInit }) });
   return { store, url, host, call };
@@ -78,6 +82,25 @@ test('an upload that breaks off tells how far it came and goes on from there', a
   }
   assert.equal(resumed.headers.get('range'), '0-4');
   assert.equal((await call('PUT', `${location}?digest=${helloDigest}`)).status, 201);
+});
+
+test('an upload that stalls is cut off, and what came of it is kept', async (t) => {
+  const clock = new FakeClock();
+  const { call, host } = await start(t, { clock });
+  const location = (await call('POST', '/v2/app/blobs/uploads/')).headers.get('location')!;
+  const socket = connect(Number(host.split(':')[1]), '127.0.0.1');
+  const closed = once(socket, 'close');
+  socket.on('error', () => {});
+  socket.write(`PATCH ${location} HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nh`);
+  const range = async () => (await call('GET', location)).headers.get('range');
+  await clock.advance(bodyIdleMs - 1);
+  socket.write('el');
+  for (let tries = 0; (await range()) !== '0-2' && tries < 500; tries++);
+  await clock.advance(bodyIdleMs - 1);
+  assert.equal(socket.destroyed, false, 'each byte gives it time');
+  await clock.advance(1);
+  await closed;
+  assert.equal(await range(), '0-2');
 });
 
 test('a chunk out of order is answered 416 with the place to go on from', async (t) => {
