@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { silentLog } from '../../base/log.ts';
 import { buildImage } from '../../oci/build.ts';
 import { ContentStore } from '../../oci/content-store.ts';
-import { writeManifest } from '../../oci/image.ts';
+import { hostPlatform, writeManifest } from '../../oci/image.ts';
+
 import { impatientClock, putImage, serveRegistry, temporaryFolder } from '../../oci/testing.ts';
 import { NodeState } from '../state.ts';
 import type { ImageError } from './image-error.ts';
@@ -47,7 +48,7 @@ async function setUp(t: TestContext, options: { bytesMax?: number; inUse?: () =>
   const cut = (down: boolean) => {
     isDown = down;
   };
-  return { images, build, store, state, cut, requests: () => requests };
+  return { images, build, store, state, folder, cut, requests: () => requests };
 }
 
 const nothing = () => {};
@@ -137,4 +138,28 @@ test('above the bound, the image unused for longest goes, unless a pod uses it',
     ['a:1', 'c:1'],
   );
   await images.runnable('b:1', undefined, nothing);
+});
+
+test('of an image for several platforms, the index goes too', async (t) => {
+  const { images, build, store, state } = await setUp(t, { bytesMax: 1 });
+  for (const name of ['many:1', 'other:1']) await build(name, source(name));
+  const { architecture, os } = hostPlatform();
+  const only = { ...(await store.resolve('many:1'))!, platform: { architecture, os } };
+  const mediaType = 'application/vnd.oci.image.index.v1+json';
+  const index = { schemaVersion: 2, mediaType, manifests: [only] };
+  await store.name('many:1', { mediaType, ...(await store.put(Buffer.from(JSON.stringify(index)))) });
+  await images.runnable('many:1', undefined, nothing);
+  for (const image of state.images()) state.saveImage({ ...image, usedAtMs: 0 });
+  await images.runnable('other:1', undefined, nothing);
+  await images.collected();
+  await assert.rejects(images.runnable('many:1', 'Never', nothing), { reason: 'ErrImageNeverPull' });
+});
+
+test('what an agent that was killed had half unpacked is removed', async (t) => {
+  const { images, build, folder } = await setUp(t);
+  const left = join(folder, 'images/unpacked/.staging-1-x');
+  await mkdir(left, { recursive: true });
+  await build('web:1', source('one'));
+  await images.runnable('web:1', undefined, nothing);
+  await assert.rejects(access(left), { code: 'ENOENT' });
 });

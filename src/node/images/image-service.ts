@@ -6,7 +6,7 @@ import type { Log } from '../../base/log.ts';
 import type { ContentStore } from '../../oci/content-store.ts';
 import { hexOf } from '../../oci/digest.ts';
 import { type Image, isIsolate, isolateEntry, readImage } from '../../oci/image.ts';
-import { formatReference, parseReference, type Reference } from '../../oci/reference.ts';
+import { formatReference, parseReference, type Reference, storedRepository } from '../../oci/reference.ts';
 import type { RegistryEndpoint } from '../../oci/registry-client.ts';
 import type { Images, PulledImage } from '../pods/container-start.ts';
 import type { NodeState } from '../state.ts';
@@ -153,10 +153,17 @@ export class ImageService implements Images {
   }
 
   #open(): Promise<ContentStore> {
-    this.#store ??= import('../../oci/content-store.ts').then(({ ContentStore }) =>
-      ContentStore.open(this.#options.folder, { clock: this.#options.clock }),
-    );
+    this.#store ??= this.#openOnce();
     return this.#store;
+  }
+
+  async #openOnce(): Promise<ContentStore> {
+    const { folder, clock } = this.#options;
+    const { ContentStore } = await import('../../oci/content-store.ts');
+    const { dropStaging } = await import('../../oci/unpack.ts');
+    // Nobody else unpacks here, so what there is was left by an agent that was killed.
+    await dropStaging(folder);
+    return ContentStore.open(folder, { clock });
   }
 
   /** Removes what was unused for longest until the rest is within bounds. */
@@ -175,8 +182,11 @@ export class ImageService implements Images {
       const isFresh = clock.nowMs() - usedAtMs < keepUsedMs;
       if (reference === justPulled || isFresh || used.has(digest)) continue;
       const parsed = parse(reference);
-      const { storedRepository } = await import('../../oci/reference.ts');
-      await store.repositories.removeManifest(storedRepository(parsed), digest);
+      // Of an image for several platforms, the name leads to their index.
+      const root = await store.resolve(parsed);
+      for (const each of new Set([digest, root?.digest ?? digest])) {
+        await store.repositories.removeManifest(storedRepository(parsed), each);
+      }
       for (const part of ['unpacked', 'artifacts']) {
         await rm(join(folder, part, hexOf(digest)), { recursive: true, force: true });
       }
