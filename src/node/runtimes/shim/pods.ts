@@ -1,11 +1,10 @@
-import { mkdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import path from 'node:path';
 import type { Log } from '../../../base/log.ts';
 import type { RouteTable } from '../../../mesh/route-table.ts';
 import { findEscapingLink } from '../isolate/escaping-links.ts';
 import type { FromPod } from '../isolate/messages.ts';
 import type { ContainerSpec, ContainerState } from '../runtime.ts';
+import { CompileCache } from './compile-cache.ts';
 import { Container } from './container.ts';
 import type { ShimModules } from './modules-in-place.ts';
 import type { PidFiles } from './pid-files.ts';
@@ -24,11 +23,13 @@ export class Pods {
   readonly #identities = new Map<string, PemIdentity>();
   readonly #checkedImages = new Set<string>();
   readonly #options: PodsOptions;
+  readonly #compileCache: CompileCache;
   readonly #timer: NodeJS.Timeout;
   #table: RouteTable | undefined;
 
   constructor(options: PodsOptions) {
     this.#options = options;
+    this.#compileCache = new CompileCache(options.compileCacheDir);
     this.#timer = setInterval(() => {
       for (const container of this.#containers.values()) container.checkMemory();
     }, memoryCheckMs);
@@ -53,10 +54,11 @@ export class Pods {
     try {
       // Native code reads whatever this user may read; links make no difference to it.
       if (!spec.grants.addons) await this.#checkImage(spec.rootDir);
-      const compileCacheDir = this.#compileCacheFor(spec);
+      const compileCacheDir = this.#compileCache.folderFor(spec);
       const { root, hostPath } = this.#options.modules;
       const launch = { hostDir: root, hostPath, compileCacheDir };
       container.start(launch, this.#table, this.#identities.get(spec.pod.uid));
+      this.#compileCache.pruneSometimes(() => this.running.map((each) => each.spec));
     } catch (error) {
       container.fail((error as Error).message);
     }
@@ -143,16 +145,6 @@ export class Pods {
     if (this.#checkedImages.size >= checkedImagesMax && oldest !== undefined)
       this.#checkedImages.delete(oldest);
     this.#checkedImages.add(rootDir);
-  }
-
-  /**
-   * One folder for each service account and image: who can write compiled code can run as whoever loads it. Named by
-   * the image's path and not by its digest, because `node:crypto` would cost the shim 5 MB.
-   */
-  #compileCacheFor({ pod, rootDir }: ContainerSpec): string {
-    const folder = path.join(this.#options.compileCacheDir, pod.namespace, pod.serviceAccount, rootDir, '=');
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    return folder;
   }
 }
 
