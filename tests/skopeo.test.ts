@@ -5,6 +5,11 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
 
+import { systemClock } from '../src/base/clock.ts';
+import { silentLog } from '../src/base/log.ts';
+import { startControlPlane } from '../src/cli/control-plane.ts';
+import { dataDir } from '../src/cli/data-dir.ts';
+import { openTokens } from '../src/identity/tokens.ts';
 import { packModel } from '../src/oci/artifact.ts';
 import { buildImage } from '../src/oci/build.ts';
 import { readImage } from '../src/oci/image.ts';
@@ -65,6 +70,39 @@ test('skopeo copies an image from our layout to our registry and back, with one 
   await importLayout(returned, join(folder, 'back'), 'my-app:1.0.0');
   const { config } = await readImage(returned, 'my-app:1.0.0');
   assert.deepEqual(config.config?.Entrypoint, ['node', '/app/index.ts']);
+});
+
+test('skopeo signs in to the API server with a token and copies there and back over TLS', {
+  skip,
+}, async (t) => {
+  const { store, built } = await builtStore(t);
+  const folder = await temporaryFolder(t);
+  await exportLayout(store, 'my-app:1.0.0', join(folder, 'out'));
+  const home = dataDir(join(folder, 'selvage'));
+  const administrators = { name: 'ci', user: 'ci', groups: ['system:masters', 'system:authenticated'] };
+  const token = openTokens(join(home.server, 'tokens')).create(administrators);
+  const controlPlane = await startControlPlane({
+    dataDir: home,
+    host: '127.0.0.1',
+    port: 0,
+    names: [],
+    evictAfterSeconds: 300,
+    clock: systemClock,
+    log: silentLog,
+  });
+  t.after(() => controlPlane.stop());
+  const certificates = join(folder, 'certificates');
+  await mkdir(certificates);
+  await writeFile(join(certificates, 'ca.crt'), controlPlane.authority.caPem);
+  const remote = `docker://127.0.0.1:${controlPlane.port}/team/my-app:1.0.0`;
+  const [local, back] = [`oci:${join(folder, 'out')}:1.0.0`, `oci:${join(folder, 'back')}:1.0.0`];
+
+  await skopeo(t, 'copy', `--dest-creds=any:${token}`, '--dest-cert-dir', certificates, local, remote);
+  await skopeo(t, 'copy', `--src-creds=any:${token}`, '--src-cert-dir', certificates, remote, back);
+  const index = JSON.parse(await readFile(join(folder, 'back/index.json'), 'utf8'));
+  assert.equal(index.manifests[0].digest, built.digest);
+  const wrong = skopeo(t, 'copy', '--src-creds=any:wrong', '--src-cert-dir', certificates, remote, back);
+  await assert.rejects(wrong, /unauthorized|authentication required|401/i);
 });
 
 test('skopeo inspects and lists what we built', { skip }, async (t) => {
