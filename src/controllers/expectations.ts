@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 
 /** After this long a change that never showed up is no longer waited for. */
-const expectationMs = 5 * 60_000;
+export const expectationMs = 5 * 60_000;
 
 /**
  * Creations and deletions that a controller has asked for and not seen in its cache yet. While some are open

@@ -12,6 +12,8 @@ import * as endpointSlice from './endpointslice.ts';
 import * as garbageCollector from './garbage-collector.ts';
 import * as inferenceService from './inference-service.ts';
 import { createInformers, type Informers } from './informers.ts';
+import * as job from './job.ts';
+import * as jobTtl from './job-ttl.ts';
 import * as namespace from './namespace.ts';
 import * as nodeCidr from './node-cidr.ts';
 import * as nodeLifecycle from './node-lifecycle.ts';
@@ -54,6 +56,8 @@ export function startControllers(options: ControllersOptions): Controllers {
     certificateSigning.run(context, { authority }),
     deployment.run(context),
     replicaSet.run(context),
+    job.run(context),
+    jobTtl.run(context),
     endpointSlice.run(context),
     serviceAddress.run(context),
     nodeLifecycle.run(context, options),

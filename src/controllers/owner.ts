@@ -48,8 +48,10 @@ export async function claim<O extends KubeObject, T extends KubeObject>(options:
   kind: KindAddress<T>;
   candidates: readonly T[];
   isSelected: (object: T) => boolean;
+  /** Given to what is taken in. */
+  finalizers?: readonly string[];
 }): Promise<T[]> {
-  const { client, owner, ownerKind, kind, candidates, isSelected } = options;
+  const { client, owner, ownerKind, kind, candidates, isSelected, finalizers } = options;
   const claimed: T[] = [];
   for (const object of candidates) {
     const controller = controllerOf(object);
@@ -63,7 +65,10 @@ export async function claim<O extends KubeObject, T extends KubeObject>(options:
       !owner.metadata?.deletionTimestamp
     ) {
       if (await isStillThere(client, ownerKind, owner)) {
-        claimed.push(await adopt(client, kind, object, controllerReference(ownerKind, owner)));
+        const ownerReferences = [controllerReference(ownerKind, owner)];
+        const metadata = { uid: object.metadata?.uid, ownerReferences, ...(finalizers && { finalizers }) };
+        const patch = { type: 'strategic', body: { metadata } } as const;
+        claimed.push(await client.patch(kind, keyOfMeta(object.metadata ?? {}), patch));
       }
     }
   }
@@ -83,16 +88,6 @@ async function isStillThere<O extends KubeObject>(
     if (isStatus(error, 'NotFound')) return false;
     throw error;
   }
-}
-
-function adopt<T extends KubeObject>(
-  client: Client,
-  kind: KindAddress<T>,
-  object: T,
-  reference: OwnerReference,
-): Promise<T> {
-  const metadata = { uid: object.metadata?.uid, ownerReferences: [reference] };
-  return client.patch(kind, keyOfMeta(object.metadata ?? {}), { type: 'strategic', body: { metadata } });
 }
 
 async function release<T extends KubeObject>(

@@ -6,7 +6,7 @@ import {
 } from '../api/kinds/replicaSet.ts';
 import { labelSelector } from '../api/label-selector.ts';
 import { toTime } from '../base/clock.ts';
-import { isStatus, messageOf } from '../base/errors.ts';
+import { messageOf } from '../base/errors.ts';
 import type { Running } from '../base/lifecycle.ts';
 import { type Change, keyOf } from '../client/cache.ts';
 import { subjectOf } from '../client/events.ts';
@@ -14,7 +14,8 @@ import { hasLabels } from '../scheduler/labels.ts';
 import { type Context, runController, source } from './controller.ts';
 import { rankForDeletion } from './deletion-rank.ts';
 import { Expectations } from './expectations.ts';
-import { claim, controllerOf, controllerReference, keyOfMeta } from './owner.ts';
+import { claim, controllerOf, controllerReference } from './owner.ts';
+import { createPods, deletePods } from './pod-changes.ts';
 import { isPodActive, isPodAvailable, isPodReady } from './pods.ts';
 import { withCondition, writeStatus } from './write-status.ts';
 
@@ -114,8 +115,11 @@ export function run(context: Context): Running {
     let error: unknown;
     if (mayAct) {
       const { create, delete: surplus } = plan(replicaSet, active, relatedPods(replicaSet));
-      if (create > 0) error = await createPods(key, replicaSet, create);
-      else if (surplus.length > 0) error = await deletePods(key, replicaSet, surplus);
+      const changes = { client, events, expectations, key, subject: subjectOf(replicaSetKind, replicaSet) };
+      if (create > 0) {
+        const wanted = Array.from({ length: create }, () => podOf(replicaSet));
+        error = (await createPods(changes, wanted)).error;
+      } else error = await deletePods(changes, surplus);
       const reason = create > 0 ? 'FailedCreate' : 'FailedDelete';
       if (error) failure = { reason, message: messageOf(error) };
     }
@@ -131,55 +135,6 @@ export function run(context: Context): Running {
     const owner = controllerOf(replicaSet);
     const siblings = owner ? replicaSets.byIndex('owner', owner.uid) : [replicaSet];
     return siblings.flatMap(({ metadata }) => pods.byIndex('owner', metadata?.uid ?? '')).filter(isPodActive);
-  }
-
-  /** In batches of 1, 2, 4, …: when creating fails for all alike, few requests are wasted. Answers the first error. */
-  async function createPods(key: string, replicaSet: ReplicaSet, count: number): Promise<unknown> {
-    expectations.expectCreations(key, count);
-    const subject = subjectOf(replicaSetKind, replicaSet);
-    let remaining = count;
-    for (let batch = 1; remaining > 0; batch = Math.min(2 * batch, remaining)) {
-      const results = await Promise.allSettled(
-        Array.from({ length: batch }, () => client.create(podKind, podOf(replicaSet))),
-      );
-      remaining -= batch;
-      for (const result of results) {
-        if (result.status === 'fulfilled') {
-          const message = `Created pod: ${result.value.metadata?.name}`;
-          events.record(subject, 'Normal', 'SuccessfulCreate', message);
-        } else expectations.creationSeen(key);
-      }
-      const failed = results.find((result) => result.status === 'rejected');
-      if (!failed) continue;
-      for (let i = 0; i < remaining; i++) expectations.creationSeen(key);
-      events.record(subject, 'Warning', 'FailedCreate', `Error creating: ${messageOf(failed.reason)}`);
-      return failed.reason;
-    }
-    return undefined;
-  }
-
-  async function deletePods(key: string, replicaSet: ReplicaSet, surplus: readonly Pod[]): Promise<unknown> {
-    expectations.expectDeletions(
-      key,
-      surplus.map(({ metadata }) => metadata?.uid ?? ''),
-    );
-    const subject = subjectOf(replicaSetKind, replicaSet);
-    let failure: unknown;
-    await Promise.all(
-      surplus.map(async ({ metadata = {} }) => {
-        const { uid = '' } = metadata;
-        try {
-          await client.delete(podKind, keyOfMeta(metadata), { preconditions: { uid } });
-          events.record(subject, 'Normal', 'SuccessfulDelete', `Deleted pod: ${metadata.name}`);
-        } catch (error) {
-          expectations.deletionSeen(key, uid);
-          if (isStatus(error, 'NotFound')) return;
-          events.record(subject, 'Warning', 'FailedDelete', `Error deleting: ${messageOf(error)}`);
-          failure ??= error;
-        }
-      }),
-    );
-    return failure;
   }
 
   return runController(context, {

@@ -11,7 +11,10 @@ import { createInformer } from '../client/informer.ts';
 import { startScheduler } from '../scheduler/scheduler.ts';
 import { type Controllers, startControllers } from './index.ts';
 
-/** A real API server, real controllers and scheduler, and nodes whose agent is played: it starts and ends pods. */
+/**
+ * A real API server, real controllers and scheduler, and nodes whose agent is played: it starts and ends pods. A pod
+ * whose image is `exit:<code>` ends at once with that exit code.
+ */
 export interface TestCluster {
   api: TestServer;
   client: Client;
@@ -130,6 +133,9 @@ function playAgent(client: Client, { brokenImage, dead }: { brokenImage: string;
     try {
       if (deletionTimestamp) {
         await client.delete(podKind, { namespace, name }, { gracePeriodSeconds: 0 });
+      } else if (pod.status?.phase === 'Pending' && endOf(pod)) {
+        const patch = { type: 'merge', body: { status: endOf(pod) } } as const;
+        await client.patch(podKind, { namespace, name }, patch, { subresource: 'status' });
       } else if (pod.status?.phase === 'Pending') {
         const isReady = pod.spec?.containers[0]?.image !== brokenImage;
         const conditions = [
@@ -151,5 +157,19 @@ function playAgent(client: Client, { brokenImage, dead }: { brokenImage: string;
     } catch (error) {
       if (!isStatus(error, 'NotFound') && !isStatus(error, 'Conflict')) throw error;
     }
+  };
+}
+
+/** The status with which a pod ends whose image says so. */
+function endOf({ spec }: Pod): Pod['status'] | undefined {
+  const { name = '', image = '' } = spec?.containers[0] ?? {};
+  const code = /^exit:(\d+)$/.exec(image)?.[1];
+  if (code === undefined) return undefined;
+  const terminated = { exitCode: Number(code), finishedAt: toTime(Date.now()) };
+  return {
+    phase: code === '0' ? 'Succeeded' : 'Failed',
+    containerStatuses: [
+      { name, image, imageID: image, ready: false, restartCount: 0, state: { terminated } },
+    ],
   };
 }

@@ -5,6 +5,7 @@ import { deployment } from './deployment.ts';
 import { endpointSlice } from './endpointSlice.ts';
 import { event } from './event.ts';
 import { inferenceService } from './inferenceService.ts';
+import { job } from './job.ts';
 import { lease } from './lease.ts';
 import { namespace } from './namespace.ts';
 import { node } from './node.ts';
@@ -27,6 +28,7 @@ export const kinds: KindDefinition[] = [
   serviceAccount,
   deployment,
   replicaSet,
+  job,
   certificateSigningRequest,
   lease,
   inferenceService,

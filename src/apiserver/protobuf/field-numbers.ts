@@ -29,6 +29,21 @@ export const fieldNumbers: Record<string, Record<string, string>> = {
     Scale: 'metadata spec status',
     ScaleSpec: 'replicas',
   },
+  'io.k8s.api.batch.v1': {
+    Job: 'metadata spec status',
+    JobCondition: 'type status lastProbeTime lastTransitionTime reason message',
+    JobSpec:
+      'parallelism completions activeDeadlineSeconds selector manualSelector template backoffLimit ttlSecondsAfterFinished completionMode suspend podFailurePolicy backoffLimitPerIndex maxFailedIndexes podReplacementPolicy managedBy successPolicy',
+    JobStatus:
+      'conditions startTime completionTime active succeeded failed completedIndexes uncountedTerminatedPods ready failedIndexes terminating',
+    PodFailurePolicy: 'rules',
+    PodFailurePolicyOnExitCodesRequirement: 'containerName operator values',
+    PodFailurePolicyOnPodConditionsPattern: 'type status',
+    PodFailurePolicyRule: 'action onExitCodes onPodConditions',
+    SuccessPolicy: 'rules',
+    SuccessPolicyRule: 'succeededIndexes succeededCount',
+    UncountedTerminatedPods: 'succeeded failed',
+  },
   'io.k8s.api.certificates.v1': {
     CertificateSigningRequest: 'metadata spec status',
     CertificateSigningRequestCondition: 'type reason message lastUpdateTime lastTransitionTime status',

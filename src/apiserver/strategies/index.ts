@@ -1,5 +1,6 @@
 import { AddressPool } from './address-pool.ts';
 import { certificateSigningRequestStrategy } from './certificate-signing-request.ts';
+import { jobStrategy } from './job.ts';
 import { namespaceStrategy } from './namespace.ts';
 import { podStrategy } from './pod.ts';
 import { PortPool } from './port-pool.ts';
@@ -18,6 +19,7 @@ export function createStrategies(serviceCidr: string): Strategies {
   const byResource = new Map<string, Strategy>([
     ['namespaces', namespaceStrategy],
     ['pods', podStrategy],
+    ['jobs.batch', jobStrategy],
     ['services', createServiceStrategy(pools)],
     ['certificatesigningrequests.certificates.k8s.io', certificateSigningRequestStrategy],
     ['leases.coordination.k8s.io', { isCreatedOnUpdate: true }],

@@ -1,0 +1,101 @@
+// Jobs and the other workloads, by a real kubectl, with pods that really run and end.
+import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { eventually, missing, openShell, type Shell } from './shell.ts';
+
+const skip = missing('kubectl');
+
+/** Prints where it stands and ends: well unless the environment says with which code. */
+const worker = `
+const index = process.env.JOB_COMPLETION_INDEX ?? 'none';
+console.log('index ' + index);
+process.exit(Number(process.env.EXIT_CODE ?? 0));
+`;
+
+async function cluster(t: TestContext): Promise<Shell> {
+  const shell = openShell(t);
+  const up = shell.start('selvage up --port 0');
+  await up.until(/API ready/);
+  const folder = join(shell.home, 'worker');
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'main.mjs'), worker);
+  writeFileSync(
+    join(folder, 'package.json'),
+    JSON.stringify({ name: 'worker', main: 'main.mjs', type: 'module' }),
+  );
+  await shell.run(`selvage build ${folder} -t worker:1`);
+  return shell;
+}
+
+/** Writes a manifest and applies it. */
+async function apply(shell: Shell, name: string, manifest: object): Promise<string> {
+  const file = join(shell.home, `${name}.json`);
+  writeFileSync(file, JSON.stringify(manifest));
+  return shell.run(`kubectl apply -f ${file}`);
+}
+
+const jobOf = (name: string, spec: object, container: object = {}) => ({
+  apiVersion: 'batch/v1',
+  kind: 'Job',
+  metadata: { name },
+  spec: {
+    template: {
+      spec: { restartPolicy: 'Never', containers: [{ name: 'main', image: 'worker:1', ...container }] },
+    },
+    ...spec,
+  },
+});
+
+test('workloads run to their end under a real kubectl', { skip, timeout: 120_000 }, async (t) => {
+  const shell = await cluster(t);
+
+  await t.test('a job prints, ends and is complete', async () => {
+    assert.match(await shell.run('kubectl create job once --image=worker:1'), /job.batch\/once created/);
+    assert.match(
+      await shell.run('kubectl wait --for=condition=complete job/once --timeout=20s'),
+      /condition met/,
+    );
+    assert.match(
+      await shell.run('kubectl get job once'),
+      /^NAME +STATUS +COMPLETIONS +DURATION +AGE\nonce +Complete +1\/1 +\d+s +\d+s$/m,
+    );
+    assert.match(await shell.run('kubectl logs job/once'), /^index none$/m);
+    assert.match(await shell.run('kubectl get pods -l job-name=once'), / 0\/1 +Completed +0 /);
+    const described = await shell.run('kubectl describe job once');
+    assert.match(described, /Pods Statuses: +0 Active \(0 Ready\) \/ 1 Succeeded \/ 0 Failed/);
+    assert.match(
+      described,
+      /Normal +SuccessfulCreate .*Created pod: once-\w{5}\n.*Normal +Completed .*Job completed/,
+    );
+  });
+
+  await t.test('an indexed job gives every pod its number', async () => {
+    await apply(
+      shell,
+      'shards',
+      jobOf('shards', { completionMode: 'Indexed', completions: 3, parallelism: 3 }),
+    );
+    await shell.run('kubectl wait --for=condition=complete job/shards --timeout=20s');
+    assert.equal(await shell.run("kubectl get job shards -o jsonpath='{.status.completedIndexes}'"), '0-2');
+    const logs = await shell.run('kubectl logs -l job-name=shards');
+    assert.deepEqual(logs.trim().split('\n').sort(), ['index 0', 'index 1', 'index 2']);
+  });
+
+  await t.test('a job that fails says why', async () => {
+    const env = [{ name: 'EXIT_CODE', value: '3' }];
+    await apply(shell, 'bad', jobOf('bad', { backoffLimit: 0 }, { env }));
+    await shell.run('kubectl wait --for=condition=failed job/bad --timeout=20s');
+    assert.match(
+      await shell.run('kubectl describe job bad'),
+      /Warning +BackoffLimitExceeded .*Job has reached the specified backoff limit/,
+    );
+    assert.match(await shell.run('kubectl get pods -l job-name=bad'), / 0\/1 +Error +0 /);
+  });
+
+  await t.test('a deleted job leaves nothing behind', async () => {
+    await shell.run('kubectl delete job once shards bad');
+    await eventually(async () => assert.match(await shell.run('kubectl get pods'), /No resources found/));
+  });
+});
