@@ -35,11 +35,13 @@ export async function runAgent(flags: AgentFlags, dataDir: DataDir): Promise<voi
       const { certificatePem, privateKeyPem } = joined.certificate();
       return { clientCertificatePem: certificatePem, clientKeyPem: privateKeyPem };
     };
+    const registry = registryFetch({ caPem: joined.caPem, credentials });
+    life.defer(() => registry.close());
     const agent = await startAgent({
       name: flags.name,
       client: joined.client,
       dataDir: dataDir.node,
-      registry: { url: flags.server, fetch: registryFetch({ caPem: joined.caPem, credentials }) },
+      registry: { url: flags.server, fetch: registry },
       caPem: joined.caPem,
       clock: systemClock,
       log,

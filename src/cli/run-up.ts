@@ -93,11 +93,12 @@ async function startLocalNode(
     lifetimeSeconds: yearSeconds,
   });
   const credentials = () => ({ clientCertificatePem: certificatePem, clientKeyPem: privateKeyPem });
+  const registry = registryFetch({ caPem: authority.caPem, credentials });
   const agent = await startAgent({
     name: flags.name,
     client: createClient(api.transport(user)),
     dataDir: dataDir.node,
-    registry: { url: server, fetch: registryFetch({ caPem: authority.caPem, credentials }) },
+    registry: { url: server, fetch: registry },
     caPem: authority.caPem,
     clock: systemClock,
     log,
@@ -107,5 +108,6 @@ async function startLocalNode(
     version: version(),
     grantsAllowed: grantsAllowed(flags),
   });
-  return { stop: () => (flags.keepPods ? agent.stop() : agent.shutdown({ graceSeconds: podGraceSeconds })) };
+  const end = () => (flags.keepPods ? agent.stop() : agent.shutdown({ graceSeconds: podGraceSeconds }));
+  return { stop: () => end().finally(() => registry.close()) };
 }

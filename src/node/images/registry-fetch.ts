@@ -11,15 +11,24 @@ export interface RegistryCredentials {
 
 /** A pull is a handful of requests in a row; afterwards its connections go. */
 const idleMs = 5_000;
-const socketsMax = 8;
+/** Connections at a time; more requests wait for a free one. */
+export const socketsMax = 8;
 /** Statuses whose answers have no body (RFC 9110). */
 const bodiless = new Set([101, 204, 205, 304]);
 
+/** Requests to a registry over connections of its own, which `close` ends. */
+export type RegistryFetch = Fetch & { close(): void };
+
 /** A `fetch` that trusts only the cluster's authority and shows the node's certificate (as it is now) or token. */
-export function registryFetch(options: { caPem: string; credentials: () => RegistryCredentials }): Fetch {
+export function registryFetch(options: {
+  caPem: string;
+  credentials: () => RegistryCredentials;
+}): RegistryFetch {
   let connections: { certificate: string | undefined; agent: Agent } | undefined;
   const agentFor = ({ clientCertificatePem, clientKeyPem }: RegistryCredentials): Agent => {
     if (connections && connections.certificate === clientCertificatePem) return connections.agent;
+    // Nothing is on its way that wants the older certificate for long: its connections go as they become idle.
+    if (connections) connections.agent.maxFreeSockets = 0;
     const identity = clientCertificatePem && { cert: clientCertificatePem, key: clientKeyPem };
     const agent = new Agent({
       ca: options.caPem,
@@ -27,12 +36,12 @@ export function registryFetch(options: { caPem: string; credentials: () => Regis
       keepAlive: true,
       timeout: idleMs,
       maxSockets: socketsMax,
+      maxFreeSockets: socketsMax,
     });
-    // The connections of an older certificate end when they become idle.
     connections = { certificate: clientCertificatePem, agent };
     return agent;
   };
-  return (url, init) => {
+  const fetch: Fetch = (url, init) => {
     const credentials = options.credentials();
     const { token } = credentials;
     const agent = agentFor(credentials);
@@ -60,4 +69,5 @@ export function registryFetch(options: { caPem: string; credentials: () => Regis
       sent.end(init.body);
     });
   };
+  return Object.assign(fetch, { close: () => connections?.agent.destroy() });
 }
