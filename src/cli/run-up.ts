@@ -1,7 +1,9 @@
+import { node } from '../api/kinds/node.ts';
 import { systemClock } from '../base/clock.ts';
+import { isStatus } from '../base/errors.ts';
 import { Lifecycle, type Running } from '../base/lifecycle.ts';
 import { createLog, type Log } from '../base/log.ts';
-import { createClient } from '../client/index.ts';
+import { type Client, createClient } from '../client/index.ts';
 import { writeKubeconfig } from '../identity/kubeconfig.ts';
 import { defaultKubeconfig } from './cluster-connection.ts';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';
@@ -36,7 +38,8 @@ export async function runUp(flags: UpFlags, dataDir: DataDir): Promise<void> {
     const kubeconfig = await writeKubeconfigs(flags, dataDir, controlPlane);
     // Since the process began, Node.js itself included.
     say(`API ready at ${controlPlane.server} after ${formatMs(performance.now())}`);
-    say(`kubectl uses it now: context "selvage" in ${kubeconfig}`);
+    if (flags.kubeconfig === false) say(`kubeconfig: ${kubeconfig}`);
+    else say(`kubectl uses it now: context "selvage" in ${kubeconfig}`);
     if (flags.node) life.add(await startLocalNode(flags, dataDir, controlPlane, log));
     else
       say(
@@ -75,6 +78,17 @@ async function writeKubeconfigs(
   return path;
 }
 
+/** A node may not say itself that it is the control plane's: the label is there before it registers. */
+async function makeControlPlaneNode(client: Client, name: string): Promise<void> {
+  const labels = { 'node-role.kubernetes.io/control-plane': 'true' };
+  try {
+    await client.create(node, { metadata: { name, labels } });
+  } catch (error) {
+    if (!isStatus(error, 'AlreadyExists')) throw error;
+    await client.patch(node, { name }, { type: 'merge', body: { metadata: { labels } } });
+  }
+}
+
 /** The node in this process: its client needs no network, its image pulls show a certificate as any node's do. */
 async function startLocalNode(
   flags: UpFlags,
@@ -94,6 +108,7 @@ async function startLocalNode(
   });
   const credentials = () => ({ clientCertificatePem: certificatePem, clientKeyPem: privateKeyPem });
   const registry = registryFetch({ caPem: authority.caPem, credentials });
+  await makeControlPlaneNode(createClient(api.transport()), flags.name);
   const agent = await startAgent({
     name: flags.name,
     client: createClient(api.transport(user)),
@@ -104,7 +119,7 @@ async function startLocalNode(
     log,
     metrics,
     advertiseAddress: flags.host === '0.0.0.0' ? '127.0.0.1' : flags.host,
-    labels: { 'node-role.kubernetes.io/control-plane': 'true' },
+    labels: {},
     version: version(),
     grantsAllowed: grantsAllowed(flags),
   });

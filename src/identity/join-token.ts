@@ -34,6 +34,6 @@ export function parseJoinToken(text: string): JoinToken {
 function invalid(why: string): StatusError {
   return new StatusError(
     'Invalid',
-    `This is not a join token: ${why}. Copy the whole "<hash>.<secret>" that the control plane printed.`,
+    `This is not a join token: ${why}. Copy all of server/join-token in the server's data folder, "<hash>.<secret>".`,
   );
 }

@@ -169,6 +169,6 @@ async function untilReachable<T>(options: JoinOptions, action: () => Promise<T>)
 function needsToken(nodeName: string): StatusError {
   return new StatusError(
     'Unauthorized',
-    `node ${nodeName} has not joined a cluster yet: pass --token (shown by \`selvage up\` on the server)`,
+    `node ${nodeName} has not joined a cluster yet: pass --token-file with the join token, server/join-token in the server's data folder`,
   );
 }
