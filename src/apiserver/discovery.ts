@@ -166,9 +166,12 @@ function resourcesOf(kind: KindDefinition): DiscoveredResource[] {
 const extraSubresources: Record<string, ({ name: string; verbs: string[] } & Partial<DiscoveredResource>)[]> =
   {
     '/pods': [
+      { name: 'attach', kind: 'PodAttachOptions', verbs: ['create', 'get'] },
       { name: 'binding', kind: 'Binding', verbs: ['create'] },
       { name: 'eviction', group: 'policy', version: 'v1', kind: 'Eviction', verbs: ['create'] },
+      { name: 'exec', kind: 'PodExecOptions', verbs: ['create', 'get'] },
       { name: 'log', verbs: ['get'] },
+      { name: 'portforward', kind: 'PodPortForwardOptions', verbs: ['create', 'get'] },
     ],
     '/namespaces': [{ name: 'finalize', verbs: ['update'] }],
     'certificates.k8s.io/certificatesigningrequests': [

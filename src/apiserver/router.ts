@@ -9,6 +9,7 @@ import type { OpenApi } from './openapi.ts';
 import { represent, representEvents } from './represent.ts';
 import { type ResourceInfo, readResourceInfo } from './request-info.ts';
 import { review, reviewKinds } from './reviews.ts';
+import { streamSubresources } from './streaming/pod-stream.ts';
 import type { User } from './user.ts';
 import { approve } from './verbs/approval.ts';
 import { bind } from './verbs/binding.ts';
@@ -57,7 +58,8 @@ export async function route(router: Router, request: ApiRequest, user: User): Pr
   return { code: 201, headers: json, kind: 'object', object: answer };
 }
 
-function allow(router: Router, attributes: Attributes): void {
+/** Throws Forbidden unless somebody allows it. */
+export function allow(router: Router, attributes: Attributes): void {
   const decision = router.authorize(attributes);
   if (!decision.allowed) throw refusal(attributes, decision.reason);
 }
@@ -114,6 +116,9 @@ async function answerResource(router: Router, call: Call): Promise<ApiResponse> 
   if (info.subresource === 'log' && resource.kind.plural === 'pods' && info.verb === 'get') {
     const bytes = await readLog(router.context, call, router.kubelet);
     return { code: 200, headers: { 'content-type': 'text/plain' }, kind: 'bytes', bytes };
+  }
+  if (resource.kind.plural === 'pods' && streamSubresources.includes(info.subresource ?? '')) {
+    throw badRequest('Upgrade request required');
   }
   const wanted = negotiate(call.request.headers.accept, call.request.query);
   const nowMs = () => router.context.clock.nowMs();

@@ -17,6 +17,7 @@ import { reviewKinds } from './reviews.ts';
 import { failureResponse, type Router, route } from './router.ts';
 import { prefixOf } from './stored.ts';
 import { createStrategies } from './strategies/index.ts';
+import { openPodStream } from './streaming/pod-stream.ts';
 import { type Authenticator, certificateAuthenticator, inProcessAdmin, type User } from './user.ts';
 import type { KubeletDial } from './verbs/log.ts';
 import { versionInfo } from './version.ts';
@@ -95,10 +96,11 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     (user: User = inProcessAdmin): Transport =>
     (request) =>
       handle(request, user);
+  const openStream = (request: ApiRequest, user: User) => openPodStream(router, request, user);
   const authenticators = [certificateAuthenticator, ...(options.authenticators ?? [])];
   return {
     transport,
-    listen: (listenOptions) => listen({ handle, authenticators, log, ...listenOptions }),
+    listen: (listenOptions) => listen({ handle, openStream, authenticators, log, ...listenOptions }),
     bootstrap: (bootstrapOptions = {}) => bootstrap(transport(), { serviceCidr, ...bootstrapOptions }),
   };
 }

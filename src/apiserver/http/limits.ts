@@ -17,8 +17,9 @@ export class RequestLimits {
   #underWay = new WeakMap<IncomingMessage, Counted>();
 
   /** Throws TooManyRequests, which tells the client when to come again. */
-  begin(request: IncomingMessage, user: User, url: URL): void {
-    const isStream = isTrue(url.searchParams.get('watch')) || isTrue(url.searchParams.get('follow'));
+  begin(request: IncomingMessage, user: User, url: URL, staysOpen = false): void {
+    const isStream =
+      staysOpen || isTrue(url.searchParams.get('watch')) || isTrue(url.searchParams.get('follow'));
     const [counts, max] = isStream
       ? [this.#streams, streamsPerUserMax]
       : [this.#requests, requestsPerUserMax];

@@ -1,15 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { isStatus, messageOf, StatusError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { ApiRequest, ApiResponse } from '../../client/transport.ts';
 import { badRequest } from '../failures.ts';
 import { failureResponse } from '../router.ts';
 import type { Authenticator, User } from '../user.ts';
+import type { KubeletRequest } from '../verbs/log.ts';
 import { authenticate, isOpenPath } from './authenticate.ts';
 import { RequestLimits } from './limits.ts';
-import { readRequest } from './read-request.ts';
+import { readHead, readRequest } from './read-request.ts';
+import { passUpgrade, wantsStream, writeRefusal } from './upgrade.ts';
 import { writeResponse } from './write-response.ts';
 
 /** Takes a request of an authenticated user and answers it itself, or answers false to pass. */
@@ -41,6 +44,8 @@ export interface Listening {
 
 export interface Listener extends ListenOptions {
   handle(request: ApiRequest, user: User): Promise<ApiResponse>;
+  /** Where the stream is that an upgrade asks for. */
+  openStream(request: ApiRequest, user: User): Promise<KubeletRequest>;
   authenticators: readonly Authenticator[];
   log: Log;
 }
@@ -75,6 +80,7 @@ export function listen(listener: Listener): Promise<Listening> {
       keepAliveTimeout: keepAliveTimeoutMs,
       connectionsCheckingInterval: 5_000,
       maxHeaderSize: headerBytesMax,
+      shouldUpgradeCallback: wantsStream,
     },
     (request, response) => {
       serve(listener, limits, closing.signal, request, response).catch((error: unknown) => {
@@ -83,6 +89,9 @@ export function listen(listener: Listener): Promise<Listening> {
       });
     },
   );
+  server.on('upgrade', (request, socket, head) => {
+    void serveUpgrade(listener, limits, closing.signal, { request, socket, head });
+  });
   server.maxConnections = connectionsMax;
   server.on('tlsClientError', () => {});
   return new Promise((resolve, reject) => {
@@ -103,6 +112,35 @@ export function listen(listener: Listener): Promise<Listening> {
       });
     });
   });
+}
+
+/** Answers a request that becomes a byte stream; never rejects. */
+async function serveUpgrade(
+  listener: Listener,
+  limits: RequestLimits,
+  closing: AbortSignal,
+  client: { request: IncomingMessage; socket: Duplex; head: Buffer },
+): Promise<void> {
+  const { request, socket } = client;
+  const gone = new AbortController();
+  socket.on('error', () => {}).once('close', () => gone.abort());
+  const signal = AbortSignal.any([gone.signal, closing]);
+  try {
+    const user = await authenticate(request, listener.authenticators);
+    if (!user) return writeRefusal(socket, unauthorized(request.url ?? ''));
+    const url = readUrl(request);
+    limits.begin(request, user, url, true);
+    const kubelet = await listener.openStream(readHead(request, url, signal), user);
+    await passUpgrade(client, kubelet, signal);
+  } catch (error) {
+    const status =
+      error instanceof StatusError
+        ? error
+        : new StatusError('InternalError', `Internal error occurred: ${messageOf(error)}`);
+    writeRefusal(socket, failureResponse(status));
+  } finally {
+    limits.end(request);
+  }
 }
 
 async function serve(
@@ -167,10 +205,7 @@ function readUrl({ url = '/' }: IncomingMessage): URL {
 }
 
 /** Says how to authenticate; container tools show their credentials only when they are asked for them. */
-function unauthorized(
-  path: string,
-  error = new StatusError('Unauthorized', 'Unauthorized'),
-): ApiResponse {
+function unauthorized(path: string, error = new StatusError('Unauthorized', 'Unauthorized')): ApiResponse {
   const answer = failureResponse(error);
   const scheme =
     path === '/v2' || path.startsWith('/v2/') ? 'Basic realm="selvage"' : 'Bearer realm="selvage"';

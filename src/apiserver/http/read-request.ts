@@ -15,6 +15,18 @@ export async function readRequest(
   url: URL,
   signal: AbortSignal,
 ): Promise<ApiRequest> {
+  const request = readHead(message, url, signal);
+  if (request.method === 'GET') return request;
+  const bytes = await readBytes(message);
+  if (bytes.length === 0) return request;
+  const body = await parseBody(bytes, request.headers['content-type']);
+  request.body = body.value;
+  parsedBody.set(request, body);
+  return request;
+}
+
+/** An ApiRequest without a body. */
+export function readHead(message: IncomingMessage, url: URL, signal: AbortSignal): ApiRequest {
   const method = message.method ?? '';
   if (!methods.has(method)) {
     throw new StatusError('MethodNotAllowed', `the server does not allow the method ${method}`);
@@ -23,7 +35,7 @@ export async function readRequest(
   for (const [name, value] of Object.entries(message.headers)) {
     if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(', ') : value;
   }
-  const request: ApiRequest = {
+  return {
     // The set above holds what the type allows.
     method: method as ApiRequest['method'],
     path: decodePath(url.pathname),
@@ -31,13 +43,6 @@ export async function readRequest(
     headers,
     signal,
   };
-  if (method === 'GET') return request;
-  const bytes = await readBytes(message);
-  if (bytes.length === 0) return request;
-  const body = await parseBody(bytes, headers['content-type']);
-  request.body = body.value;
-  parsedBody.set(request, body);
-  return request;
 }
 
 function decodePath(path: string): string {

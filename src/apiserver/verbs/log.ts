@@ -47,11 +47,6 @@ export async function readLog(
   const container = containerOf(pod, call.request.query.get('container') ?? '');
   const nodeName = pod.spec?.nodeName;
   if (!nodeName) return nothing();
-  const node = context.store.get(keyOf(nodes, undefined, nodeName))?.value as Node | undefined;
-  if (!node) throw notFound(nodes, nodeName);
-  if (!dial)
-    throw new StatusError('ServiceUnavailable', 'this server was started without a way to reach its nodes');
-
   const query = new URLSearchParams();
   for (const name of passedOn) {
     const value = call.request.query.get(name);
@@ -59,7 +54,7 @@ export async function readLog(
   }
   const { namespace, name } = pod.metadata!;
   const path = `/containerLogs/${[namespace!, name!, container].map(encodeURIComponent).join('/')}?${query}`;
-  const response = await request(node, await dial(node), path, call.request.signal);
+  const response = await request(await kubeletRequest(context, dial, nodeName, path), call.request.signal);
   if (response.statusCode !== 200) throw await failureOf(response);
   return response;
 }
@@ -67,7 +62,7 @@ export async function readLog(
 async function* nothing(): AsyncGenerator<Uint8Array> {}
 
 /** The container that is meant; kubectl users know these texts. */
-function containerOf(pod: Pod, asked: string): string {
+export function containerOf(pod: Pod, asked: string): string {
   const initContainers = (pod.spec?.initContainers ?? []).map(({ name }) => name);
   const containers = (pod.spec?.containers ?? []).map(({ name }) => name);
   const name = pod.metadata!.name!;
@@ -82,13 +77,29 @@ function containerOf(pod: Pod, asked: string): string {
   throw badRequest(`a container name must be specified for pod ${name}, ${choice}${init}`);
 }
 
-async function request(
-  node: Node,
-  connection: KubeletConnection,
+/** Where a request to a kubelet goes and what it shows, as `https.request` takes it. */
+export interface KubeletRequest {
+  url: string;
+  host: string;
+  port: number;
+  path: string;
+  ca: string;
+  cert: string;
+  key: string;
+}
+
+/** Addresses a path of a node's kubelet. */
+export async function kubeletRequest(
+  context: Context,
+  dial: KubeletDial | undefined,
+  nodeName: string,
   path: string,
-  signal: AbortSignal | undefined,
-): Promise<IncomingMessage> {
-  const { request } = await import('node:https');
+): Promise<KubeletRequest> {
+  const node = context.store.get(keyOf(nodes, undefined, nodeName))?.value as Node | undefined;
+  if (!node) throw notFound(nodes, nodeName);
+  if (!dial)
+    throw new StatusError('ServiceUnavailable', 'this server was started without a way to reach its nodes');
+  const connection = await dial(node);
   const host = connection.host ?? node.status?.addresses?.find(({ type }) => type === 'InternalIP')?.address;
   const port = connection.port ?? node.status?.daemonEndpoints?.kubeletEndpoint?.Port;
   if (!host || !port) {
@@ -98,16 +109,23 @@ async function request(
     );
   }
   const { caPem, certPem, keyPem } = connection;
+  const url = `https://${host}:${port}${path}`;
+  return { url, host, port, path, ca: caPem, cert: certPem, key: keyPem };
+}
+
+async function request(
+  { url, ...options }: KubeletRequest,
+  signal: AbortSignal | undefined,
+): Promise<IncomingMessage> {
+  const { request } = await import('node:https');
   return new Promise((resolve, reject) => {
-    const options = { host, port, path, ca: caPem, cert: certPem, key: keyPem, agent: false };
-    const sent = request({ ...options, ...(signal && { signal }) }, resolve);
+    const sent = request({ ...options, agent: false, ...(signal && { signal }) }, resolve);
     sent.setTimeout(connectTimeoutMs, () =>
       sent.destroy(new Error(`no answer within ${connectTimeoutMs} ms`)),
     );
     sent.on('response', () => sent.setTimeout(0));
     sent.on('error', (cause) => {
-      const text = `Get "https://${host}:${port}${path}": ${messageOf(cause)}`;
-      reject(new StatusError('InternalError', text, { cause }));
+      reject(new StatusError('InternalError', `Get "${url}": ${messageOf(cause)}`, { cause }));
     });
     sent.end();
   });

@@ -10,6 +10,8 @@ import type { Running } from '../../base/lifecycle.ts';
 import type { Log } from '../../base/log.ts';
 import type { HeldCertificate } from '../certificates/request-certificate.ts';
 import { allContainersOf, type PodRecord } from '../pods/record.ts';
+import type { Runtime } from '../runtimes/runtime.ts';
+import { serveUpgrade } from '../streaming/serve-upgrade.ts';
 import { parseLogQuery } from './log-lines.ts';
 import { readLog } from './log-reader.ts';
 
@@ -25,6 +27,8 @@ export interface KubeletApiOptions {
   logDir: (record: PodRecord) => string;
   metrics: () => Promise<string>;
   stats: () => Promise<unknown>;
+  /** Opens a connection to a port of a pod that runs here. */
+  dial: Runtime['dial'];
 }
 
 /** The node's own API, as kubelet has it, for the API server: logs, pods, statistics. */
@@ -44,6 +48,13 @@ export async function serveKubeletApi(options: KubeletApiOptions): Promise<Kubel
   });
   server.on('request', (request, response) => {
     respond(request, response, options).catch((error: unknown) => sendError(response, error, log));
+  });
+  server.on('upgrade', (request, socket, head) => {
+    if (isAllowed((request.socket as TLSSocket).getPeerCertificate())) {
+      void serveUpgrade({ request, socket, head, sources: options });
+    } else {
+      socket.destroy();
+    }
   });
   // Whoever fails the handshake is told by TLS itself.
   server.on('tlsClientError', (error) => log.debug('connection refused', { error: error.message }));

@@ -1,6 +1,7 @@
 /** One entry of a log in the CRI format: `<RFC 3339 time> stdout|stderr F|P <text>`. */
 export interface LogEntry {
   time: string;
+  stream: string;
   /** A part of a longer line: no line end follows it. */
   isPartial: boolean;
   text: Buffer;
@@ -15,6 +16,7 @@ export function parseLogLine(line: Buffer): LogEntry | undefined {
   const tags = line.toString('latin1', second + 1, third);
   return {
     time: line.toString('latin1', 0, first),
+    stream: line.toString('latin1', first + 1, second),
     isPartial: tags.split(':').includes('P'),
     text: line.subarray(third + 1),
   };
@@ -28,7 +30,15 @@ export interface LogQuery {
   tailLines?: number;
   sinceMs?: number;
   limitBytes?: number;
+  /** Both if absent. */
+  stream?: 'stdout' | 'stderr';
 }
+
+const streams = new Map([
+  ['All', 'all'],
+  ['Stdout', 'stdout'],
+  ['Stderr', 'stderr'],
+] as const);
 
 /** Reads the query of a log request; a malformed number is a message, in Kubernetes' words. */
 export function parseLogQuery(query: URLSearchParams, nowMs: number): LogQuery | string {
@@ -46,6 +56,9 @@ export function parseLogQuery(query: URLSearchParams, nowMs: number): LogQuery |
   const sinceTime = query.get('sinceTime');
   const sinceTimeMs = sinceTime ? Date.parse(sinceTime) : undefined;
   if (Number.isNaN(sinceTimeMs)) return `sinceTime: Invalid value: "${sinceTime}": must be an RFC 3339 time`;
+  const stream = streams.get((query.get('stream') || 'All') as 'All');
+  if (!stream)
+    return `stream: Unsupported value: "${query.get('stream')}": supported values: "All", "Stderr", "Stdout"`;
   const sinceMs = numbers.sinceSeconds ? nowMs - numbers.sinceSeconds * 1000 : sinceTimeMs;
   return {
     follow: flag('follow'),
@@ -54,5 +67,6 @@ export function parseLogQuery(query: URLSearchParams, nowMs: number): LogQuery |
     ...(numbers.tailLines !== undefined && { tailLines: numbers.tailLines }),
     ...(numbers.limitBytes !== undefined && { limitBytes: numbers.limitBytes }),
     ...(sinceMs !== undefined && { sinceMs }),
+    ...(stream !== 'all' && { stream }),
   };
 }

@@ -75,10 +75,10 @@ async function* followed(
 
 type Format = (line: Buffer) => Buffer | undefined;
 
-function formatter({ timestamps, sinceMs }: LogQuery): Format {
+function formatter({ timestamps, sinceMs, stream }: LogQuery): Format {
   return (line) => {
     const entry = parseLogLine(line);
-    if (!entry) return undefined;
+    if (!entry || (stream && entry.stream !== stream)) return undefined;
     if (sinceMs !== undefined && Date.parse(entry.time) < sinceMs) return undefined;
     const parts = [entry.text, ...(entry.isPartial ? [] : [Buffer.from('\n')])];
     return Buffer.concat(timestamps ? [Buffer.from(`${entry.time} `), ...parts] : parts);
