@@ -44,6 +44,8 @@ export interface KindDeclaration<T extends KubeObject> {
   statusWritesMetadata?: true;
   /** True where who makes an object may make it with its status (Node). */
   keepsStatusOnCreate?: true;
+  /** False where writes are many and applies few: who owns which field is kept only from the first apply on. */
+  isTracked?: false;
   check?: (object: T, report: Report, root: Path) => void;
   checkUpdate?: (next: T, previous: T, report: Report, root: Path) => void;
 }
@@ -61,6 +63,7 @@ export interface KindDefinition<T extends KubeObject = KubeObject> extends KindA
   readonly selectableFields: Readonly<Record<string, { read(object: T): string }['read']>>;
   readonly statusWritesMetadata: boolean;
   readonly keepsStatusOnCreate: boolean;
+  readonly isTracked?: boolean;
   check?(object: T, report: Report, root: Path): void;
   checkUpdate?(next: T, previous: T, report: Report, root: Path): void;
 }

@@ -23,7 +23,6 @@ const jsonTypes = [
   'application/json-patch+json',
   'application/merge-patch+json',
   'application/strategic-merge-patch+json',
-  'application/apply-patch+yaml',
 ];
 
 /** Parses a body of JSON, YAML or Kubernetes' protobuf; throws UnsupportedMediaType, or BadRequest in kubectl's words. */
@@ -35,7 +34,9 @@ export async function parseBody(bytes: Buffer, contentType: string | undefined):
     return { value: decodeProtobufBody(bytes), duplicates: [] };
   }
   const text = bytes.toString('utf8');
-  if (type === 'application/yaml' || type === 'application/apply-patch+yaml') return parseYaml(text);
+  // JSON is YAML too, and kubectl applies JSON: the YAML parser is loaded only for what needs it.
+  const isYaml = type === 'application/yaml' || type === 'application/apply-patch+yaml';
+  if (isYaml) return parseJsonObject(text) ?? parseYaml(text);
   if (!jsonTypes.includes(type) && type !== 'application/x-www-form-urlencoded') {
     throw new StatusError(
       'UnsupportedMediaType',
@@ -47,6 +48,19 @@ export async function parseBody(bytes: Buffer, contentType: string | undefined):
     value = JSON.parse(text);
   } catch (error) {
     throw badRequest(`couldn't get version/kind; json parse error: ${messageOf(error)}`, error);
+  }
+  checkDepth(value);
+  return { value, duplicates: duplicateFields(text) };
+}
+
+/** Undefined for what is no JSON object. */
+function parseJsonObject(text: string): ParsedBody | undefined {
+  if (!/^\s*\{/.test(text)) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
   }
   checkDepth(value);
   return { value, duplicates: duplicateFields(text) };

@@ -133,7 +133,7 @@ async function answerResource(router: Router, call: Call): Promise<ApiResponse> 
       events: shown,
     };
   }
-  const { code, object } = await answerVerb(router.context, call);
+  const { code, object } = await answerVerb(router, call);
   const shown = represent(resource.kind, object, wanted, nowMs());
   const headers = {
     'content-type': wanted.format === 'yaml' ? 'application/yaml' : 'application/json',
@@ -152,7 +152,8 @@ type Answer = { code: number; object: object };
 const ok = async (object: object | Promise<object>): Promise<Answer> => ({ code: 200, object: await object });
 const created = async (object: Promise<object>): Promise<Answer> => ({ code: 201, object: await object });
 
-function answerVerb(context: Context, call: Call): Promise<Answer> {
+function answerVerb(router: Router, call: Call): Promise<Answer> {
+  const { context } = router;
   checkVerb(call);
   const { verb, subresource } = call.info;
   if (subresource === 'scale') return ok(scale(context, call));
@@ -170,7 +171,7 @@ function answerVerb(context: Context, call: Call): Promise<Answer> {
     case 'update':
       return update(context, call);
     case 'patch':
-      return ok(patch(context, call));
+      return patch(context, call, () => allowCreate(router, call));
     case 'delete':
       return ok(deleteOne(context, call));
     case 'deletecollection':
@@ -178,6 +179,11 @@ function answerVerb(context: Context, call: Call): Promise<Answer> {
     default:
       throw new StatusError('MethodNotAllowed', notAllowedText);
   }
+}
+
+/** Applying makes what does not exist, which takes the right to create beside the one to patch. */
+function allowCreate(router: Router, { user, info, request }: Call): void {
+  allow(router, { user, fieldSelector: '', resource: { ...info, verb: 'create' }, body: request.body });
 }
 
 const changes = ['get', 'update', 'patch'];

@@ -93,6 +93,7 @@ export const endpointSlice = defineKind<EndpointSlice>({
   kind: 'EndpointSlice',
   plural: 'endpointslices',
   namespaced: true,
+  isTracked: false,
   schema,
   columns: [
     nameColumn,

@@ -47,6 +47,7 @@ export const event = defineKind<Event>({
   plural: 'events',
   shortNames: ['ev'],
   namespaced: true,
+  isTracked: false,
   schema,
   check({ involvedObject, metadata }, report, root) {
     const at = root.child('involvedObject').child('namespace');

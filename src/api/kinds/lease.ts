@@ -30,6 +30,7 @@ export const lease = defineKind<Lease>({
   kind: 'Lease',
   plural: 'leases',
   namespaced: true,
+  isTracked: false,
   schema,
   columns: [
     nameColumn,

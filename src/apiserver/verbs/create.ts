@@ -1,4 +1,5 @@
 import { randomInt, randomUUID } from 'node:crypto';
+import { trackUpdate } from '../../api/apply/track-update.ts';
 import { defaults } from '../../api/defaults.ts';
 import { invalid } from '../../api/invalid.ts';
 import type { KubeObject } from '../../api/object.ts';
@@ -9,6 +10,7 @@ import { isStatus, StatusError } from '../../base/errors.ts';
 import type { Call, Context } from '../context.ts';
 import { readObject } from '../decode.ts';
 import { alreadyExists, badRequest, groupResource } from '../failures.ts';
+import { checkFieldManager, writerOf } from '../field-manager.ts';
 import { readWriteOptions } from '../options.ts';
 import { keyOf, objectOf, storedValueOf } from '../stored.ts';
 import { checkNamespace, inClientsWords } from './write-checks.ts';
@@ -19,16 +21,18 @@ const generateTriesMax = 8;
 /** Makes an object from the request's body. */
 export async function create(context: Context, call: Call): Promise<KubeObject> {
   const options = readWriteOptions(call.request.query);
+  checkFieldManager(call);
   const object = readObject(call, call.request.body, options.fieldValidation);
   return createObject(context, call, object, options.dryRun);
 }
 
-/** Makes `object`, which it owns. */
+/** Makes `object`, which it owns. `managedFields` are those of an apply; otherwise its maker owns its fields. */
 export async function createObject(
   context: Context,
   call: Call,
   object: KubeObject,
   dryRun: boolean,
+  managedFields?: unknown[],
 ): Promise<KubeObject> {
   const { kind, strategy } = call.resource;
   const metadata = { ...object.metadata };
@@ -60,7 +64,22 @@ export async function createObject(
   const causes = validate(kind, complete);
   if (causes.length > 0) throw invalid(kind, metadata.name, causes);
   checkNamespace(context, call.resource, complete);
+  const owned = managedFields ?? ownedByMaker(context, call, complete);
+  if (owned?.length) complete.metadata = { ...complete.metadata, managedFields: owned };
   return store(context, call, complete, { dryRun, triesMax: isGenerated ? generateTriesMax : 1 });
+}
+
+/** The managedFields of a new object. Its first status is the server's. */
+function ownedByMaker(
+  context: Context,
+  call: Call,
+  object: KubeObject & { status?: object },
+): unknown[] | undefined {
+  const { kind } = call.resource;
+  const { status: _status, ...rest } = object;
+  const next = kind.subresources.status && !kind.keepsStatusOnCreate ? rest : object;
+  const time = toTime(context.clock.nowMs());
+  return trackUpdate({ kind, writer: writerOf(call), time, previous: undefined, next });
 }
 
 const settledByServer = [

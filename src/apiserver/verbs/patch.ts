@@ -5,24 +5,32 @@ import { strategicMergePatch } from '../../api/patch/strategic-merge-patch.ts';
 import { StatusError } from '../../base/errors.ts';
 import type { Call, Context } from '../context.ts';
 import { readObject } from '../decode.ts';
+import { applyType, checkFieldManager, isApply } from '../field-manager.ts';
 import { readWriteOptions } from '../options.ts';
+import { apply } from './apply.ts';
 import { change } from './update.ts';
 
 const jsonType = 'application/json-patch+json';
 const mergeType = 'application/merge-patch+json';
 const strategicType = 'application/strategic-merge-patch+json';
-const applyTypes = ['application/apply-patch+yaml', 'application/apply-patch+cbor'];
 
-/** Answers a PATCH of an object or of its status. */
-export async function patch(context: Context, call: Call): Promise<KubeObject> {
+/** Answers a PATCH of an object or of its status. `allowCreate` throws for a user that may not create by applying. */
+export async function patch(
+  context: Context,
+  call: Call,
+  allowCreate: () => void,
+): Promise<{ code: number; object: KubeObject }> {
+  checkFieldManager(call);
   const options = readWriteOptions(call.request.query);
-  const apply = readPatch(call);
+  if (isApply(call)) return apply(context, call, allowCreate);
+  const patched = readPatch(call);
   const part = call.info.subresource === undefined ? 'main' : 'status';
-  return change(context, call, {
+  const object = await change(context, call, {
     part,
     dryRun: options.dryRun,
-    next: (current) => readObject(call, apply(current), options.fieldValidation),
+    next: (current) => readObject(call, patched(current), options.fieldValidation),
   });
+  return { code: 200, object };
 }
 
 /** The patch in the request's body, as a function from the current object to a fresh, patched one. */
@@ -32,12 +40,9 @@ export function readPatch(call: Call): (current: object) => unknown {
   if (type === jsonType) return (current) => jsonPatch(current, body);
   if (type === mergeType) return (current) => mergePatch(current, body);
   if (type === strategicType) return (current) => strategicMergePatch(call.resource.kind, current, body);
-  const supported = [jsonType, mergeType, strategicType].join(', ');
-  const hint = applyTypes.includes(type)
-    ? '; server-side apply is not served yet: use kubectl apply without --server-side'
-    : '';
+  const supported = [jsonType, mergeType, strategicType, applyType].join(', ');
   throw new StatusError(
     'UnsupportedMediaType',
-    `the body of the request was in an unknown format - accepted media types include: ${supported}${hint}`,
+    `the body of the request was in an unknown format - accepted media types include: ${supported}`,
   );
 }

@@ -1,13 +1,16 @@
+import { trackUpdate } from '../../api/apply/track-update.ts';
 import { defaults } from '../../api/defaults.ts';
 import { isEqualJson } from '../../api/equal.ts';
 import { invalid } from '../../api/invalid.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { prepareForUpdate } from '../../api/prepare.ts';
 import { validate, validateUpdate } from '../../api/validate.ts';
+import { toTime } from '../../base/clock.ts';
 import { isStatus } from '../../base/errors.ts';
 import type { Call, Context } from '../context.ts';
 import { readObject } from '../decode.ts';
 import { badRequest, conflict, notFound } from '../failures.ts';
+import { checkFieldManager, writerOf } from '../field-manager.ts';
 import { readWriteOptions } from '../options.ts';
 import { keyOf, objectOf, storedValueOf } from '../stored.ts';
 import { createObject, takeNamespace } from './create.ts';
@@ -22,6 +25,7 @@ export type Part = 'main' | 'status' | 'any';
 /** Answers a PUT of an object or of its status. */
 export async function update(context: Context, call: Call): Promise<{ code: number; object: KubeObject }> {
   const options = readWriteOptions(call.request.query);
+  checkFieldManager(call);
   const body = readObject(call, call.request.body, options.fieldValidation);
   const name = call.info.name!;
   const metadata = { ...body.metadata };
@@ -45,6 +49,8 @@ export async function update(context: Context, call: Call): Promise<{ code: numb
 export interface Change {
   part: Part;
   dryRun: boolean;
+  /** True where `next` has settled who owns which field. */
+  isApplied?: true;
   /** Makes the wanted object from the current one, which is shared. Runs again after a lost race. */
   next(current: KubeObject): KubeObject;
 }
@@ -57,7 +63,7 @@ export async function change(context: Context, call: Call, change: Change): Prom
     const stored = context.store.get(key);
     if (!stored) throw notFound(call.resource.kind, name);
     const current = objectOf(stored);
-    const next = prepare(call, change.next(current), current, change.part);
+    const next = prepare(context, call, change.next(current), current, change);
     if (isEqualJson(next, current)) return current;
     const allocation = call.resource.strategy.allocate?.(next, current);
     if (change.dryRun) {
@@ -79,17 +85,46 @@ export async function change(context: Context, call: Call, change: Change): Prom
 }
 
 /** Settles what a client may not change, then defaults and validates. */
-function prepare(call: Call, wanted: KubeObject, current: KubeObject, part: Part): KubeObject {
+function prepare(
+  context: Context,
+  call: Call,
+  wanted: KubeObject,
+  current: KubeObject,
+  { part, isApplied }: Change,
+): KubeObject {
   const { kind, strategy } = call.resource;
   checkStillCurrent(call, wanted.metadata ?? {}, current.metadata!);
   const next = { ...wanted, metadata: settleMetadata(wanted.metadata ?? {}, current.metadata!) };
-  if (part === 'any') return next;
+  if (part === 'any') return withManagedFields(next, current.metadata!.managedFields);
   const prepared = prepareForUpdate(kind, next, current, part === 'status' ? 'status' : '');
   if (part === 'main') strategy.prepareUpdate?.(prepared, current, call.user);
   const complete = defaults(kind, prepared);
   const causes = [...validate(kind, complete), ...validateUpdate(kind, complete, current)];
   if (causes.length > 0) throw invalid(kind, current.metadata!.name, causes);
-  return complete;
+  const managedFields = isApplied
+    ? wanted.metadata?.managedFields
+    : tracked(context, call, wanted, current, complete);
+  return withManagedFields(complete, managedFields);
+}
+
+/** The managedFields after a write that is no apply. Clients may mend them, but not through a subresource. */
+function tracked(
+  context: Context,
+  call: Call,
+  wanted: KubeObject,
+  previous: KubeObject,
+  next: KubeObject,
+): unknown[] | undefined {
+  const { kind } = call.resource;
+  const sent = call.info.subresource === undefined ? wanted.metadata?.managedFields : undefined;
+  const given = isEqualJson(sent, previous.metadata?.managedFields) ? undefined : sent;
+  const time = toTime(context.clock.nowMs());
+  return trackUpdate({ kind, writer: writerOf(call), time, previous, next, given });
+}
+
+function withManagedFields(object: KubeObject, managedFields: unknown[] | undefined): KubeObject {
+  const { managedFields: _, ...metadata } = object.metadata ?? {};
+  return { ...object, metadata: managedFields ? { ...metadata, managedFields } : metadata };
 }
 
 type Metadata = NonNullable<KubeObject['metadata']>;

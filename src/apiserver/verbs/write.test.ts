@@ -160,18 +160,6 @@ test('a JSON patch, a merge patch and a strategic merge patch each follow their 
   assert.equal(merged.object.metadata!.annotations!.a, 'b');
 });
 
-test('server-side apply is refused with a word on what to do', async () => {
-  const { code, object } = await send(api, `PATCH ${maps}/any`, {
-    body: {},
-    headers: { 'content-type': 'application/apply-patch+yaml' },
-  });
-  assert.equal(code, 415);
-  assert.match(
-    object.message,
-    /server-side apply is not served yet: use kubectl apply without --server-side/,
-  );
-});
-
 test('an unknown field is dropped with a warning, or refused where the client is strict', async () => {
   const body = pod('odd', { containers: [{ name: 'main', image: 'app:1', imagee: 'x' }] });
   const warned = await send(api, `POST ${pods}?dryRun=All`, { body });
