@@ -5,6 +5,7 @@ import {
   canonicalQuantity,
   compareQuantities,
   quantityMilliValue,
+  quantityNumber,
   quantityValue,
   subtractQuantities,
 } from './quantity.ts';
@@ -56,4 +57,10 @@ test('quantities of different suffixes compare, add and subtract exactly', () =>
   assert.equal(quantityValue('1Ki'), 1024);
   assert.equal(quantityValue('1m'), 1);
   assert.equal(quantityMilliValue('0.25'), 250);
+});
+
+test('a quantity is read as a number of units in all of its forms', () => {
+  const read = ['100m', '1.5Gi', '1e3', '2k', '.5', '64Mi', '3E', '7'].map(quantityNumber);
+  assert.deepEqual(read, [0.1, 1.5 * 2 ** 30, 1000, 2000, 0.5, 64 * 2 ** 20, 3e18, 7]);
+  assert.throws(() => quantityNumber('1 Gi'), RangeError);
 });

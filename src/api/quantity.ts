@@ -70,6 +70,11 @@ export function subtractQuantities(a: string | number, b: string | number): stri
   return formatQuantity({ nanos: from.nanos - by.nanos, format: from.format });
 }
 
+/** Units as a number, with fractions: `100m` CPU -> 0.1, `1.5Gi` -> bytes. Throws RangeError. */
+export function quantityNumber(value: string | number): number {
+  return Number(parseQuantity(value).nanos) / Number(nanosPerUnit);
+}
+
 /** Whole units, rounded up: bytes of memory, or CPUs. */
 export function quantityValue(value: string | number): number {
   return Number(divideUp(parseQuantity(value).nanos, nanosPerUnit));

@@ -1,3 +1,4 @@
+import { conditionOf } from '../api/conditions.ts';
 import { isEqualSemantically } from '../api/equal.ts';
 import { type EndpointSlice, endpointSlice as endpointSliceKind } from '../api/kinds/endpointSlice.ts';
 import { type Node, node as nodeKind } from '../api/kinds/node.ts';
@@ -103,13 +104,14 @@ function selects(selector: Readonly<Record<string, string>> | undefined, pod: Po
 }
 
 /** What of a pod shows in an EndpointSlice. */
-function relevant({ metadata, spec, status }: Pod) {
+function relevant(pod: Pod) {
+  const { metadata, spec, status } = pod;
   return {
     labels: metadata?.labels,
     isTerminating: Boolean(metadata?.deletionTimestamp),
     nodeName: spec?.nodeName,
     podIP: status?.podIP,
     phase: status?.phase,
-    ready: status?.conditions?.find(({ type }) => type === 'Ready')?.status,
+    ready: conditionOf(pod, 'Ready')?.status,
   };
 }

@@ -1,3 +1,4 @@
+import { isContained } from '../api/equal.ts';
 import { type Deployment, deployment as deploymentKind } from '../api/kinds/deployment.ts';
 import {
   type InferenceService,
@@ -10,7 +11,6 @@ import type { Change } from '../client/cache.ts';
 import { subjectOf } from '../client/events.ts';
 import type { Informer } from '../client/informer.ts';
 import { type Context, runController, source } from './controller.ts';
-import { includes } from './includes.ts';
 import { plan, predictorName, statusOf } from './inference-service/plan.ts';
 import { controllerOf, isControlledBy } from './owner.ts';
 import { writeStatus } from './write-status.ts';
@@ -60,7 +60,7 @@ export function run(context: Context): Running {
         problem: `${kind.kind} "${key}" is there already and belongs to someone else; delete or rename it`,
       };
     }
-    if (includes(present, wanted)) return { object: present };
+    if (isContained(wanted, present)) return { object: present };
     const metadata = {
       ...present.metadata,
       labels: { ...present.metadata?.labels, ...wanted.metadata?.labels },

@@ -1,3 +1,4 @@
+import { conditionOf, isConditionTrue } from '../api/conditions.ts';
 import type { Pod } from '../api/kinds/pod.ts';
 
 /** Neither ended nor being deleted. */
@@ -10,12 +11,12 @@ export function hasPodEnded({ status }: Pod): boolean {
 }
 
 export function isPodReady(pod: Pod): boolean {
-  return readyCondition(pod)?.status === 'True';
+  return isConditionTrue(pod, 'Ready');
 }
 
 /** When the pod became ready, in ms; Infinity if it is not. */
 export function readySinceMs(pod: Pod): number {
-  const condition = readyCondition(pod);
+  const condition = conditionOf(pod, 'Ready');
   if (condition?.status !== 'True') return Number.POSITIVE_INFINITY;
   return Date.parse(condition.lastTransitionTime ?? '') || 0;
 }
@@ -23,8 +24,4 @@ export function readySinceMs(pod: Pod): number {
 /** Ready for at least `minReadySeconds`. */
 export function isPodAvailable(pod: Pod, minReadySeconds: number, nowMs: number): boolean {
   return isPodReady(pod) && (minReadySeconds === 0 || readySinceMs(pod) + minReadySeconds * 1000 <= nowMs);
-}
-
-function readyCondition({ status }: Pod) {
-  return status?.conditions?.find(({ type }) => type === 'Ready');
 }

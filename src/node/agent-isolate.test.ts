@@ -5,9 +5,9 @@ import { test } from 'node:test';
 import { type Pod, pod as podKind } from '../api/kinds/pod.ts';
 import { systemClock } from '../base/clock.ts';
 import { silentLog } from '../base/log.ts';
+import { until } from '../base/until.ts';
 import { readLog } from './kubelet/log-reader.ts';
 import { connectShim } from './runtimes/shim/client.ts';
-import { until } from './testing.ts';
 import { startTestCluster } from './testing-cluster.ts';
 
 const isReady = ({ status }: Pod): boolean =>

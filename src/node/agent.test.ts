@@ -14,10 +14,10 @@ import { type Pod, pod as podKind } from '../api/kinds/pod.ts';
 import { secret } from '../api/kinds/secret.ts';
 import { service as serviceKind } from '../api/kinds/service.ts';
 import { systemClock } from '../base/clock.ts';
+import { until } from '../base/until.ts';
 import type { Fetch } from '../oci/registry-client.ts';
 import { lastWordsMs } from './agent.ts';
 import { refreshMs } from './pods/volume-refresh.ts';
-import { until } from './testing.ts';
 import { startTestCluster, type TestCluster } from './testing-cluster.ts';
 
 const isReady = ({ status }: Pod): boolean =>

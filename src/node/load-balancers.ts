@@ -1,9 +1,9 @@
+import { isContained } from '../api/equal.ts';
 import { type Service, service as serviceKind } from '../api/kinds/service.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Client } from '../client/client.ts';
 import { type EventRecorder, subjectOf } from '../client/events.ts';
-import { isContained } from './contained.ts';
 import type { ListenerSpec, ListenerState } from './runtimes/shim/client.ts';
 
 export const nodeAnnotation = 'selvage.dev/load-balancer-node';

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { arch, platform, release, type as systemName } from 'node:os';
+import { conditionOf } from '../api/conditions.ts';
 import type { Node } from '../api/kinds/node.ts';
 import { toTime } from '../base/clock.ts';
 import type { MachineFacts } from './machine.ts';
@@ -99,7 +100,7 @@ function conditions(machine: MachineFacts, at: { before: Node['status']; nowMs: 
   ];
   const time = toTime(at.nowMs);
   return found.map((condition) => {
-    const before = at.before?.conditions?.find(({ type }) => type === condition.type);
+    const before = conditionOf({ status: at.before }, condition.type);
     const isSame = before?.status === condition.status;
     const lastTransitionTime = (isSame && before?.lastTransitionTime) || time;
     return { ...condition, lastHeartbeatTime: time, lastTransitionTime };

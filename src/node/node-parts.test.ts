@@ -4,14 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { StatusError } from '../base/errors.ts';
-import { isContained } from './contained.ts';
 import { builtinImage } from './images/builtin-images.ts';
 import { type NodeDescription, nodeStatus } from './node-object.ts';
 import { freeAddress } from './pod-addresses.ts';
 import { containerSpec } from './pods/container-spec.ts';
 import { expand } from './pods/expansion.ts';
 import { acceptPod } from './pods/record.ts';
-import { parseQuantity } from './quantity.ts';
 import { NodeState } from './state.ts';
 import { podOf } from './testing.ts';
 import { writeAtomically } from './volumes/atomic-folder.ts';
@@ -22,13 +20,6 @@ async function folder(t: TestContext): Promise<string> {
   t.after(() => rm(path, { recursive: true, force: true }));
   return path;
 }
-
-test('quantities are read in all of their forms', () => {
-  const read = ['100m', '1.5Gi', '1e3', '2k', '.5', '64Mi', '3E', '7'].map(parseQuantity);
-  assert.deepEqual(read, [0.1, 1.5 * 2 ** 30, 1000, 2000, 0.5, 64 * 2 ** 20, 3e18, 7]);
-  assert.throws(() => parseQuantity('1 Gi'), StatusError);
-  assert.throws(() => parseQuantity(''), StatusError);
-});
 
 test('$(NAME) is expanded, $$ escapes, and what is unknown stays', () => {
   const values = { A: '1', B: '$(A)' };
@@ -43,13 +34,6 @@ test('pods get free addresses in turn, so that one just given back rests', () =>
   assert.equal(freeAddress('10.42.7.0/30', new Set()), '10.42.7.2');
   assert.throws(() => freeAddress('10.42.7.0/30', new Set(['10.42.7.2'])), /no free address/);
   assert.throws(() => freeAddress('10.42.7.0', new Set()), /should be an IPv4 network/);
-});
-
-test('containment ignores what the other has more, but not in lists', () => {
-  assert.equal(isContained({ a: { b: 1 } }, { a: { b: 1, c: 2 }, d: 3 }), true);
-  assert.equal(isContained({ a: [1] }, { a: [1, 2] }), false);
-  assert.equal(isContained({ a: undefined, b: {} }, {}), true);
-  assert.equal(isContained({ a: 1 }, undefined), false);
 });
 
 test('a node state survives a restart, and nothing in its file can be read', async (t) => {

@@ -1,3 +1,4 @@
+import { isContained } from '../api/equal.ts';
 import { type Lease, lease as leaseKind } from '../api/kinds/lease.ts';
 import { type Node, node as nodeKind } from '../api/kinds/node.ts';
 import { type CancelTimer, type Clock, toMicroTime } from '../base/clock.ts';
@@ -5,7 +6,6 @@ import { isStatus, messageOf } from '../base/errors.ts';
 import type { Running } from '../base/lifecycle.ts';
 import type { Log } from '../base/log.ts';
 import type { Client } from '../client/client.ts';
-import { isContained } from './contained.ts';
 import type { MachineFacts } from './machine.ts';
 import { type NodeDescription, nodeObject, nodeStatus } from './node-object.ts';
 

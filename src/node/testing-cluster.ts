@@ -11,6 +11,7 @@ import { startTestServer } from '../apiserver/test-server.ts';
 import { systemClock, toTime } from '../base/clock.ts';
 import { isStatus, StatusError } from '../base/errors.ts';
 import { createLog, silentLog } from '../base/log.ts';
+import { until } from '../base/until.ts';
 import type { Client } from '../client/client.ts';
 import { createClient } from '../client/create-client.ts';
 import { createInformer } from '../client/informer.ts';
@@ -21,7 +22,7 @@ import { buildImage } from '../oci/build.ts';
 import { ContentStore } from '../oci/content-store.ts';
 import { serveRegistry, temporaryFolder } from '../oci/testing.ts';
 import { type Agent, type AgentOptions, startAgent } from './agent.ts';
-import { FakeShim, until } from './testing.ts';
+import { FakeShim } from './testing.ts';
 
 const log =
   process.env.SELVAGE_TEST_LOG === '1'

@@ -177,18 +177,3 @@ class FakeShimClient implements ShimClient {
     for (const listener of this.#lost) listener();
   }
 }
-
-/** Waits until `condition` gives something, asking often; fails loudly after `timeoutMs`. */
-export async function until<T>(
-  what: string,
-  condition: () => T | undefined | false | Promise<T | undefined | false>,
-  timeoutMs = 10_000,
-): Promise<T> {
-  const deadlineMs = Date.now() + timeoutMs;
-  for (;;) {
-    const found = await condition();
-    if (found) return found;
-    if (Date.now() > deadlineMs) throw new Error(`timed out waiting until ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}

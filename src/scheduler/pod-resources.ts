@@ -1,5 +1,5 @@
 import type { Pod } from '../api/kinds/pod.ts';
-import { parseQuantity } from '../api/quantity.ts';
+import { quantityNumber } from '../api/quantity.ts';
 
 /** Amounts by resource name: cores, bytes or pieces. */
 export type Resources = ReadonlyMap<string, number>;
@@ -53,5 +53,5 @@ function raiseTo(total: Map<string, number>, floor: Resources): void {
 
 /** A quantity as a number of cores, bytes or pieces. */
 export function amountOf(quantity: string | undefined): number {
-  return quantity === undefined ? 0 : Number(parseQuantity(quantity).nanos) / 1e9;
+  return quantity === undefined ? 0 : quantityNumber(quantity);
 }

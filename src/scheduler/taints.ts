@@ -1,3 +1,4 @@
+import { isConditionTrue } from '../api/conditions.ts';
 import type { Node, Taint } from '../api/kinds/node.ts';
 import type { Toleration } from '../api/parts/affinity.ts';
 
@@ -24,5 +25,5 @@ export function findUntolerated(
 }
 
 export function isReady(node: Node): boolean {
-  return node.status?.conditions?.find(({ type }) => type === 'Ready')?.status === 'True';
+  return isConditionTrue(node, 'Ready');
 }

@@ -1,3 +1,4 @@
+import { conditionOf } from '../conditions.ts';
 import type { Column } from '../kind.ts';
 import type { Node } from '../kinds/node.ts';
 import { ageColumn, nameColumn } from '../table.ts';
@@ -30,7 +31,7 @@ export const nodeColumns: Column<Node>[] = [
 ];
 
 function statusText(node: Node): string {
-  const ready = node.status?.conditions?.find((condition) => condition.type === 'Ready');
+  const ready = conditionOf(node, 'Ready');
   const status = ready ? (ready.status === 'True' ? 'Ready' : 'NotReady') : 'Unknown';
   return node.spec?.unschedulable ? `${status},SchedulingDisabled` : status;
 }

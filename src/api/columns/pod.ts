@@ -1,3 +1,4 @@
+import { isConditionTrue } from '../conditions.ts';
 import { ageOf } from '../duration.ts';
 import type { Column } from '../kind.ts';
 import type { Pod } from '../kinds/pod.ts';
@@ -48,7 +49,7 @@ export function podSummary(pod: Pod, nowMs: number): { ready: string; status: st
   );
   const init = initSummary(pod);
   const main = mainSummary(pod);
-  const isInitializing = init.reason !== undefined && !isTrue(pod, 'Initialized');
+  const isInitializing = init.reason !== undefined && !isConditionTrue(pod, 'Initialized');
   const restarted = isInitializing ? init.restarted : [...init.restartedSidecars, ...main.restarted];
   const total = (pod.spec?.containers?.length ?? 0) + sidecars.length;
   const ready = isInitializing ? init.readySidecars : init.readySidecars + main.ready;
@@ -112,7 +113,7 @@ function mainSummary(pod: Pod): { reason: string; ready: number; restarted: Cont
     else if (state?.terminated) reason = terminatedReason(state.terminated);
     else if (ready && state?.running) isRunning = true;
   }
-  if (reason === 'Completed' && isRunning) reason = isTrue(pod, 'Ready') ? 'Running' : 'NotReady';
+  if (reason === 'Completed' && isRunning) reason = isConditionTrue(pod, 'Ready') ? 'Running' : 'NotReady';
   return {
     reason,
     ready: statuses.filter(({ ready, state }) => ready && state?.running).length,
@@ -137,9 +138,5 @@ function showRestarts(statuses: readonly ContainerStatus[], nowMs: number): stri
 function readinessGates(pod: Pod): string {
   const gates = pod.spec?.readinessGates ?? [];
   if (gates.length === 0) return '<none>';
-  return `${gates.filter((gate) => isTrue(pod, gate.conditionType)).length}/${gates.length}`;
-}
-
-function isTrue(pod: Pod, type: string): boolean {
-  return pod.status?.conditions?.some((each) => each.type === type && each.status === 'True') ?? false;
+  return `${gates.filter((gate) => isConditionTrue(pod, gate.conditionType)).length}/${gates.length}`;
 }

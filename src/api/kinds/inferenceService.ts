@@ -1,3 +1,4 @@
+import { conditionOf } from '../conditions.ts';
 import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
 import { container } from '../parts/container.ts';
 import { podSpec } from '../parts/podSpec.ts';
@@ -233,7 +234,7 @@ export const inferenceService = defineKind<InferenceService>({
     {
       name: 'Ready',
       doc: 'Whether it can answer.',
-      value: ({ status }) => status?.conditions?.find(({ type }) => type === 'Ready')?.status ?? '',
+      value: (service) => conditionOf(service, 'Ready')?.status ?? '',
     },
     ageColumn,
   ],

@@ -1,3 +1,4 @@
+import { isConditionTrue } from '../../api/conditions.ts';
 import type { Deployment } from '../../api/kinds/deployment.ts';
 import { deployment } from '../../api/kinds/deployment.ts';
 import { type Pod, pod } from '../../api/kinds/pod.ts';
@@ -40,8 +41,7 @@ export function untilPodReady(
   client: Client,
   options: { namespace: string; labelSelector: string; timeoutMs: number },
 ): Promise<Pod> {
-  const isDone = (object: Pod) =>
-    object.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
+  const isDone = (object: Pod) => isConditionTrue(object, 'Ready');
   const seen = (object: Pod) =>
     JSON.stringify(object.status?.containerStatuses?.[0]?.state ?? object.status?.conditions);
   return until(client, pod, { ...options, what: `a Ready pod of ${options.labelSelector}`, isDone, seen });

@@ -1,3 +1,4 @@
+import { conditionOf } from '../../api/conditions.ts';
 import type { Deployment } from '../../api/kinds/deployment.ts';
 import {
   type InferenceService,
@@ -153,7 +154,7 @@ export function statusOf(
   problem?: string,
 ): InferenceServiceStatus {
   const url = `http://${predictorName(inference)}.${inference.metadata?.namespace}.svc.cluster.local`;
-  const available = deployment?.status?.conditions?.find(({ type }) => type === 'Available');
+  const available = deployment && conditionOf(deployment, 'Available');
   const isReady =
     !problem && available?.status === 'True' && (deployment?.status?.availableReplicas ?? 0) > 0;
   const why = problem

@@ -1,3 +1,4 @@
+import { conditionOf } from '../../api/conditions.ts';
 import type { Lease } from '../../api/kinds/lease.ts';
 import type { Node } from '../../api/kinds/node.ts';
 import type { Clock } from '../../base/clock.ts';
@@ -19,7 +20,7 @@ export class Heartbeats {
 
   /** Takes in what is known of the node; only a new sign of life counts. */
   observe(name: string, lease: Lease | undefined, node: Node): void {
-    const ready = node.status?.conditions?.find(({ type }) => type === 'Ready');
+    const ready = conditionOf(node, 'Ready');
     // Of the condition only what the node itself wrote: Unknown is our own word.
     const posted = ready && ready.status !== 'Unknown' ? ready.lastHeartbeatTime : undefined;
     const sign = JSON.stringify([node.metadata?.uid, lease?.spec?.renewTime, posted]);

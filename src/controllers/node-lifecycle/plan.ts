@@ -1,3 +1,4 @@
+import { conditionOf, isConditionTrue } from '../../api/conditions.ts';
 import type { Node, NodeCondition, Taint } from '../../api/kinds/node.ts';
 import type { Pod } from '../../api/kinds/pod.ts';
 import { toTime } from '../../base/clock.ts';
@@ -63,13 +64,11 @@ export function taintsFor(node: Node, options: { isHalted: boolean; nowMs: numbe
 }
 
 function wantedTaints(node: Node, isHalted: boolean): Taint[] {
-  const statusOf = (type: string) =>
-    node.status?.conditions?.find((condition) => condition.type === type)?.status;
   const taints: Taint[] = Object.entries(pressureTaints)
-    .filter(([type]) => statusOf(type) === 'True')
+    .filter(([type]) => isConditionTrue(node, type))
     .map(([, key]) => ({ key, effect: 'NoSchedule' }));
   if (node.spec?.unschedulable) taints.push({ key: unschedulableTaint, effect: 'NoSchedule' });
-  const ready = statusOf('Ready');
+  const ready = conditionOf(node, 'Ready')?.status;
   // A node that never reported anything has no pods to lose, and the scheduler passes it over anyway.
   if (ready === 'True' || ready === undefined) return taints;
   const key = ready === 'False' ? notReadyTaint : unreachableTaint;

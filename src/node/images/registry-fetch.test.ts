@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import { until } from '../../base/until.ts';
 import { openAuthority } from '../../identity/authority.ts';
 import { temporaryFolder } from '../../oci/testing.ts';
-import { until } from '../testing.ts';
 import { registryFetch, socketsMax } from './registry-fetch.ts';
 
 /** A server that says the name in the caller's certificate, and counts connections. */

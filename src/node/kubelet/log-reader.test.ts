@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { systemClock } from '../../base/clock.ts';
-import { until } from '../testing.ts';
+import { until } from '../../base/until.ts';
 import { type LogQuery, parseLogQuery } from './log-lines.ts';
 import { readLog } from './log-reader.ts';
 

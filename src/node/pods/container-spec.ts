@@ -1,6 +1,6 @@
 import { join } from 'node:path';
+import { quantityNumber } from '../../api/quantity.ts';
 import { StatusError } from '../../base/errors.ts';
-import { parseQuantity } from '../quantity.ts';
 import type { ContainerSpec } from '../runtimes/runtime.ts';
 import { expand } from './expansion.ts';
 import { type Grant, grantsOf } from './grants.ts';
@@ -57,7 +57,7 @@ export function containerSpec(options: {
     workingDir: container.workingDir ? join(image.rootDir, container.workingDir) : image.workingDir,
     env,
     mounts,
-    memoryLimitBytes: memory === undefined ? undefined : parseQuantity(String(memory)),
+    memoryLimitBytes: memory === undefined ? undefined : quantityNumber(String(memory)),
     grants: grantsOf({
       annotations: metadata?.annotations ?? {},
       builtin: image.grants,

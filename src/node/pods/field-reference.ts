@@ -1,5 +1,5 @@
+import { quantityNumber } from '../../api/quantity.ts';
 import { StatusError } from '../../base/errors.ts';
-import { parseQuantity } from '../quantity.ts';
 import { allContainersOf, type Container, type PodRecord } from './record.ts';
 
 export interface NodeFacts {
@@ -57,8 +57,8 @@ export function resourceValue(
   const { limits, requests } = target.resources ?? {};
   const asked = kind === 'limits' ? limits?.[resource] : (requests?.[resource] ?? limits?.[resource]);
   const fallback = { cpu: node.cpuCores, memory: node.memoryBytes }[resource] ?? 0;
-  const amount = asked === undefined ? (kind === 'limits' ? fallback : 0) : parseQuantity(String(asked));
-  const divisor = parseQuantity(reference.divisor ?? '1') || 1;
+  const amount = asked === undefined ? (kind === 'limits' ? fallback : 0) : quantityNumber(String(asked));
+  const divisor = quantityNumber(reference.divisor ?? '1') || 1;
   return String(Math.ceil(amount / divisor - 1e-9));
 }
 

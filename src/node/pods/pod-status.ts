@@ -1,3 +1,4 @@
+import { conditionOf, isConditionTrue } from '../../api/conditions.ts';
 import { toTime } from '../../base/clock.ts';
 import { restarts } from './plan.ts';
 import {
@@ -57,7 +58,7 @@ export function podPhase(record: PodRecord): 'Pending' | 'Running' | 'Succeeded'
 }
 
 export function isReadyToServe(record: PodRecord): boolean {
-  return record.status?.conditions?.some((each) => each.type === 'Ready' && each.status === 'True') ?? false;
+  return isConditionTrue(record, 'Ready');
 }
 
 function conditions(record: PodRecord, phase: string, nowMs: number): Condition[] {
@@ -112,7 +113,7 @@ function podReady(record: PodRecord, containersReady: Verdict): Verdict {
   if (!containersReady.isTrue) return containersReady;
   const gates = (record.pod.spec as { readinessGates?: { conditionType: string }[] }).readinessGates ?? [];
   for (const { conditionType } of gates) {
-    const found = record.pod.status?.conditions?.find((each) => each.type === conditionType);
+    const found = conditionOf(record.pod, conditionType);
     if (found?.status === 'True') continue;
     const why = found
       ? `the status of pod readiness gate "${conditionType}" is not "True", but ${found.status}`

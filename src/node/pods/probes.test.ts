@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { FakeClock } from '../../base/clock.ts';
-import { until } from '../testing.ts';
+import { until } from '../../base/until.ts';
 import { Prober, type ProberOptions } from './prober.ts';
 import { beginProbe, hasFailed, nextProbeMs, takeResult, timingOf } from './probes.ts';
 

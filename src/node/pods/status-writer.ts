@@ -1,10 +1,10 @@
+import { isContained } from '../../api/equal.ts';
 import { pod } from '../../api/kinds/pod.ts';
 import { type Clock, sleep } from '../../base/clock.ts';
 import { isStatus, messageOf } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import { backoffMs } from '../../client/backoff.ts';
 import type { Client } from '../../client/client.ts';
-import { isContained } from '../contained.ts';
 import type { PodRecord, PodStatus } from './record.ts';
 
 const retry = { initialMs: 500, maxMs: 60_000 };

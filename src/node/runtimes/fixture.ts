@@ -92,15 +92,6 @@ export async function runToEnd(runtime: Runtime, spec: ContainerSpec): Promise<C
   return waitFor(runtime, spec.id, ({ phase }) => phase === 'exited');
 }
 
-/** Polls until the condition holds. */
-export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadlineMs = Date.now() + waitMs;
-  while (!(await condition())) {
-    if (Date.now() > deadlineMs) throw new Error(`never happened: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
-
 /** One HTTP request to a pod, as a probe makes it. */
 export async function ask(
   runtime: Runtime,

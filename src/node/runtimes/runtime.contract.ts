@@ -2,16 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import {
-  ask,
-  makeFolder,
-  runToEnd,
-  specOf,
-  startListening,
-  type TestFolder,
-  until,
-  waitFor,
-} from './fixture.ts';
+import { until } from '../../base/until.ts';
+import { ask, makeFolder, runToEnd, specOf, startListening, type TestFolder, waitFor } from './fixture.ts';
 import type { ContainerState, Runtime } from './runtime.ts';
 
 /** What every implementation of Runtime does, tried with real processes. `image` makes a runnable one of JavaScript files. */

@@ -5,7 +5,8 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { silentLog } from '../../../base/log.ts';
-import { ask, makeFolder, routesTo, specOf, startListening, type TestFolder, until } from '../fixture.ts';
+import { until } from '../../../base/until.ts';
+import { ask, makeFolder, routesTo, specOf, startListening, type TestFolder } from '../fixture.ts';
 import { connectShim, type ShimClient } from '../shim/client.ts';
 
 let folder: TestFolder;

@@ -5,9 +5,10 @@ import net from 'node:net';
 import { after, before, test } from 'node:test';
 import tls from 'node:tls';
 import { silentLog } from '../../../base/log.ts';
+import { until } from '../../../base/until.ts';
 import { type Authority, openAuthority } from '../../../identity/authority.ts';
 import type { RouteTable } from '../../../mesh/route-table.ts';
-import { ask, makeFolder, specOf, startListening, type TestFolder, until } from '../fixture.ts';
+import { ask, makeFolder, specOf, startListening, type TestFolder } from '../fixture.ts';
 import { connectShim, type PemIdentity, type ShimClient } from './client.ts';
 
 // Two nodes, `a` and `b`, each with its own shim; pod `server` runs on b.

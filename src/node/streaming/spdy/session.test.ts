@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type Duplex, duplexPair } from 'node:stream';
 import { type TestContext, test } from 'node:test';
-import { until } from '../../testing.ts';
+import { until } from '../../../base/until.ts';
 import { encodeFrame, type Frame, FrameReader } from './frames.ts';
 import { HeaderWriter } from './header-block.ts';
 import { SpdySession, type SpdySessionOptions, streamsMax, unreadBytesMax } from './session.ts';
