@@ -26,8 +26,8 @@ export function fieldSelector<T extends KubeObject>(
 
 /** The name that the selector demands, if it does: such a list or watch is about one object. */
 export function selectedName(text: string): string | undefined {
-  const match = /(?:^|,)metadata\.name==?([^,=!\\]+)(?:,|$)/.exec(text);
-  return match?.[1];
+  const names = splitTerms(text).flatMap((term) => /^metadata\.name==?([^=!\\]+)$/.exec(term)?.[1] ?? []);
+  return names[0];
 }
 
 function reader<T extends KubeObject>(kind: KindDefinition<T>, field: string): (object: T) => string {

@@ -65,7 +65,8 @@ export function pathOf(
   const parts = [kind.group === '' ? '/api' : `/apis/${kind.group}`, kind.version];
   if (kind.namespaced && at.namespace) parts.push('namespaces', encodeURIComponent(at.namespace));
   parts.push(kind.plural);
-  if (at.name !== undefined) parts.push(encodeURIComponent(at.name));
+  // A colon needs no escape in a path (RFC 3986, 3.3), and names of roles are full of them.
+  if (at.name !== undefined) parts.push(encodeURIComponent(at.name).replaceAll('%3A', ':'));
   if (at.subresource) parts.push(at.subresource);
   return parts.join('/');
 }

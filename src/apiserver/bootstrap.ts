@@ -5,19 +5,21 @@ import type { KindAddress, KubeObject } from '../api/object.ts';
 import { pathOf } from '../api/object.ts';
 import { type Status, StatusError } from '../base/errors.ts';
 import type { Transport } from '../client/transport.ts';
+import { reconcileDefaultRoles } from './authorization/reconcile-roles.ts';
 import { firstAddress } from './strategies/address-pool.ts';
 import { systemNamespaces } from './strategies/namespace.ts';
 
 const port = 443;
 
-/** Makes what every cluster has: its namespaces and the `kubernetes` Service, whose endpoint is this server. */
+/** Makes what every cluster has: its namespaces, its default roles and the `kubernetes` Service, whose endpoint is this server. */
 export async function bootstrap(
   transport: Transport,
   options: { serviceCidr: string; endpoint?: { ip: string; port: number } },
 ): Promise<void> {
-  await Promise.all(
-    systemNamespaces.map((name) => ensure(transport, namespace, undefined, { metadata: { name } })),
-  );
+  await Promise.all([
+    ...systemNamespaces.map((name) => ensure(transport, namespace, undefined, { metadata: { name } })),
+    reconcileDefaultRoles(transport),
+  ]);
   await ensure(transport, service, 'default', {
     metadata: { name: 'kubernetes', labels: { component: 'apiserver', provider: 'kubernetes' } },
     spec: {

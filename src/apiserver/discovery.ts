@@ -22,6 +22,7 @@ export interface ReviewKind {
   version: string;
   kind: string;
   plural: string;
+  namespaced?: true;
 }
 
 /** What the server tells clients of its resources; all answers are made once. */
@@ -174,6 +175,15 @@ const extraSubresources: Record<string, ({ name: string; verbs: string[] } & Par
       { name: 'portforward', kind: 'PodPortForwardOptions', verbs: ['create', 'get'] },
     ],
     '/namespaces': [{ name: 'finalize', verbs: ['update'] }],
+    '/serviceaccounts': [
+      {
+        name: 'token',
+        group: 'authentication.k8s.io',
+        version: 'v1',
+        kind: 'TokenRequest',
+        verbs: ['create'],
+      },
+    ],
     'certificates.k8s.io/certificatesigningrequests': [
       { name: 'approval', verbs: ['get', 'patch', 'update'] },
     ],
@@ -189,7 +199,7 @@ function reviewResource(review: ReviewKind): DiscoveredResource {
   return {
     name: review.plural,
     singularName: review.kind.toLowerCase(),
-    namespaced: false,
+    namespaced: review.namespaced ?? false,
     kind: review.kind,
     verbs: ['create'],
   };

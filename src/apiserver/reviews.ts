@@ -2,67 +2,56 @@ import type { KubeObject } from '../api/object.ts';
 import { toTime } from '../base/clock.ts';
 import type { Attributes, Decision } from './authorization/authorize.ts';
 import type { ReviewKind } from './discovery.ts';
-import { badRequest } from './failures.ts';
 import { isRecord } from './options.ts';
-import type { Verb } from './request-info.ts';
+import { reviewAccess, reviewOwnAccess } from './reviews/access-review.ts';
+import { type RulesFor, reviewRules } from './reviews/rules-review.ts';
+import { reviewToken, type TokenReaders } from './reviews/token-review.ts';
+import { userInfo } from './reviews/user-info.ts';
 import type { User } from './user.ts';
 
-/** Questions about oneself that are answered and not stored: `kubectl auth whoami` and `kubectl auth can-i`. */
+const authentication = { group: 'authentication.k8s.io', version: 'v1' };
+const authorization = { group: 'authorization.k8s.io', version: 'v1' };
+const named = (kind: string) => ({ kind, plural: `${kind.toLowerCase()}s` });
+
+/** Questions that are answered and not stored: `kubectl auth whoami`, `kubectl auth can-i` and what servers ask. */
 export const reviewKinds: ReviewKind[] = [
-  { group: 'authentication.k8s.io', version: 'v1', kind: 'SelfSubjectReview', plural: 'selfsubjectreviews' },
-  {
-    group: 'authorization.k8s.io',
-    version: 'v1',
-    kind: 'SelfSubjectAccessReview',
-    plural: 'selfsubjectaccessreviews',
-  },
+  { ...authentication, ...named('SelfSubjectReview') },
+  { ...authentication, ...named('TokenReview') },
+  { ...authorization, ...named('LocalSubjectAccessReview'), namespaced: true },
+  { ...authorization, ...named('SelfSubjectAccessReview') },
+  { ...authorization, ...named('SelfSubjectRulesReview') },
+  { ...authorization, ...named('SubjectAccessReview') },
 ];
 
-export interface ReviewContext {
-  user: User;
-  nowMs: number;
+/** Who answers. */
+export interface Reviewers {
   authorize(attributes: Attributes): Decision;
+  rulesFor: RulesFor;
+  tokens: TokenReaders;
 }
 
-export function review(kind: ReviewKind, body: unknown, context: ReviewContext): KubeObject {
-  const answer = { kind: kind.kind, apiVersion: `${kind.group}/${kind.version}` };
-  const { user } = context;
-  if (kind.kind === 'SelfSubjectReview') {
-    const userInfo = { username: user.name, groups: user.groups, ...(user.uid && { uid: user.uid }) };
-    return {
-      ...answer,
-      metadata: { creationTimestamp: toTime(context.nowMs) },
-      status: { userInfo },
-    } as KubeObject;
-  }
-  const spec = isRecord(body) && isRecord(body.spec) ? body.spec : {};
-  const decision = context.authorize(attributesOf(user, spec));
-  const reason = decision.allowed ? undefined : decision.reason;
-  const status = { allowed: decision.allowed, ...(reason && { reason }) };
-  return { ...answer, metadata: {}, spec, status } as KubeObject;
-}
-
-function attributesOf(user: User, spec: Record<string, unknown>): Attributes {
-  const { resourceAttributes, nonResourceAttributes } = spec;
-  const text = (from: Record<string, unknown>, field: string) => String(from[field] ?? '') || undefined;
-  if (isRecord(nonResourceAttributes)) {
-    const path = text(nonResourceAttributes, 'path') ?? '/';
-    return { user, fieldSelector: '', path, verb: text(nonResourceAttributes, 'verb') ?? 'get' };
-  }
-  if (!isRecord(resourceAttributes)) {
-    throw badRequest(
-      'spec needs resourceAttributes or nonResourceAttributes: what is it that you want to do?',
-    );
-  }
-  const resource = {
-    // Any word may be asked about; one that is no verb is simply not allowed to most.
-    verb: (text(resourceAttributes, 'verb') ?? 'get') as Verb,
-    group: text(resourceAttributes, 'group') ?? '',
-    version: text(resourceAttributes, 'version') ?? '',
-    namespace: text(resourceAttributes, 'namespace'),
-    resource: text(resourceAttributes, 'resource') ?? '',
-    name: text(resourceAttributes, 'name'),
-    subresource: text(resourceAttributes, 'subresource'),
+export async function review(
+  { kind, group, version }: ReviewKind,
+  asked: { body: unknown; namespace: string | undefined; user: User; nowMs: number },
+  reviewers: Reviewers,
+): Promise<KubeObject> {
+  const { user, namespace, nowMs } = asked;
+  const body = isRecord(asked.body) ? asked.body : {};
+  const answer = async () => {
+    switch (kind) {
+      case 'SelfSubjectReview':
+        return { metadata: { creationTimestamp: toTime(nowMs) }, status: { userInfo: userInfo(user) } };
+      case 'TokenReview':
+        return reviewToken(body, reviewers.tokens);
+      case 'SelfSubjectRulesReview':
+        return reviewRules(body, user, reviewers.rulesFor);
+      case 'SelfSubjectAccessReview':
+        return reviewOwnAccess(body, user, reviewers.authorize);
+      case 'LocalSubjectAccessReview':
+        return { metadata: { namespace }, ...reviewAccess(kind, body, namespace, reviewers.authorize) };
+      default:
+        return reviewAccess('SubjectAccessReview', body, undefined, reviewers.authorize);
+    }
   };
-  return { user, fieldSelector: '', resource };
+  return { kind, apiVersion: `${group}/${version}`, metadata: {}, ...(await answer()) } as KubeObject;
 }

@@ -1,5 +1,6 @@
 import { type Status, StatusError } from '../base/errors.ts';
 import type { ApiRequest, ApiResponse } from '../client/transport.ts';
+import type { ServiceAccountTokens } from '../identity/service-account-token.ts';
 import { type Attributes, type Decision, refusal } from './authorization/authorize.ts';
 import type { Call, Context, Resource } from './context.ts';
 import { type Discovery, extraSubresourcesOf, type ReviewKind } from './discovery.ts';
@@ -8,8 +9,9 @@ import { negotiate } from './negotiate.ts';
 import type { OpenApi } from './openapi.ts';
 import { represent, representEvents } from './represent.ts';
 import { type ResourceInfo, readResourceInfo } from './request-info.ts';
-import { review, reviewKinds } from './reviews.ts';
+import { type Reviewers, review, reviewKinds } from './reviews.ts';
 import { streamSubresources } from './streaming/pod-stream.ts';
+import { answerTokenIssuer } from './token-issuer.ts';
 import type { User } from './user.ts';
 import { approve } from './verbs/approval.ts';
 import { bind } from './verbs/binding.ts';
@@ -22,6 +24,7 @@ import { list } from './verbs/list.ts';
 import { type KubeletDial, readLog } from './verbs/log.ts';
 import { patch } from './verbs/patch.ts';
 import { scale } from './verbs/scale.ts';
+import { requestToken } from './verbs/token-request.ts';
 import { update } from './verbs/update.ts';
 import { watch } from './verbs/watch.ts';
 
@@ -33,6 +36,9 @@ export interface Router {
   discovery: Discovery;
   openApi: OpenApi;
   kubelet: KubeletDial | undefined;
+  reviewers: Reviewers;
+  /** Without them no token is given out. */
+  serviceAccountTokens: ServiceAccountTokens | undefined;
   version: object;
   /** Prometheus text. */
   metrics(): string;
@@ -54,7 +60,8 @@ export async function route(router: Router, request: ApiRequest, user: User): Pr
   const kind = reviewKinds.find((one) => isReview(one, info));
   if (!kind) throw noSuchPath();
   const nowMs = router.context.clock.nowMs();
-  const answer = review(kind, request.body, { user, nowMs, authorize: router.authorize });
+  const asked = { body: request.body, namespace: info.namespace, user, nowMs };
+  const answer = await review(kind, asked, router.reviewers);
   return { code: 201, headers: json, kind: 'object', object: answer };
 }
 
@@ -66,7 +73,8 @@ export function allow(router: Router, attributes: Attributes): void {
 
 function isReview(kind: ReviewKind, info: ResourceInfo): boolean {
   const isSame = kind.group === info.group && kind.version === info.version && kind.plural === info.resource;
-  return isSame && info.verb === 'create' && info.name === undefined;
+  const isInPlace = (info.namespace !== undefined) === (kind.namespaced ?? false);
+  return isSame && isInPlace && info.verb === 'create' && info.name === undefined;
 }
 
 async function answerPath(router: Router, request: ApiRequest): Promise<ApiResponse> {
@@ -84,6 +92,9 @@ async function answerPath(router: Router, request: ApiRequest): Promise<ApiRespo
       return { code: 200, headers: json, kind: 'object', object: router.version };
     case 'metrics':
       return text(router.metrics(), 'text/plain; version=0.0.4; charset=utf-8');
+    case '.well-known':
+    case 'openid':
+      return answerTokenIssuer(request.path, router.serviceAccountTokens);
     case 'livez':
     case 'readyz':
     case 'healthz':
@@ -150,12 +161,19 @@ function warningHeader(text: string): string {
 
 type Answer = { code: number; object: object };
 const ok = async (object: object | Promise<object>): Promise<Answer> => ({ code: 200, object: await object });
-const created = async (object: Promise<object>): Promise<Answer> => ({ code: 201, object: await object });
+const created = async (object: object | Promise<object>): Promise<Answer> => ({
+  code: 201,
+  object: await object,
+});
 
 function answerVerb(router: Router, call: Call): Promise<Answer> {
   const { context } = router;
   checkVerb(call);
   const { verb, subresource } = call.info;
+  if (subresource === 'token') {
+    if (!router.serviceAccountTokens) throw noSuchPath();
+    return created(requestToken(context, call, router.serviceAccountTokens));
+  }
   if (subresource === 'scale') return ok(scale(context, call));
   if (subresource === 'binding') return created(bind(context, call));
   if (subresource === 'eviction') return created(evict(context, call));

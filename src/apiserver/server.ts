@@ -1,12 +1,17 @@
 import type { KindDefinition } from '../api/kind.ts';
+import { type ServiceAccount, serviceAccount } from '../api/kinds/serviceAccount.ts';
 import type { Clock } from '../base/clock.ts';
 import { isStatus, messageOf, StatusError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { Metrics } from '../base/metrics.ts';
 import type { ApiRequest, ApiResponse, Transport } from '../client/transport.ts';
+import type { ServiceAccountTokens } from '../identity/service-account-token.ts';
 import type { Store } from '../store/store.ts';
 import { type Authorizer, anyOf, bootstrappers, discovery, masters } from './authorization/authorize.ts';
+import { escalationStrategies } from './authorization/escalation.ts';
 import { createNodeAuthorizer } from './authorization/node-authorizer.ts';
+import { rbacAuthorizer, rulesFor } from './authorization/rbac.ts';
+import { RbacIndex } from './authorization/rbac-index.ts';
 import { bootstrap } from './bootstrap.ts';
 import type { Resource } from './context.ts';
 import { Discovery } from './discovery.ts';
@@ -15,7 +20,8 @@ import { OpenApi } from './openapi.ts';
 import { readResourceInfo } from './request-info.ts';
 import { reviewKinds } from './reviews.ts';
 import { failureResponse, type Router, route } from './router.ts';
-import { prefixOf } from './stored.ts';
+import { serviceAccountAuthenticator } from './service-account-authenticator.ts';
+import { keyOf, prefixOf } from './stored.ts';
 import { createStrategies } from './strategies/index.ts';
 import { openPodStream } from './streaming/pod-stream.ts';
 import { type Authenticator, certificateAuthenticator, inProcessAdmin, type User } from './user.ts';
@@ -30,10 +36,12 @@ export interface ApiServerOptions {
   metrics?: Metrics;
   /** Asked in turn after the verified client certificate; a token authenticator, for one. */
   authenticators?: readonly Authenticator[];
-  /** Asked after the built-in ones (masters, discovery, bootstrappers, nodes). */
+  /** Asked after masters, discovery, bootstrappers and nodes, before roles. */
   authorizers?: readonly Authorizer[];
   /** `10.43.0.0/16` if absent. */
   serviceCidr?: string;
+  /** Signs and reads tokens of service accounts; without them there are none, and pods get none. */
+  serviceAccountTokens?: ServiceAccountTokens;
   /** How to reach nodes for logs; without it logs are refused. */
   kubelet?: KubeletDial;
   /** Selvage's own version, for `/version`. */
@@ -54,7 +62,21 @@ const durationBucketsSeconds = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
 export function createApiServer(options: ApiServerOptions): ApiServer {
   const { store, kinds, clock, log, serviceCidr = '10.43.0.0/16' } = options;
   const metrics = options.metrics ?? new Metrics();
-  const strategies = createStrategies(serviceCidr);
+  const index = new RbacIndex(store, log);
+  const authorize = anyOf(
+    masters,
+    discovery,
+    bootstrappers,
+    createNodeAuthorizer(store),
+    ...(options.authorizers ?? []),
+    rbacAuthorizer(index),
+  );
+  const accountOf = (namespace: string, name: string) =>
+    store.get(keyOf(serviceAccount, namespace, name))?.value as ServiceAccount | undefined;
+  const strategies = createStrategies(serviceCidr, {
+    more: escalationStrategies({ index, authorize }),
+    ...(options.serviceAccountTokens && { accountOf }),
+  });
   for (const { value } of store.list(prefixOf({ group: '', plural: 'services' })).items)
     strategies.adoptService(value);
   const resources = new Map<string, Resource>(
@@ -64,16 +86,12 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       return [`${kind.group}/${kind.version}/${kind.plural}`, { kind, strategy }];
     }),
   );
+  const { authenticators = [], serviceAccountTokens: tokens } = options;
+  const serviceAccounts = tokens && serviceAccountAuthenticator({ tokens, store, clock });
   const router: Router = {
     context: { store, clock, log },
     resources,
-    authorize: anyOf(
-      masters,
-      discovery,
-      bootstrappers,
-      createNodeAuthorizer(store),
-      ...(options.authorizers ?? []),
-    ),
+    authorize,
     discovery: new Discovery(kinds, reviewKinds),
     openApi: new OpenApi(kinds, {
       v2: async () => (await import('../api/openapi/v2.ts')).openapiV2(kinds),
@@ -88,6 +106,12 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
         (await import('../api/openapi/v3.ts')).openapiV3(kinds, { group, version }),
     }),
     kubelet: options.kubelet,
+    reviewers: {
+      authorize,
+      rulesFor: (user, namespace) => rulesFor(index, user, namespace),
+      tokens: { authenticators, serviceAccounts, audience: tokens?.issuer ?? '' },
+    },
+    serviceAccountTokens: tokens,
     version: versionInfo(options.version ?? '0.0.0'),
     metrics: () => metrics.expose(),
   };
@@ -97,10 +121,15 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     (request) =>
       handle(request, user);
   const openStream = (request: ApiRequest, user: User) => openPodStream(router, request, user);
-  const authenticators = [certificateAuthenticator, ...(options.authenticators ?? [])];
+  const known: Authenticator[] = [
+    certificateAuthenticator,
+    ...authenticators,
+    ({ token }) => (token === undefined ? undefined : serviceAccounts?.(token)),
+  ];
   return {
     transport,
-    listen: (listenOptions) => listen({ handle, openStream, authenticators, log, ...listenOptions }),
+    listen: (listenOptions) =>
+      listen({ handle, openStream, authenticators: known, authorize, log, ...listenOptions }),
     bootstrap: (bootstrapOptions = {}) => bootstrap(transport(), { serviceCidr, ...bootstrapOptions }),
   };
 }

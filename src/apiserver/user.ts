@@ -3,6 +3,8 @@ export interface User {
   name: string;
   groups: readonly string[];
   uid?: string;
+  /** What else is known, such as the pod that a token was made for. */
+  extra?: Readonly<Record<string, readonly string[]>>;
 }
 
 /** What a client showed on an HTTP request; at most one of them is tried, the certificate first. */
@@ -20,6 +22,10 @@ export type Authenticator = (credentials: Credentials) => User | undefined | Pro
 export const inProcessAdmin: User = { name: 'system:selvage', groups: ['system:masters'] };
 
 export const authenticatedGroup = 'system:authenticated';
+export const unauthenticatedGroup = 'system:unauthenticated';
+
+/** Who says nothing of themselves. */
+export const anonymous: User = { name: 'system:anonymous', groups: [unauthenticatedGroup] };
 
 /** Verifies a token and says who owns it, as `identity/tokens.ts` does. */
 export interface TokenVerifier {
@@ -31,25 +37,6 @@ export function tokenAuthenticator(tokens: TokenVerifier): Authenticator {
   return ({ token }) => {
     const known = token === undefined ? undefined : tokens.verify(token);
     return known && { name: known.user, groups: [...known.groups, authenticatedGroup] };
-  };
-}
-
-/** Verifies a service account's token, as `identity/service-account-token.ts` does; throws for one that is not valid. */
-export interface ServiceAccountVerifier {
-  verify(token: string): {
-    sub: string;
-    'kubernetes.io': { namespace: string; serviceaccount: { uid?: string } };
-  };
-}
-
-/** Tokens of service accounts: JWTs that this cluster signed. */
-export function serviceAccountAuthenticator(tokens: ServiceAccountVerifier): Authenticator {
-  return ({ token }) => {
-    if (token?.split('.').length !== 3) return undefined;
-    const claims = tokens.verify(token);
-    const { namespace, serviceaccount } = claims['kubernetes.io'];
-    const groups = ['system:serviceaccounts', `system:serviceaccounts:${namespace}`, authenticatedGroup];
-    return { name: claims.sub, groups, ...(serviceaccount.uid && { uid: serviceaccount.uid }) };
   };
 }
 

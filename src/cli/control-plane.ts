@@ -14,6 +14,7 @@ import { startControllers } from '../controllers/index.ts';
 import { type Authority, openAuthority } from '../identity/authority.ts';
 import { formatJoinToken } from '../identity/join-token.ts';
 import { loadOrCreateFile, loadOrCreateKey } from '../identity/key-file.ts';
+import { openServiceAccountTokens } from '../identity/service-account-token.ts';
 import { openTokens } from '../identity/tokens.ts';
 import { ContentStore } from '../oci/content-store.ts';
 import { type Access, createRegistry } from '../oci/registry.ts';
@@ -74,6 +75,10 @@ export async function startControlPlane(options: {
       log,
       metrics,
       authenticators: [tokenAuthenticator(tokens)],
+      serviceAccountTokens: openServiceAccountTokens({
+        keyPath: join(dataDir.server, 'service-account.key'),
+        clock,
+      }),
       kubelet: () => ({
         caPem: authority.caPem,
         certPem: kubelet.certificatePem,
@@ -95,6 +100,7 @@ export async function startControlPlane(options: {
         'kubernetes',
         'kubernetes.default',
         'kubernetes.default.svc',
+        'kubernetes.default.svc.cluster.local',
         hostname(),
         ...options.names.filter((name) => !isAddress(name)),
       ],

@@ -6,6 +6,7 @@ import type { Log } from '../base/log.ts';
 import type { Client } from '../client/client.ts';
 import { createEventRecorder, type EventRecorder } from '../client/events.ts';
 import * as certificateSigning from './certificate-signing.ts';
+import * as clusterRoleAggregation from './cluster-role-aggregation.ts';
 import type { Context } from './controller.ts';
 import * as deployment from './deployment.ts';
 import * as endpointSlice from './endpointslice.ts';
@@ -52,6 +53,7 @@ export function startControllers(options: ControllersOptions): Controllers {
   const context: Context = { client, clock, log, informers, recorder };
   const running: Running[] = [
     nodeCidr.run(context),
+    clusterRoleAggregation.run(context),
     serviceAccount.run(context, { caPem: authority.caPem }),
     certificateSigning.run(context, { authority }),
     deployment.run(context),

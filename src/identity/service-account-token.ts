@@ -27,13 +27,20 @@ export interface ServiceAccountClaims {
   iat: number;
   nbf: number;
   jti: string;
-  'kubernetes.io': { namespace: string; serviceaccount: Reference; pod?: Reference; node?: Reference };
+  'kubernetes.io': {
+    namespace: string;
+    serviceaccount: Reference;
+    pod?: Reference;
+    secret?: Reference;
+    node?: Reference;
+  };
 }
 
 export interface ServiceAccountTokenRequest {
   namespace: string;
   serviceAccount: Reference;
   pod?: Reference | undefined;
+  secret?: Reference | undefined;
   node?: Reference | undefined;
   /** The issuer itself when empty or absent. */
   audiences?: string[] | undefined;
@@ -97,7 +104,7 @@ class Es256Tokens implements ServiceAccountTokens {
   }
 
   issue(request: ServiceAccountTokenRequest): { token: string; expirationMs: number } {
-    const { namespace, serviceAccount, pod, node, audiences = [], lifetimeSeconds } = request;
+    const { namespace, serviceAccount, pod, secret, node, audiences = [], lifetimeSeconds } = request;
     if (!(lifetimeSeconds >= lifetimeSecondsMin && lifetimeSeconds <= lifetimeSecondsMax)) {
       throw new StatusError(
         'Invalid',
@@ -115,6 +122,7 @@ class Es256Tokens implements ServiceAccountTokens {
         namespace,
         ...(node && { node }),
         ...(pod && { pod }),
+        ...(secret && { secret }),
         serviceaccount: serviceAccount,
       },
       nbf: nowSeconds,

@@ -1,5 +1,7 @@
 import type { KindDefinition } from '../kind.ts';
 import { certificateSigningRequest } from './certificateSigningRequest.ts';
+import { clusterRole } from './clusterRole.ts';
+import { clusterRoleBinding } from './clusterRoleBinding.ts';
 import { configMap } from './configMap.ts';
 import { deployment } from './deployment.ts';
 import { endpointSlice } from './endpointSlice.ts';
@@ -11,6 +13,8 @@ import { namespace } from './namespace.ts';
 import { node } from './node.ts';
 import { pod } from './pod.ts';
 import { replicaSet } from './replicaSet.ts';
+import { role } from './role.ts';
+import { roleBinding } from './roleBinding.ts';
 import { secret } from './secret.ts';
 import { service } from './service.ts';
 import { serviceAccount } from './serviceAccount.ts';
@@ -31,5 +35,9 @@ export const kinds: KindDefinition[] = [
   job,
   certificateSigningRequest,
   lease,
+  clusterRole,
+  clusterRoleBinding,
+  role,
+  roleBinding,
   inferenceService,
 ];

@@ -2,13 +2,18 @@ import { StatusError } from '../../base/errors.ts';
 import type { ResourceInfo } from '../request-info.ts';
 import { authenticatedGroup, type User } from '../user.ts';
 
+/** A resource and what is to be done with it: any word may be asked about, not only the verbs of requests. */
+export interface AskedResource extends Omit<ResourceInfo, 'verb'> {
+  verb: string;
+}
+
 /** What is asked for: a resource, or a path that belongs to none, such as `/metrics`. */
 export type Attributes = { user: User; fieldSelector: string; body?: unknown } & (
-  | { resource: ResourceInfo; path?: undefined }
+  | { resource: AskedResource; path?: undefined }
   | { resource?: undefined; path: string; verb: string }
 );
 
-export type Decision = { allowed: true } | { allowed: false; reason?: string | undefined };
+export type Decision = { allowed: boolean; reason?: string | undefined };
 
 /** Answers undefined where it has no opinion, so that the next one is asked; all silent means no. */
 export type Authorizer = (attributes: Attributes) => Decision | undefined;

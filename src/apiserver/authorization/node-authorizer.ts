@@ -3,9 +3,8 @@ import type { Service } from '../../api/kinds/service.ts';
 import type { KubeObject } from '../../api/object.ts';
 import type { Store } from '../../store/store.ts';
 import { isRecord } from '../options.ts';
-import type { ResourceInfo } from '../request-info.ts';
 import { keyOf, prefixOf } from '../stored.ts';
-import type { Attributes, Authorizer, Decision } from './authorize.ts';
+import type { AskedResource, Attributes, Authorizer, Decision } from './authorize.ts';
 import { referencesOf } from './pod-references.ts';
 
 const userPrefix = 'system:node:';
@@ -38,7 +37,7 @@ interface Question {
   node: string;
   store: Store;
   attributes: Attributes;
-  resource: ResourceInfo;
+  resource: AskedResource;
   subresource: string;
 }
 
@@ -72,7 +71,8 @@ const rules: Record<string, Rule> = {
   'endpointslices.discovery.k8s.io': readOnly,
   secrets: (question) => referenced(question, 'secrets'),
   configmaps: (question) => referenced(question, 'configMaps'),
-  serviceaccounts: (question) => referenced(question, 'serviceAccounts'),
+  serviceaccounts: (question) =>
+    question.subresource === 'token' ? tokenRule(question) : referenced(question, 'serviceAccounts'),
   events: ({ resource: { verb } }) => (['create', ...changes].includes(verb) ? yes : undefined),
   'events.events.k8s.io': ({ resource: { verb } }) =>
     ['create', ...changes].includes(verb) ? yes : undefined,
@@ -126,6 +126,26 @@ function referenced(
     if (pod.spec?.nodeName === node && referencesOf(pod)[what].has(attributesName)) return yes;
   }
   return no(`no relationship found between node '${node}' and this object`);
+}
+
+/** A node asks for tokens of its own pods, and each is bound to the pod: it ends with it. */
+function tokenRule({ node, store, attributes: { body }, resource }: Question): Decision | undefined {
+  if (resource.verb !== 'create') return undefined;
+  const spec = isRecord(body) && isRecord(body.spec) ? body.spec : {};
+  const bound = isRecord(spec.boundObjectRef) ? spec.boundObjectRef : {};
+  if (bound.kind !== 'Pod' || bound.apiVersion !== 'v1' || typeof bound.name !== 'string') {
+    return no('node requested token not bound to a pod');
+  }
+  if (typeof bound.uid !== 'string' || bound.uid === '') {
+    return no('node requested token with a pod binding without a uid');
+  }
+  const pod = read<Pod>(store, 'pods', resource.namespace, bound.name);
+  if (!pod || pod.metadata?.uid !== bound.uid)
+    return no(`node requested token bound to a pod that is not there`);
+  if (pod.spec?.nodeName !== node)
+    return no('node requested token bound to a pod scheduled on a different node');
+  const isItsOwn = (pod.spec.serviceAccountName || 'default') === resource.name;
+  return isItsOwn ? yes : no(`no relationship found between node '${node}' and this object`);
 }
 
 /** Whether a merge patch touches nothing but annotations, and not who serves the load balancer. */

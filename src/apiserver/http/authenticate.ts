@@ -1,16 +1,28 @@
 import type { IncomingMessage } from 'node:http';
 import { TLSSocket } from 'node:tls';
 import { StatusError } from '../../base/errors.ts';
-import { openPaths } from '../authorization/authorize.ts';
+import { type Attributes, type Decision, openPaths } from '../authorization/authorize.ts';
 import type { Authenticator, Credentials, User } from '../user.ts';
+import { impersonate } from './impersonate.ts';
 
 /** Paths that answer anybody: whether the server lives, and what it is. */
 export function isOpenPath(path: string): boolean {
   return openPaths.includes(path.replace(/\/$/, ''));
 }
 
-/** Finds out who sends a request; undefined when it says nothing of itself. Throws Unauthorized for wrong credentials. */
+/**
+ * Finds out as whom a request is made; undefined when it says nothing of itself. Throws Unauthorized for wrong
+ * credentials, and Forbidden where it asks to be made as a user that its sender may not impersonate.
+ */
 export async function authenticate(
+  request: IncomingMessage,
+  options: { authenticators: readonly Authenticator[]; authorize(attributes: Attributes): Decision },
+): Promise<User | undefined> {
+  const user = await sender(request, options.authenticators);
+  return user && impersonate(request, user, options.authorize);
+}
+
+async function sender(
   request: IncomingMessage,
   authenticators: readonly Authenticator[],
 ): Promise<User | undefined> {

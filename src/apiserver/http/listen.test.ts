@@ -11,7 +11,7 @@ import { openServiceAccountTokens } from '../../identity/service-account-token.t
 import { bodyBytesMax, depthMax } from '../body.ts';
 import { configMap, send } from '../test-request.ts';
 import { startTestServer, type TestServer } from '../test-server.ts';
-import { serviceAccountAuthenticator, tokenAuthenticator } from '../user.ts';
+import { tokenAuthenticator } from '../user.ts';
 import { RequestLimits, requestsPerUserMax } from './limits.ts';
 
 const maps = '/api/v1/namespaces/default/configmaps';
@@ -28,10 +28,8 @@ const keyPath = join(keyDir, 'sa.key');
 
 before(async () => {
   running = await startTestServer({
-    authenticators: [
-      tokenAuthenticator({ verify: (token) => users[token] }),
-      serviceAccountAuthenticator(openServiceAccountTokens({ keyPath })),
-    ],
+    authenticators: [tokenAuthenticator({ verify: (token) => users[token] })],
+    serviceAccountTokens: openServiceAccountTokens({ keyPath }),
     extraHandlers: [
       (message, response, user) => {
         if (!message.url?.startsWith('/v2/')) return false;
@@ -110,7 +108,10 @@ test('a client certificate, a bearer token and a Basic password each say who one
 
 test('the token of a service account says which one it is; an altered one says nothing', async () => {
   const tokens = openServiceAccountTokens({ keyPath });
-  const serviceAccount = { name: 'worker', uid: 'u-1' };
+  const made = await send(running.server.transport(), 'POST /api/v1/namespaces/default/serviceaccounts', {
+    body: { metadata: { name: 'worker' } },
+  });
+  const serviceAccount = { name: 'worker', uid: made.object.metadata!.uid! };
   const { token } = tokens.issue({ namespace: 'default', serviceAccount, lifetimeSeconds: 600 });
   const refused = await fetch(maps, { headers: bearer(token), as: nobody });
   assert.equal(refused.code, 403);

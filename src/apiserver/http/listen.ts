@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream';
 import { isStatus, messageOf, StatusError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { ApiRequest, ApiResponse } from '../../client/transport.ts';
+import type { Attributes, Decision } from '../authorization/authorize.ts';
 import { badRequest } from '../failures.ts';
 import { failureResponse } from '../router.ts';
 import type { Authenticator, User } from '../user.ts';
@@ -47,6 +48,8 @@ export interface Listener extends ListenOptions {
   /** Where the stream is that an upgrade asks for. */
   openStream(request: ApiRequest, user: User): Promise<KubeletRequest>;
   authenticators: readonly Authenticator[];
+  /** Whether a user may be made another one. */
+  authorize(attributes: Attributes): Decision;
   log: Log;
 }
 
@@ -126,7 +129,7 @@ async function serveUpgrade(
   socket.on('error', () => {}).once('close', () => gone.abort());
   const signal = AbortSignal.any([gone.signal, closing]);
   try {
-    const user = await authenticate(request, listener.authenticators);
+    const user = await authenticate(request, listener);
     if (!user) return writeRefusal(socket, unauthorized(request.url ?? ''));
     const url = readUrl(request);
     limits.begin(request, user, url, true);
@@ -173,7 +176,7 @@ async function answerOf(
 ): Promise<ApiResponse | undefined> {
   try {
     const url = readUrl(request);
-    const user = await authenticate(request, listener.authenticators).catch((error: unknown) => {
+    const user = await authenticate(request, listener).catch((error: unknown) => {
       if (isStatus(error, 'Unauthorized')) return error;
       throw error;
     });

@@ -1,7 +1,16 @@
 import { kinds } from '../../api/kinds/index.ts';
 import { apiVersionOf } from '../../api/object.ts';
 import { objectMeta } from '../../api/parts/meta.ts';
-import { boolean, integer, list, object, type SchemaNode, string } from '../../api/schema.ts';
+import {
+  boolean,
+  integer,
+  list,
+  map,
+  object,
+  type Schema,
+  type SchemaNode,
+  string,
+} from '../../api/schema.ts';
 import { badRequest } from '../failures.ts';
 import { decodeMessage } from './decode-message.ts';
 import { readFields, toBytes, toText } from './wire.ts';
@@ -54,21 +63,10 @@ const deleteOptions = object(`${meta}.DeleteOptions`, {
   dryRun: list(string()),
 });
 
-/** What is sent and never stored. */
-const bodies: Record<string, SchemaNode> = {
-  DeleteOptions: deleteOptions,
-  Binding: object('io.k8s.api.core.v1.Binding', {
+const accessReview = (kind: string, fields: Record<string, Schema<unknown>> = {}) =>
+  object(`io.k8s.api.authorization.v1.${kind}`, {
     metadata: objectMeta,
-    target: object('io.k8s.api.core.v1.ObjectReference', { kind: string(), name: string() }),
-  }),
-  Eviction: object('io.k8s.api.policy.v1.Eviction', { metadata: objectMeta, deleteOptions }),
-  Scale: object('io.k8s.api.autoscaling.v1.Scale', {
-    metadata: objectMeta,
-    spec: object('io.k8s.api.autoscaling.v1.ScaleSpec', { replicas: integer() }),
-  }),
-  SelfSubjectReview: object('io.k8s.api.authentication.v1.SelfSubjectReview', {}),
-  SelfSubjectAccessReview: object('io.k8s.api.authorization.v1.SelfSubjectAccessReview', {
-    spec: object('io.k8s.api.authorization.v1.SelfSubjectAccessReviewSpec', {
+    spec: object(`io.k8s.api.authorization.v1.${kind.replace('Local', '')}Spec`, {
       resourceAttributes: object('io.k8s.api.authorization.v1.ResourceAttributes', {
         namespace: string(),
         verb: string(),
@@ -82,6 +80,51 @@ const bodies: Record<string, SchemaNode> = {
         path: string(),
         verb: string(),
       }),
+      ...fields,
+    }),
+  });
+const whose = { user: string(), groups: list(string()), uid: string(), extra: map(list(string())) };
+
+const accessReviews: Record<string, SchemaNode> = {
+  SelfSubjectAccessReview: accessReview('SelfSubjectAccessReview'),
+  SubjectAccessReview: accessReview('SubjectAccessReview', whose),
+  LocalSubjectAccessReview: accessReview('LocalSubjectAccessReview', whose),
+  SelfSubjectRulesReview: object('io.k8s.api.authorization.v1.SelfSubjectRulesReview', {
+    spec: object('io.k8s.api.authorization.v1.SelfSubjectRulesReviewSpec', { namespace: string() }),
+  }),
+};
+
+/** What is sent and never stored. */
+const bodies: Record<string, SchemaNode> = {
+  DeleteOptions: deleteOptions,
+  Binding: object('io.k8s.api.core.v1.Binding', {
+    metadata: objectMeta,
+    target: object('io.k8s.api.core.v1.ObjectReference', { kind: string(), name: string() }),
+  }),
+  Eviction: object('io.k8s.api.policy.v1.Eviction', { metadata: objectMeta, deleteOptions }),
+  Scale: object('io.k8s.api.autoscaling.v1.Scale', {
+    metadata: objectMeta,
+    spec: object('io.k8s.api.autoscaling.v1.ScaleSpec', { replicas: integer() }),
+  }),
+  SelfSubjectReview: object('io.k8s.api.authentication.v1.SelfSubjectReview', {}),
+  TokenRequest: object('io.k8s.api.authentication.v1.TokenRequest', {
+    metadata: objectMeta,
+    spec: object('io.k8s.api.authentication.v1.TokenRequestSpec', {
+      audiences: list(string()),
+      boundObjectRef: object('io.k8s.api.authentication.v1.BoundObjectReference', {
+        kind: string(),
+        apiVersion: string(),
+        name: string(),
+        uid: string(),
+      }),
+      expirationSeconds: integer(),
     }),
   }),
+  TokenReview: object('io.k8s.api.authentication.v1.TokenReview', {
+    spec: object('io.k8s.api.authentication.v1.TokenReviewSpec', {
+      token: string(),
+      audiences: list(string()),
+    }),
+  }),
+  ...accessReviews,
 };

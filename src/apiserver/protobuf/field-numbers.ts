@@ -19,11 +19,23 @@ export const fieldNumbers: Record<string, Record<string, string>> = {
       'replicas fullyLabeledReplicas observedGeneration readyReplicas availableReplicas conditions terminatingReplicas',
     RollingUpdateDeployment: 'maxUnavailable maxSurge',
   },
+  'io.k8s.api.authentication.v1': {
+    BoundObjectReference: 'kind apiVersion name uid',
+    TokenRequest: 'metadata spec status',
+    TokenRequestSpec: 'audiences 3:boundObjectRef expirationSeconds',
+    TokenReview: 'metadata spec status',
+    TokenReviewSpec: 'token audiences',
+  },
   'io.k8s.api.authorization.v1': {
+    LocalSubjectAccessReview: 'metadata spec status',
     NonResourceAttributes: 'path verb',
     ResourceAttributes: 'namespace verb group version resource subresource name',
     SelfSubjectAccessReview: 'metadata spec status',
     SelfSubjectAccessReviewSpec: 'resourceAttributes nonResourceAttributes',
+    SelfSubjectRulesReview: 'metadata spec status',
+    SelfSubjectRulesReviewSpec: 'namespace',
+    SubjectAccessReview: 'metadata spec status',
+    SubjectAccessReviewSpec: 'resourceAttributes nonResourceAttributes user groups extra uid',
   },
   'io.k8s.api.autoscaling.v1': {
     Scale: 'metadata spec status',
@@ -235,6 +247,16 @@ export const fieldNumbers: Record<string, Record<string, string>> = {
   },
   'io.k8s.api.policy.v1': {
     Eviction: 'metadata deleteOptions',
+  },
+  'io.k8s.api.rbac.v1': {
+    AggregationRule: 'clusterRoleSelectors',
+    ClusterRole: 'metadata rules aggregationRule',
+    ClusterRoleBinding: 'metadata subjects roleRef',
+    PolicyRule: 'verbs apiGroups resources resourceNames nonResourceURLs',
+    Role: 'metadata rules',
+    RoleBinding: 'metadata subjects roleRef',
+    RoleRef: 'apiGroup kind name',
+    Subject: 'kind apiGroup name namespace',
   },
   'io.k8s.apimachinery.pkg.apis.meta.v1': {
     Condition: 'type status observedGeneration lastTransitionTime reason message',

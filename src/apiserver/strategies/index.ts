@@ -1,3 +1,4 @@
+import { restrictNode } from '../authorization/node-restriction.ts';
 import { AddressPool } from './address-pool.ts';
 import { certificateSigningRequestStrategy } from './certificate-signing-request.ts';
 import { jobStrategy } from './job.ts';
@@ -5,6 +6,7 @@ import { namespaceStrategy } from './namespace.ts';
 import { podStrategy } from './pod.ts';
 import { PortPool } from './port-pool.ts';
 import { adoptService, createServiceStrategy } from './service.ts';
+import { type AccountOf, withServiceAccount } from './service-account-mount.ts';
 import type { Strategy } from './strategy.ts';
 
 export interface Strategies {
@@ -14,16 +16,22 @@ export interface Strategies {
   adoptService(service: object): void;
 }
 
-export function createStrategies(serviceCidr: string): Strategies {
+/** Pods get their service account's token where `accountOf` is given. */
+export function createStrategies(
+  serviceCidr: string,
+  { more = [], accountOf }: { more?: readonly [string, Strategy][]; accountOf?: AccountOf } = {},
+): Strategies {
   const pools = { addresses: new AddressPool(serviceCidr), ports: new PortPool() };
   const byResource = new Map<string, Strategy>([
     ['namespaces', namespaceStrategy],
-    ['pods', podStrategy],
+    ['nodes', { admit: restrictNode } as Strategy],
+    ['pods', (accountOf ? withServiceAccount(podStrategy, accountOf) : podStrategy) as Strategy],
     ['jobs.batch', jobStrategy],
     ['services', createServiceStrategy(pools)],
     ['certificatesigningrequests.certificates.k8s.io', certificateSigningRequestStrategy],
     ['leases.coordination.k8s.io', { isCreatedOnUpdate: true }],
     ['events', { isCreatedOnUpdate: true }],
+    ...more,
   ]);
   return { byResource, adoptService: (service) => adoptService(pools, service) };
 }

@@ -1,4 +1,5 @@
 import type { Pod } from '../../api/kinds/pod.ts';
+import { restrictPod } from '../authorization/node-restriction.ts';
 import type { Strategy } from './strategy.ts';
 
 const graceSecondsDefault = 30;
@@ -8,8 +9,11 @@ export const podStrategy: Strategy<Pod> = {
   answersDeleteWithObject: true,
   prepareCreate(pod) {
     pod.status = { phase: 'Pending', qosClass: qosClassOf(pod) };
-    if (pod.spec) pod.spec.serviceAccountName ||= 'default';
+    if (!pod.spec) return;
+    pod.spec.serviceAccountName ||= pod.spec.serviceAccount || 'default';
+    pod.spec.serviceAccount = pod.spec.serviceAccountName;
   },
+  admit: restrictPod,
   graceSeconds(pod, options) {
     const phase = pod.status?.phase;
     if (!pod.spec?.nodeName || phase === 'Succeeded' || phase === 'Failed') return 0;

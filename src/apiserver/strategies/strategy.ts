@@ -9,6 +9,8 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   prepareCreate?(object: T, user: User): void;
   /** Completes `next`, which it owns, before validation. */
   prepareUpdate?(next: T, previous: T, user: User): void;
+  /** Throws for what this user may not write, on a create and on every kind of update; before validation. */
+  admit?(next: T, previous: T | undefined, user: User): void;
   /** Takes from the cluster what a valid object needs (addresses, ports) and writes it into `next`, which it owns. */
   allocate?(next: T, previous: T | undefined): Allocation;
   /** Says why an object must not be deleted. */

@@ -61,6 +61,7 @@ export async function createObject(
   const complete = defaults(kind, prepared) as KubeObject & { status?: object };
   // Client libraries in languages with types expect a status to be there, even if it says nothing yet.
   if (kind.subresources.status) complete.status ??= {};
+  strategy.admit?.(complete, undefined, call.user);
   const causes = validate(kind, complete);
   if (causes.length > 0) throw invalid(kind, metadata.name, causes);
   checkNamespace(context, call.resource, complete);

@@ -99,6 +99,7 @@ function prepare(
   const prepared = prepareForUpdate(kind, next, current, part === 'status' ? 'status' : '');
   if (part === 'main') strategy.prepareUpdate?.(prepared, current, call.user);
   const complete = defaults(kind, prepared);
+  strategy.admit?.(complete, current, call.user);
   const causes = [...validate(kind, complete), ...validateUpdate(kind, complete, current)];
   if (causes.length > 0) throw invalid(kind, current.metadata!.name, causes);
   const managedFields = isApplied

@@ -1,0 +1,70 @@
+import { randomInt } from 'node:crypto';
+import type { Pod } from '../../api/kinds/pod.ts';
+import { pod as podKind } from '../../api/kinds/pod.ts';
+import type { ServiceAccount } from '../../api/kinds/serviceAccount.ts';
+import { forbidden } from '../failures.ts';
+import type { Strategy } from './strategy.ts';
+
+/** Where programs look for the token, the cluster's certificate and their namespace. */
+export const mountPath = '/var/run/secrets/kubernetes.io/serviceaccount';
+const volumePrefix = 'kube-api-access-';
+/** An hour, and a little that says who asked. */
+const expirationSeconds = 3607;
+const defaultMode = 0o644;
+const defaultAccount = 'default';
+
+export type AccountOf = (namespace: string, name: string) => ServiceAccount | undefined;
+
+/**
+ * The pod strategy, which also gives a pod its service account's pull secrets and token, as Kubernetes' ServiceAccount
+ * admission does. The account `default` may be missing: its controller is about to make it.
+ */
+export function withServiceAccount(pods: Strategy<Pod>, accountOf: AccountOf): Strategy<Pod> {
+  return {
+    ...pods,
+    prepareCreate(pod, user) {
+      pods.prepareCreate?.(pod, user);
+      const { spec, metadata } = pod;
+      if (!spec) return;
+      const name = spec.serviceAccountName || defaultAccount;
+      const account = accountOf(metadata!.namespace!, name);
+      if (!account && name !== defaultAccount) {
+        const why = `error looking up service account ${metadata!.namespace}/${name}: serviceaccount "${name}" not found`;
+        throw forbidden(podKind, metadata!.name!, why);
+      }
+      if ((spec.imagePullSecrets ?? []).length === 0 && account?.imagePullSecrets?.length) {
+        spec.imagePullSecrets = structuredClone(account.imagePullSecrets);
+      }
+      const isMounted = spec.automountServiceAccountToken ?? account?.automountServiceAccountToken ?? true;
+      if (isMounted) mount(pod);
+    },
+  };
+}
+
+/** Adds the volume, and its mount in every container that has nothing at its place. */
+function mount({ spec }: Pod): void {
+  const lacking = [...(spec!.initContainers ?? []), ...(spec!.containers ?? [])].filter(
+    ({ volumeMounts = [] }) => !volumeMounts.some((one) => one.mountPath === mountPath),
+  );
+  if (lacking.length === 0) return;
+  const name = volumePrefix + suffix();
+  for (const container of lacking) {
+    container.volumeMounts = [...(container.volumeMounts ?? []), { name, mountPath, readOnly: true }];
+  }
+  const sources = [
+    { serviceAccountToken: { expirationSeconds, path: 'token' } },
+    { configMap: { name: 'kube-root-ca.crt', items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
+    {
+      downwardAPI: {
+        items: [{ path: 'namespace', fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.namespace' } }],
+      },
+    },
+  ];
+  spec!.volumes = [...(spec!.volumes ?? []), { name, projected: { sources, defaultMode } }];
+}
+
+const letters = 'bcdfghjklmnpqrstvwxz2456789';
+
+function suffix(): string {
+  return Array.from({ length: 5 }, () => letters[randomInt(letters.length)]).join('');
+}
