@@ -94,8 +94,25 @@ test('workloads run to their end under a real kubectl', { skip, timeout: 120_000
     assert.match(await shell.run('kubectl get pods -l job-name=bad'), / 0\/1 +Error +0 /);
   });
 
+  await t.test('a cron job fires, and a job can be made from it', async () => {
+    await shell.run("kubectl create cronjob tick --image=worker:1 --schedule='@every 2s'");
+    assert.match(await shell.run('kubectl create job now --from=cronjob/tick'), /job.batch\/now created/);
+    await shell.run('kubectl wait --for=condition=complete job/now --timeout=20s');
+    await eventually(async () => {
+      const path = '{.status.lastSuccessfulTime} {.status.lastScheduleTime}';
+      assert.match(await shell.run(`kubectl get cronjob tick -o jsonpath='${path}'`), /^2\S+ 2/);
+    });
+    await shell.run(`kubectl patch cronjob tick -p '{"spec":{"suspend":true}}'`);
+    assert.match(
+      await shell.run('kubectl get cronjob tick'),
+      /^NAME +SCHEDULE +TIMEZONE +SUSPEND +ACTIVE +LAST SCHEDULE +AGE\ntick +@every 2s +<none> +True +\d+ +\d+s +\d+s$/m,
+    );
+    assert.match(await shell.run('kubectl describe cronjob tick'), /SuccessfulCreate .*Created job tick-\d+/);
+  });
+
   await t.test('a deleted job leaves nothing behind', async () => {
-    await shell.run('kubectl delete job once shards bad');
+    await shell.run('kubectl delete job once shards bad now');
+    await shell.run('kubectl delete cronjob tick');
     await eventually(async () => assert.match(await shell.run('kubectl get pods'), /No resources found/));
   });
 });

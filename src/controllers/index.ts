@@ -8,6 +8,7 @@ import { createEventRecorder, type EventRecorder } from '../client/events.ts';
 import * as certificateSigning from './certificate-signing.ts';
 import * as clusterRoleAggregation from './cluster-role-aggregation.ts';
 import type { Context } from './controller.ts';
+import * as cronJob from './cronjob.ts';
 import * as deployment from './deployment.ts';
 import * as endpointSlice from './endpointslice.ts';
 import * as garbageCollector from './garbage-collector.ts';
@@ -60,6 +61,7 @@ export function startControllers(options: ControllersOptions): Controllers {
     replicaSet.run(context),
     job.run(context),
     jobTtl.run(context),
+    cronJob.run(context),
     endpointSlice.run(context),
     serviceAddress.run(context),
     nodeLifecycle.run(context, options),

@@ -3,6 +3,7 @@ import { certificateSigningRequest } from './certificateSigningRequest.ts';
 import { clusterRole } from './clusterRole.ts';
 import { clusterRoleBinding } from './clusterRoleBinding.ts';
 import { configMap } from './configMap.ts';
+import { cronJob } from './cronJob.ts';
 import { deployment } from './deployment.ts';
 import { endpointSlice } from './endpointSlice.ts';
 import { event } from './event.ts';
@@ -33,6 +34,7 @@ export const kinds: KindDefinition[] = [
   deployment,
   replicaSet,
   job,
+  cronJob,
   certificateSigningRequest,
   lease,
   clusterRole,

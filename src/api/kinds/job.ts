@@ -1,6 +1,7 @@
 import { templateColumns } from '../columns/workload.ts';
 import { humanDuration } from '../duration.ts';
 import { isEqualSemantically } from '../equal.ts';
+import { immutable } from '../immutable.ts';
 import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
 import { labelSelectorText, matchesLabels, requirementsOf } from '../label-selector.ts';
 import { dns1123Label } from '../names.ts';
@@ -163,11 +164,21 @@ function checkSelector(spec: JobSpec, uid: string | undefined, at: Path, report:
   }
 }
 
+const fixed = [
+  'backoffLimitPerIndex',
+  'completionMode',
+  'managedBy',
+  'podFailurePolicy',
+  'selector',
+  'successPolicy',
+] as const;
+
 /** The template is as it was created; where its pods go may change while it is suspended and never started. */
 function checkJobUpdate(next: Job, previous: Job, report: Report, root: Path): void {
   const at = root.child('spec');
   const [after, before] = [next.spec, previous.spec];
   if (!after || !before) return;
+  for (const field of fixed) immutable(after[field], before[field], at.child(field), report);
   const isElastic =
     after.completionMode === 'Indexed' &&
     after.completions !== undefined &&
@@ -177,8 +188,8 @@ function checkJobUpdate(next: Job, previous: Job, report: Report, root: Path): v
     report.invalid(at.child('completions'), after.completions, 'field is immutable');
   }
   const isWaiting = before.suspend === true && previous.status?.startTime === undefined;
-  const fixed = (template: JobSpec['template']) => (isWaiting ? withoutPlacement(template) : template);
-  if (!isEqualSemantically(fixed(after.template), fixed(before.template))) {
+  const essence = (template: JobSpec['template']) => (isWaiting ? withoutPlacement(template) : template);
+  if (!isEqualSemantically(essence(after.template), essence(before.template))) {
     report.invalid(at.child('template'), after.template, 'field is immutable');
   }
 }

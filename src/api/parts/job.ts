@@ -1,4 +1,3 @@
-import { immutable } from '../immutable.ts';
 import type { Path } from '../path.ts';
 import type { Report } from '../report.ts';
 import { boolean, integer, list, object, oneOf, refine, required, string, type TypeOf } from '../schema.ts';
@@ -69,28 +68,24 @@ const fields = object('io.k8s.api.batch.v1.JobSpec', {
   backoffLimitPerIndex: integer({
     doc: 'How many pods of one index may fail.',
     min: 0,
-    checkUpdate: immutable,
   }),
   completionMode: oneOf(['NonIndexed', 'Indexed'], {
     doc: 'Whether any success counts, or one for each index from 0.',
-    checkUpdate: immutable,
   }),
   completions: integer({ doc: 'How many pods are to succeed; any one if absent.', min: 0 }),
-  managedBy: string({ doc: 'Who runs the job; the job controller if absent.', checkUpdate: immutable }),
+  managedBy: string({ doc: 'Who runs the job; the job controller if absent.' }),
   manualSelector: boolean({ doc: 'Whether the selector is yours rather than generated.' }),
   maxFailedIndexes: integer({ doc: 'How many indexes may fail before the job has failed.', min: 0 }),
   parallelism: integer({ doc: 'How many pods may run at a time.', min: 0 }),
   podFailurePolicy: refine(podFailurePolicy, {
     doc: 'What failed pods mean, by their exit codes and conditions.',
-    checkUpdate: immutable,
   }),
   podReplacementPolicy: oneOf(['TerminatingOrFailed', 'Failed'], {
     doc: 'Whether a pod is replaced when it begins to end, or when it has failed.',
   }),
-  selector: refine(labelSelector, { doc: 'Which pods belong to it; generated.', checkUpdate: immutable }),
+  selector: refine(labelSelector, { doc: 'Which pods belong to it; generated.' }),
   successPolicy: refine(successPolicy, {
     doc: 'When an Indexed job has succeeded before all its indexes have.',
-    checkUpdate: immutable,
   }),
   suspend: boolean({ doc: 'Whether it waits, without any pods.' }),
   template: required(refine(podTemplateSpec, { default: {} })),
