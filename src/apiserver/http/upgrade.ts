@@ -1,6 +1,7 @@
-import { type IncomingMessage, STATUS_CODES } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { messageOf, StatusError } from '../../base/errors.ts';
+import { nodeHttp } from '../../base/node-http.ts';
 import type { ApiResponse } from '../../client/transport.ts';
 import type { KubeletRequest } from '../verbs/log.ts';
 
@@ -124,6 +125,6 @@ export function writeRefusal(socket: Duplex, answer: ApiResponse): void {
   const body = Buffer.from(answer.kind === 'object' ? JSON.stringify(answer.object) : '');
   const headers = { ...answer.headers, 'content-length': String(body.length), connection: 'close' };
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  const head = `HTTP/1.1 ${answer.code} ${STATUS_CODES[answer.code] ?? ''}\r\n${lines.join('')}\r\n`;
+  const head = `HTTP/1.1 ${answer.code} ${nodeHttp.STATUS_CODES[answer.code] ?? ''}\r\n${lines.join('')}\r\n`;
   socket.end(Buffer.concat([Buffer.from(head), body]));
 }

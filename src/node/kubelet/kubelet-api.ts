@@ -11,7 +11,6 @@ import type { Log } from '../../base/log.ts';
 import type { HeldCertificate } from '../certificates/request-certificate.ts';
 import { allContainersOf, type PodRecord } from '../pods/record.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
-import { serveUpgrade } from '../streaming/serve-upgrade.ts';
 import { parseLogQuery } from './log-lines.ts';
 import { readLog } from './log-reader.ts';
 
@@ -50,11 +49,18 @@ export async function serveKubeletApi(options: KubeletApiOptions): Promise<Kubel
     respond(request, response, options).catch((error: unknown) => sendError(response, error, log));
   });
   server.on('upgrade', (request, socket, head) => {
-    if (isAllowed((request.socket as TLSSocket).getPeerCertificate())) {
-      void serveUpgrade({ request, socket, head, sources: options });
-    } else {
+    if (!isAllowed((request.socket as TLSSocket).getPeerCertificate())) {
       socket.destroy();
+      return;
     }
+    // Loaded by the first who attaches or forwards a port: most nodes never need it.
+    import('../streaming/serve-upgrade.ts').then(
+      ({ serveUpgrade }) => serveUpgrade({ request, socket, head, sources: options }),
+      (error: unknown) => {
+        log.error('streams cannot be served', { error: messageOf(error) });
+        socket.destroy();
+      },
+    );
   });
   // Whoever fails the handshake is told by TLS itself.
   server.on('tlsClientError', (error) => log.debug('connection refused', { error: error.message }));

@@ -2,14 +2,12 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { messageOf } from '../../base/errors.ts';
+import { nodeHttp } from '../../base/node-http.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
 import type { Container } from './record.ts';
 
 export type ProbeResult = { isSuccess: true } | { isSuccess: false; message: string };
 export type ProbeSpec = NonNullable<Container['readinessProbe']>;
-
-// An import of `node:http` reads all of its exports, one of which loads the WebSocket client: 5 MB that no probe needs.
-const { request } = process.getBuiltinModule('node:http');
 
 /** How much of an answer is read; the rest doesn't matter to a probe (kubelet's bound). */
 const answerBytesMax = 10 * 1024;
@@ -47,7 +45,7 @@ async function httpGet(
 ): Promise<ProbeResult> {
   const headers = Object.fromEntries((get.httpHeaders ?? []).map(({ name, value }) => [name, value ?? '']));
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {
-    const sent = request({
+    const sent = nodeHttp.request({
       host: at.host,
       port: at.port,
       path: get.path || '/',

@@ -1,8 +1,9 @@
-import { type IncomingMessage, STATUS_CODES } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../base/clock.ts';
 import { isStatus, messageOf, StatusError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
+import { nodeHttp } from '../../base/node-http.ts';
 import { allContainersOf, type ContainerRecord, isAlive, type PodRecord } from '../pods/record.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
 import { attach } from './attach.ts';
@@ -163,6 +164,6 @@ function listed(header: string | string[] | undefined): string[] {
 function refuse(socket: Duplex, code: number, text: string): void {
   if (socket.destroyed) return;
   const body = Buffer.from(text);
-  const head = `HTTP/1.1 ${code} ${STATUS_CODES[code] ?? ''}\r\nContent-Type: text/plain\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n`;
+  const head = `HTTP/1.1 ${code} ${nodeHttp.STATUS_CODES[code] ?? ''}\r\nContent-Type: text/plain\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n`;
   socket.end(Buffer.concat([Buffer.from(head), body]));
 }
