@@ -2,28 +2,71 @@
 // Plain JavaScript for Node 20, since it runs before anything is installed.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const runtimeMajorMin = 24;
+const stampFile = join(root, 'node_modules', '.selvage-setup');
+const lockFile = join(root, '.selvage-setup.lock');
 
 /** Installs the packages if the lock file changed since the last time; returns the path of the Node.js to use. */
 export function setUp() {
   const major = Number(process.versions.node.split('.')[0]);
   if (major < 20)
     fail(`Node.js ${process.versions.node} is too old: version 20 or newer is needed (see nodejs.org).`);
-  const stampFile = join(root, 'node_modules', '.selvage-setup');
-  const stamp = `${createHash('sha256')
-    .update(readFileSync(join(root, 'package-lock.json')))
-    .digest('hex')} ${process.platform} ${process.arch}\n`;
-  if (!existsSync(stampFile) || readFileSync(stampFile, 'utf8') !== stamp) {
-    install();
-    writeFileSync(stampFile, stamp);
-    compile(findRuntime(major));
+  if (!isSetUp()) {
+    lock();
+    try {
+      // Whoever held the lock before may have done it.
+      if (!isSetUp()) {
+        install();
+        writeFileSync(stampFile, stampOf());
+        compile(findRuntime(major));
+      }
+    } finally {
+      rmSync(lockFile, { force: true });
+    }
   }
   return findRuntime(major);
+}
+
+function isSetUp() {
+  return existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stampOf();
+}
+
+function stampOf() {
+  const lockHash = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex');
+  return `${lockHash} ${process.platform} ${process.arch}\n`;
+}
+
+/** Waits until no other process of this machine sets up; one that died leaves a lock that is taken over. */
+function lock() {
+  for (let waited = false; ; waited = true) {
+    try {
+      writeFileSync(lockFile, String(process.pid), { flag: 'wx' });
+      return;
+    } catch (error) {
+      if (error.code !== 'EEXIST')
+        fail(
+          `Cannot write to ${root} (${error.code}), where the packages go: run the first command as its owner.`,
+        );
+    }
+    if (!isHeld()) rmSync(lockFile, { force: true });
+    else if (!waited) process.stderr.write('Another process is setting up; waiting for it …\n');
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+  }
+}
+
+function isHeld() {
+  try {
+    return process.kill(Number(readFileSync(lockFile, 'utf8')), 0);
+  } catch (error) {
+    return error.code === 'EPERM';
+  }
 }
 
 function install() {

@@ -1,9 +1,18 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { type Clock, systemClock } from '../base/clock.ts';
 import { loadOrCreateKey } from '../identity/key-file.ts';
+import { closeExclusive, openExclusively } from '../store/exclusive-file.ts';
 import type { PodRecord } from './pods/record.ts';
+
+const schema = `
+  PRAGMA cache_size = -512;
+  CREATE TABLE IF NOT EXISTS entries (
+    kind TEXT NOT NULL, name TEXT NOT NULL, content BLOB NOT NULL, PRIMARY KEY (kind, name)
+  ) WITHOUT ROWID;
+`;
 
 /** How often an image was last used, for garbage collection. */
 export interface ImageUse {
@@ -19,24 +28,20 @@ export interface ImageUse {
  */
 export class NodeState {
   readonly #database: DatabaseSync;
+  readonly #path: string;
   readonly #key: Buffer;
   readonly #statements = new Map<string, StatementSync>();
   readonly #written = new Map<string, string>();
 
-  constructor(options: { folder: string }) {
+  /** Conflict where another agent has the folder. */
+  constructor(options: { folder: string; clock?: Clock }) {
     mkdirSync(options.folder, { recursive: true, mode: 0o700 });
     this.#key = loadOrCreateKey(join(options.folder, 'state.key'));
-    const path = join(options.folder, 'state.sqlite');
-    this.#database = new DatabaseSync(path);
-    chmodSync(path, 0o600);
-    this.#database.exec(`
-      PRAGMA journal_mode = WAL;
-      PRAGMA synchronous = FULL;
-      PRAGMA cache_size = -512;
-      CREATE TABLE IF NOT EXISTS entries (
-        kind TEXT NOT NULL, name TEXT NOT NULL, content BLOB NOT NULL, PRIMARY KEY (kind, name)
-      ) WITHOUT ROWID;
-    `);
+    this.#path = join(options.folder, 'state.sqlite');
+    this.#database = openExclusively(this.#path, {
+      clock: options.clock ?? systemClock,
+      prepare: (database) => database.exec(schema),
+    });
   }
 
   pods(): PodRecord[] {
@@ -95,7 +100,7 @@ export class NodeState {
   }
 
   close(): void {
-    if (this.#database.isOpen) this.#database.close();
+    if (this.#database.isOpen) closeExclusive(this.#database, this.#path);
   }
 
   #all(kind: string): unknown[] {

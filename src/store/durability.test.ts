@@ -198,5 +198,5 @@ test('a file of a newer schema, of another program or of no database is refused 
 
   const garbage = join(temporaryFolder(t), 'garbage.sqlite');
   writeFileSync(garbage, 'this is no database, but long enough to be taken for one'.repeat(20));
-  assert.throws(() => openStore({ path: garbage }), /damaged or not a store/);
+  assert.throws(() => openStore({ path: garbage }), /damaged or no database/);
 });

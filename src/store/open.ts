@@ -3,8 +3,9 @@ import { systemClock } from '../base/clock.ts';
 import { messageOf, StatusError } from '../base/errors.ts';
 import { silentLog } from '../base/log.ts';
 import { Compaction } from './compaction.ts';
-import { closeDatabase, describeWriteFailure, openDatabase } from './database.ts';
+import { describeWriteFailure, openDatabase } from './database.ts';
 import { deepFreeze } from './deep-freeze.ts';
+import { closeExclusive } from './exclusive-file.ts';
 import { History, type KeyRevision, rangeOf } from './history.ts';
 import { ObjectCache } from './object-cache.ts';
 import { type Applied, Objects, type Write } from './objects.ts';
@@ -142,7 +143,7 @@ class SqliteStore implements Store {
     this.#isClosed = true;
     this.#hub.close();
     this.#compaction.close();
-    closeDatabase(this.#database, this.#path);
+    closeExclusive(this.#database, this.#path);
   }
 
   #write(write: Write): Promise<Applied> {
