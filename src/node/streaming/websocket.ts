@@ -19,8 +19,10 @@ export async function acceptWebSocket(
     clientTracking: false,
     maxPayload: messageBytesMax,
     perMessageDeflate: false,
-    handleProtocols: () => protocol,
   });
+  // Not through the library: it refuses the slash in `SPDY/3.1+portforward.k8s.io`, as RFC 6455 would have it.
+  delete request.headers['sec-websocket-protocol'];
+  server.on('headers', (headers) => headers.push(`Sec-WebSocket-Protocol: ${protocol}`));
   return new Promise((resolve) => server.handleUpgrade(request, socket, head, resolve));
 }
 
