@@ -21,6 +21,7 @@ import { type Access, createRegistry } from '../oci/registry.ts';
 import { startScheduler } from '../scheduler/scheduler.ts';
 import { openStore } from '../store/open.ts';
 import type { DataDir } from './data-dir.ts';
+import { renewedCertificate } from './renewed-certificate.ts';
 import { version } from './version.ts';
 
 const yearSeconds = 365 * 24 * 3600;
@@ -62,12 +63,7 @@ export async function startControlPlane(options: {
     const authority = openAuthority({ dir: join(dataDir.server, 'ca'), clock });
     const tokens = openTokens(join(dataDir.server, 'tokens'));
     const joinToken = joinTokenOf(dataDir, authority, tokens);
-    const kubelet = authority.issue({
-      commonName: 'kube-apiserver-kubelet-client',
-      organizations: ['system:masters'],
-      usages: ['client'],
-      lifetimeSeconds: yearSeconds,
-    });
+    const kubeletClient = renewedCertificate({ authority, clock, terms: kubeletClientTerms });
     const api = createApiServer({
       store,
       kinds,
@@ -79,11 +75,10 @@ export async function startControlPlane(options: {
         keyPath: join(dataDir.server, 'service-account.key'),
         clock,
       }),
-      kubelet: () => ({
-        caPem: authority.caPem,
-        certPem: kubelet.certificatePem,
-        keyPem: kubelet.privateKeyPem,
-      }),
+      kubelet: () => {
+        const { certificatePem, privateKeyPem } = kubeletClient.current();
+        return { caPem: authority.caPem, certPem: certificatePem, keyPem: privateKeyPem };
+      },
       version: version(),
     });
     const content = await ContentStore.open(dataDir.registry);
@@ -93,33 +88,12 @@ export async function startControlPlane(options: {
       log,
       authorize: (request, access) => mayUse(callers.get(request), access),
     });
-    const serving = authority.issue({
-      commonName: 'selvage',
-      dnsNames: [
-        'localhost',
-        'kubernetes',
-        'kubernetes.default',
-        'kubernetes.default.svc',
-        'kubernetes.default.svc.cluster.local',
-        hostname(),
-        ...options.names.filter((name) => !isAddress(name)),
-      ],
-      ipAddresses: [
-        ...new Set([
-          '127.0.0.1',
-          '::1',
-          serviceAddress,
-          ...[host, ...options.names].filter((name) => isAddress(name) && name !== '0.0.0.0'),
-        ]),
-      ],
-      usages: ['server'],
-      lifetimeSeconds: yearSeconds,
-    });
+    const serving = renewedCertificate({ authority, clock, terms: servingTerms([host, ...options.names]) });
     const listening = await api
       .listen({
         host,
         port: options.port,
-        tls: { certPem: serving.chainPem, keyPem: serving.privateKeyPem, caPem: authority.caPem },
+        tls: { ...toTls(serving.current()), caPem: authority.caPem },
         extraHandlers: [
           (request, response, user) => {
             callers.set(request, user);
@@ -131,15 +105,15 @@ export async function startControlPlane(options: {
         throw addressError(error, host, options.port);
       });
     life.defer(() => listening.close());
+    life.defer(serving.onRenewal((issued) => listening.useCertificate(toTls(issued))));
     const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
     await api.bootstrap({
       endpoint: { ip: isAddress(reachable) ? reachable : '127.0.0.1', port: listening.port },
     });
     const client = createClient(api.transport());
-    life.add(
-      startControllers({ client, clock, log, authority, evictAfterSeconds: options.evictAfterSeconds }),
-    );
-    life.add(startScheduler({ client, clock, log }));
+    const { evictAfterSeconds } = options;
+    const controllers = life.add(startControllers({ client, clock, log, authority, evictAfterSeconds }));
+    life.add(startScheduler({ client, clock, log, informers: controllers.informers }));
     return {
       api,
       authority,
@@ -153,6 +127,43 @@ export async function startControlPlane(options: {
     await life.stop();
     throw error;
   }
+}
+
+const kubeletClientTerms = {
+  commonName: 'kube-apiserver-kubelet-client',
+  organizations: ['system:masters'],
+  usages: ['client' as const],
+  lifetimeSeconds: yearSeconds,
+};
+
+/** For every name and address that a client may know this server by. */
+function servingTerms(names: string[]) {
+  const addresses = [
+    '127.0.0.1',
+    '::1',
+    serviceAddress,
+    ...names.filter((name) => isAddress(name) && name !== '0.0.0.0'),
+  ];
+  const service = [
+    'kubernetes',
+    'kubernetes.default',
+    'kubernetes.default.svc',
+    'kubernetes.default.svc.cluster.local',
+  ];
+  return {
+    commonName: 'selvage',
+    dnsNames: [
+      ...new Set(['localhost', hostname(), ...service, ...names.filter((name) => !isAddress(name))]),
+    ],
+    ipAddresses: [...new Set(addresses)],
+    usages: ['server' as const],
+    lifetimeSeconds: yearSeconds,
+  };
+}
+
+/** A server sends the whole chain, so that a joining node can pin the authority. */
+function toTls({ chainPem, privateKeyPem }: { chainPem: string; privateKeyPem: string }) {
+  return { certPem: chainPem, keyPem: privateKeyPem };
 }
 
 function addressError(error: NodeJS.ErrnoException, host: string, port: number): Error {

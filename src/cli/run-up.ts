@@ -1,3 +1,4 @@
+import { networkInterfaces } from 'node:os';
 import { node } from '../api/kinds/node.ts';
 import { systemClock } from '../base/clock.ts';
 import { isStatus } from '../base/errors.ts';
@@ -10,6 +11,7 @@ import { type ControlPlane, startControlPlane } from './control-plane.ts';
 import type { DataDir } from './data-dir.ts';
 import { grantsAllowed } from './grants-allowed.ts';
 import { tellParent, untilToldToStop } from './parent.ts';
+import { renewedCertificate } from './renewed-certificate.ts';
 import { formatMs } from './terminal/units.ts';
 import type { UpFlags } from './up.ts';
 import { version } from './version.ts';
@@ -29,7 +31,7 @@ export async function runUp(flags: UpFlags, dataDir: DataDir): Promise<void> {
         dataDir,
         host: flags.host,
         port: flags.port,
-        names: flags.tlsName,
+        names: [flags.address ?? ownAddress(flags.host), ...flags.tlsName],
         evictAfterSeconds: flags.evictAfter,
         clock: systemClock,
         log,
@@ -89,6 +91,15 @@ async function makeControlPlaneNode(client: Client, name: string): Promise<void>
   }
 }
 
+/** How other machines reach this one: the address that is listened on, or for all of them the first that is not loopback. */
+function ownAddress(host: string): string {
+  if (host !== '0.0.0.0' && host !== '::') return host;
+  const outside = Object.values(networkInterfaces())
+    .flat()
+    .find((address) => address && !address.internal && address.family === 'IPv4');
+  return outside?.address ?? '127.0.0.1';
+}
+
 /** The node in this process: its client needs no network, its image pulls show a certificate as any node's do. */
 async function startLocalNode(
   flags: UpFlags,
@@ -100,13 +111,20 @@ async function startLocalNode(
   const { registryFetch } = await import('../node/images/registry-fetch.ts');
   const { api, authority, metrics, server } = controlPlane;
   const user = { name: `system:node:${flags.name}`, groups: ['system:nodes', 'system:authenticated'] };
-  const { certificatePem, privateKeyPem } = authority.issue({
-    commonName: user.name,
-    organizations: ['system:nodes'],
-    usages: ['client'],
-    lifetimeSeconds: yearSeconds,
+  const certificate = renewedCertificate({
+    authority,
+    clock: systemClock,
+    terms: {
+      commonName: user.name,
+      organizations: ['system:nodes'],
+      usages: ['client'],
+      lifetimeSeconds: yearSeconds,
+    },
   });
-  const credentials = () => ({ clientCertificatePem: certificatePem, clientKeyPem: privateKeyPem });
+  const credentials = () => {
+    const { certificatePem, privateKeyPem } = certificate.current();
+    return { clientCertificatePem: certificatePem, clientKeyPem: privateKeyPem };
+  };
   const registry = registryFetch({ caPem: authority.caPem, credentials });
   await makeControlPlaneNode(createClient(api.transport()), flags.name);
   const agent = await startAgent({
@@ -118,7 +136,9 @@ async function startLocalNode(
     clock: systemClock,
     log,
     metrics,
-    advertiseAddress: flags.host === '0.0.0.0' ? '127.0.0.1' : flags.host,
+    advertiseAddress: flags.address ?? ownAddress(flags.host),
+    kubelet: { host: flags.host, port: 0 },
+    mesh: { host: flags.host, port: 0 },
     labels: {},
     version: version(),
     grantsAllowed: grantsAllowed(flags),

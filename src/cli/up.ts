@@ -9,6 +9,7 @@ export interface UpFlags {
   node: boolean;
   name: string;
   tlsName: string[];
+  address?: string;
   kubeconfig: boolean | string;
   keepPods?: true;
   allowAddons?: true;
@@ -24,6 +25,7 @@ export function defineUp(program: Command): void {
     .description('start a control plane and one node, in one process, and make it the cluster of kubectl')
     .option('--host <address>', 'address to listen on; 0.0.0.0 lets other machines join', '127.0.0.1')
     .option('--port <port>', 'of the API server; 0 picks a free one', wholeNumber, 6443)
+    .option('--address <address>', 'address that other machines reach this one by (default: that of --host)')
     .option('--no-node', 'control plane only')
     .option('--name <name>', "the node's name", 'local')
     .option(

@@ -135,6 +135,10 @@ async function bootstrap(options: JoinOptions, caPem: string): Promise<HeldCerti
     const held = await requestCertificate(nodeOrder(nodeName), { client, clock, ...(signal && { signal }) });
     log.info('joined the cluster', { server, nodeName });
     return held;
+  } catch (error) {
+    if (!isStatus(error, 'Unauthorized')) throw error;
+    const message = `${server} does not accept the join token: it may have been replaced; look it up again in the server's join-token file`;
+    throw new StatusError('Unauthorized', message, { cause: error });
   } finally {
     transport.close();
   }

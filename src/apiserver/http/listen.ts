@@ -39,6 +39,8 @@ export interface ListenOptions {
 
 export interface Listening {
   port: number;
+  /** New connections get this certificate, of the same authority. */
+  useCertificate(certificate: { certPem: string; keyPem: string }): void;
   /** Stops accepting, ends watches, and resolves when all connections are gone. */
   close(): Promise<void>;
 }
@@ -105,6 +107,8 @@ export function listen(listener: Listener): Promise<Listening> {
       resolve({
         // Listening on a host and port, the address is never a path.
         port: (server.address() as AddressInfo).port,
+        useCertificate: ({ certPem, keyPem }) =>
+          server.setSecureContext({ cert: certPem, key: keyPem, ca: tls.caPem, minVersion: 'TLSv1.2' }),
         close: () =>
           new Promise((closed) => {
             server.close(() => closed());

@@ -11,6 +11,7 @@ import {
   type SchemaNode,
   string,
 } from '../../api/schema.ts';
+import { StatusError } from '../../base/errors.ts';
 import { badRequest } from '../failures.ts';
 import { decodeMessage } from './decode-message.ts';
 import { readFields, toBytes, toText } from './wire.ts';
@@ -31,11 +32,11 @@ export function decodeProtobufBody(body: Buffer): object {
     if (number === 2) raw = toBytes(value);
   }
   const schema = schemaOf(type);
-  if (!schema) {
-    throw badRequest(
-      `no kind ${JSON.stringify(type.kind)} of version ${JSON.stringify(type.apiVersion)} can be read from protobuf here: send application/json`,
-    );
+  // A client that speaks of a kind by its name asked for one that is not served.
+  if (!schema && /^[A-Z]\w*$/.test(type.kind)) {
+    throw new StatusError('NotFound', 'the server could not find the requested resource');
   }
+  if (!schema) throw badRequest('the protobuf message does not say what it holds');
   return { ...type, ...decodeMessage(schema, raw) };
 }
 
