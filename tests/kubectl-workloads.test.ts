@@ -14,6 +14,8 @@ console.log('index ' + index);
 process.exit(Number(process.env.EXIT_CODE ?? 0));
 `;
 
+const server = `export default { fetch: () => new Response(process.env.HOSTNAME + '\\n') };`;
+
 async function cluster(t: TestContext): Promise<Shell> {
   const shell = openShell(t);
   const up = shell.start('selvage up --port 0');
@@ -26,6 +28,8 @@ async function cluster(t: TestContext): Promise<Shell> {
     JSON.stringify({ name: 'worker', main: 'main.mjs', type: 'module' }),
   );
   await shell.run(`selvage build ${folder} -t worker:1`);
+  writeFileSync(join(folder, 'main.mjs'), server);
+  await shell.run(`selvage build ${folder} -t server:1`);
   return shell;
 }
 
@@ -108,6 +112,36 @@ test('workloads run to their end under a real kubectl', { skip, timeout: 120_000
       /^NAME +SCHEDULE +TIMEZONE +SUSPEND +ACTIVE +LAST SCHEDULE +AGE\ntick +@every 2s +<none> +True +\d+ +\d+s +\d+s$/m,
     );
     assert.match(await shell.run('kubectl describe cronjob tick'), /SuccessfulCreate .*Created job tick-\d+/);
+  });
+
+  await t.test('a daemon set rolls out and back', async () => {
+    const labels = { app: 'agent' };
+    const containers = [{ name: 'main', image: 'server:1', env: [{ name: 'VERSION', value: '1' }] }];
+    const template = { metadata: { labels }, spec: { containers, terminationGracePeriodSeconds: 1 } };
+    const spec = { selector: { matchLabels: labels }, template };
+    await apply(shell, 'agent', {
+      apiVersion: 'apps/v1',
+      kind: 'DaemonSet',
+      metadata: { name: 'agent' },
+      spec,
+    });
+    const rolledOut = async () =>
+      assert.match(
+        await shell.run('kubectl rollout status daemonset/agent --timeout=20s'),
+        /successfully rolled out/,
+      );
+    await rolledOut();
+    assert.match(await shell.run('kubectl get daemonset agent'), /^agent +1 +1 +1 +1 +1 +<none> +\d+s$/m);
+    await shell.run('kubectl set env daemonset/agent VERSION=2');
+    await rolledOut();
+    const history = 'kubectl rollout history daemonset/agent';
+    assert.match(await shell.run(history), /REVISION +CHANGE-CAUSE\n1 +<none>\n2 +<none>/);
+    assert.match(await shell.run(`${history} --revision=1`), /VERSION:\s+1/);
+    assert.match(await shell.run('kubectl rollout undo daemonset/agent'), /rolled back/);
+    await rolledOut();
+    const path = '{.items[0].spec.containers[0].env[0].value}';
+    assert.equal(await shell.run(`kubectl get pods -l app=agent -o jsonpath='${path}'`), '1');
+    await shell.run('kubectl delete daemonset agent');
   });
 
   await t.test('a deleted job leaves nothing behind', async () => {

@@ -9,6 +9,7 @@ import * as certificateSigning from './certificate-signing.ts';
 import * as clusterRoleAggregation from './cluster-role-aggregation.ts';
 import type { Context } from './controller.ts';
 import * as cronJob from './cronjob.ts';
+import * as daemonSet from './daemonset.ts';
 import * as deployment from './deployment.ts';
 import * as endpointSlice from './endpointslice.ts';
 import * as garbageCollector from './garbage-collector.ts';
@@ -59,6 +60,7 @@ export function startControllers(options: ControllersOptions): Controllers {
     certificateSigning.run(context, { authority }),
     deployment.run(context),
     replicaSet.run(context),
+    daemonSet.run(context),
     job.run(context),
     jobTtl.run(context),
     cronJob.run(context),

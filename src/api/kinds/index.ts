@@ -3,7 +3,9 @@ import { certificateSigningRequest } from './certificateSigningRequest.ts';
 import { clusterRole } from './clusterRole.ts';
 import { clusterRoleBinding } from './clusterRoleBinding.ts';
 import { configMap } from './configMap.ts';
+import { controllerRevision } from './controllerRevision.ts';
 import { cronJob } from './cronJob.ts';
+import { daemonSet } from './daemonSet.ts';
 import { deployment } from './deployment.ts';
 import { endpointSlice } from './endpointSlice.ts';
 import { event } from './event.ts';
@@ -31,6 +33,8 @@ export const kinds: KindDefinition[] = [
   secret,
   service,
   serviceAccount,
+  controllerRevision,
+  daemonSet,
   deployment,
   replicaSet,
   job,

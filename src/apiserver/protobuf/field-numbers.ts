@@ -5,6 +5,13 @@
  */
 export const fieldNumbers: Record<string, Record<string, string>> = {
   'io.k8s.api.apps.v1': {
+    ControllerRevision: 'metadata data revision',
+    DaemonSet: 'metadata spec status',
+    DaemonSetCondition: 'type status lastTransitionTime reason message',
+    DaemonSetSpec: 'selector template updateStrategy minReadySeconds 6:revisionHistoryLimit',
+    DaemonSetStatus:
+      'currentNumberScheduled numberMisscheduled desiredNumberScheduled numberReady observedGeneration updatedNumberScheduled numberAvailable numberUnavailable collisionCount conditions',
+    DaemonSetUpdateStrategy: 'type rollingUpdate',
     Deployment: 'metadata spec status',
     DeploymentCondition: 'type status 4:reason message lastUpdateTime lastTransitionTime',
     DeploymentSpec:
@@ -17,6 +24,7 @@ export const fieldNumbers: Record<string, Record<string, string>> = {
     ReplicaSetSpec: 'replicas selector template minReadySeconds',
     ReplicaSetStatus:
       'replicas fullyLabeledReplicas observedGeneration readyReplicas availableReplicas conditions terminatingReplicas',
+    RollingUpdateDaemonSet: 'maxUnavailable maxSurge',
     RollingUpdateDeployment: 'maxUnavailable maxSurge',
   },
   'io.k8s.api.authentication.v1': {
