@@ -12,6 +12,7 @@ import * as cronJob from './cronjob.ts';
 import * as daemonSet from './daemonset.ts';
 import * as deployment from './deployment.ts';
 import * as endpointSlice from './endpointslice.ts';
+import * as eventExpiry from './event-expiry.ts';
 import * as garbageCollector from './garbage-collector.ts';
 import * as inferenceService from './inference-service.ts';
 import { createInformers, type Informers } from './informers.ts';
@@ -71,6 +72,7 @@ export function startControllers(options: ControllersOptions): Controllers {
     inferenceService.run(context),
     garbageCollector.run(context, kinds),
     namespace.run(context, kinds),
+    eventExpiry.run(context),
   ];
   return {
     informers,
