@@ -3,11 +3,25 @@ import { dirname, join } from 'node:path';
 import { digestOf } from '../../oci/digest.ts';
 import type { VolumeFile } from './volume-files.ts';
 
+/** Writes that are under way, by folder: the containers of a pod share its volumes, and start at the same time. */
+const underWay = new Map<string, Promise<boolean>>();
+
 /**
  * Makes a folder show exactly these files, all of them changing at once, as kubelet does: the files lie in
  * `..<digest>`, `..data` points there, and each name at the top points into `..data`. Returns whether it changed.
  */
 export async function writeAtomically(folder: string, files: VolumeFile[]): Promise<boolean> {
+  const before = underWay.get(folder) ?? Promise.resolve(false);
+  const writing = before.catch(() => false).then(() => write(folder, files));
+  underWay.set(folder, writing);
+  try {
+    return await writing;
+  } finally {
+    if (underWay.get(folder) === writing) underWay.delete(folder);
+  }
+}
+
+async function write(folder: string, files: VolumeFile[]): Promise<boolean> {
   const version = `..${contentDigest(files).slice('sha256:'.length, 'sha256:'.length + 16)}`;
   await mkdir(folder, { recursive: true });
   const entries = await readdir(folder);
