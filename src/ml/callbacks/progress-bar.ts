@@ -8,7 +8,9 @@ export interface ProgressStream {
   columns?: number;
 }
 
-const barWidth = 24;
+const barWidthMax = 24;
+/** A narrow terminal gives up bar, not figures. */
+const barWidthMin = 6;
 /** Lines an epoch on a stream that is no terminal. */
 const linesPerEpoch = 4;
 const clearLine = '\r\u001b[2K';
@@ -74,9 +76,9 @@ export function progressBar(
   };
 }
 
-function bar(share: number): string {
-  const full = Math.round(share * barWidth);
-  return '━'.repeat(full) + '─'.repeat(barWidth - full);
+function bar(share: number, width: number): string {
+  const full = Math.round(share * width);
+  return '━'.repeat(full) + '─'.repeat(width - full);
 }
 
 function formatFigures({ loss, accuracy, ...rest }: BatchLogs | EpochLogs): string {
