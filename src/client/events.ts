@@ -1,4 +1,5 @@
-import { type Event, event } from '../api/kinds/event.ts';
+import { event } from '../api/addresses.ts';
+import type { Event } from '../api/kinds/event.ts';
 import type { KindAddress, KubeObject } from '../api/object.ts';
 import { type CancelTimer, type Clock, sleep, toTime } from '../base/clock.ts';
 import { isStatus, messageOf } from '../base/errors.ts';

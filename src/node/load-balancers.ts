@@ -1,5 +1,6 @@
+import { service as serviceKind } from '../api/addresses.ts';
 import { isContained } from '../api/equal.ts';
-import { type Service, service as serviceKind } from '../api/kinds/service.ts';
+import type { Service } from '../api/kinds/service.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Client } from '../client/client.ts';

@@ -1,6 +1,7 @@
-import { type EndpointSlice, endpointSlice as endpointSliceKind } from '../api/kinds/endpointSlice.ts';
+import { endpointSlice as endpointSliceKind, service as serviceKind } from '../api/addresses.ts';
+import type { EndpointSlice } from '../api/kinds/endpointSlice.ts';
 import type { Node } from '../api/kinds/node.ts';
-import { type Service, service as serviceKind } from '../api/kinds/service.ts';
+import type { Service } from '../api/kinds/service.ts';
 import { type CancelTimer, type Clock, sleep } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Running } from '../base/lifecycle.ts';

@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
-import { type Pod, pod as podKind } from '../api/kinds/pod.ts';
+import { pod as podKind } from '../api/addresses.ts';
+import type { Pod } from '../api/kinds/pod.ts';
 import type { Clock } from '../base/clock.ts';
 import { isStatus, messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';

@@ -1,5 +1,6 @@
-import { type ConfigMap, configMap } from '../api/kinds/configMap.ts';
-import { type Secret, secret } from '../api/kinds/secret.ts';
+import { configMap, secret } from '../api/addresses.ts';
+import type { ConfigMap } from '../api/kinds/configMap.ts';
+import type { Secret } from '../api/kinds/secret.ts';
 import type { KindAddress, KubeObject } from '../api/object.ts';
 import { isStatus, StatusError } from '../base/errors.ts';
 import type { Client } from '../client/client.ts';

@@ -1,6 +1,7 @@
+import { lease as leaseKind, node as nodeKind } from '../api/addresses.ts';
 import { isContained } from '../api/equal.ts';
-import { type Lease, lease as leaseKind } from '../api/kinds/lease.ts';
-import { type Node, node as nodeKind } from '../api/kinds/node.ts';
+import type { Lease } from '../api/kinds/lease.ts';
+import type { Node } from '../api/kinds/node.ts';
 import { type CancelTimer, type Clock, toMicroTime } from '../base/clock.ts';
 import { isStatus, messageOf } from '../base/errors.ts';
 import type { Running } from '../base/lifecycle.ts';

@@ -1,4 +1,4 @@
-import { serviceAccount } from '../api/kinds/serviceAccount.ts';
+import { serviceAccount } from '../api/addresses.ts';
 import type { KubeObject } from '../api/object.ts';
 import type { Clock } from '../base/clock.ts';
 import { isStatus } from '../base/errors.ts';

@@ -1,7 +1,5 @@
-import {
-  type CertificateSigningRequest,
-  certificateSigningRequest,
-} from '../../api/kinds/certificateSigningRequest.ts';
+import { certificateSigningRequest } from '../../api/addresses.ts';
+import type { CertificateSigningRequest } from '../../api/kinds/certificateSigningRequest.ts';
 import { type Clock, sleep } from '../../base/clock.ts';
 import { StatusError } from '../../base/errors.ts';
 import type { Client } from '../../client/client.ts';

@@ -1,5 +1,5 @@
+import { pod } from '../../api/addresses.ts';
 import { isContained } from '../../api/equal.ts';
-import { pod } from '../../api/kinds/pod.ts';
 import { type Clock, sleep } from '../../base/clock.ts';
 import { isStatus, messageOf } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
