@@ -40,7 +40,9 @@ export function progressBar(
     const time = doneShare < 1 ? `${duration(leftMs)} left` : `${duration(elapsedMs)} in all`;
     const title = `Epoch ${String(epoch + 1).padStart(String(info.epochs).length)}/${info.epochs}`;
     const speed = `${Math.round(rate).toLocaleString('en-US')} images/s`;
-    return `${title} ${bar(seen / info.examples)} ${figures}  ${speed}  ${time}`;
+    const ending = ` ${figures}  ${speed}  ${time}`;
+    const room = stream!.isTTY ? (stream!.columns ?? 120) - title.length - ending.length - 2 : barWidthMax;
+    return `${title} ${bar(seen / info.examples, Math.min(barWidthMax, Math.max(barWidthMin, room)))}${ending}`;
   }
 
   function draw(logs: BatchLogs): void {
