@@ -49,13 +49,24 @@ test('elsewhere a few plain lines an epoch are written', () => {
   );
 });
 
-test('a line never exceeds the terminal', () => {
-  let longest = 0;
+function lineOf(columns: number): string {
+  let line = '';
   const write = (text: string) => {
-    longest = Math.max(longest, text.replace('\r\u001b[2K', '').trimEnd().length);
+    line = text.replace('\r\u001b[2K', '');
   };
-  const bar = progressBar({ isTTY: true, columns: 40, write });
+  const bar = progressBar({ isTTY: true, columns, write });
   bar.onTrainBegin?.({ epochs: 1, examples: 10, batchSize: 1 });
   bar.onBatchEnd?.({ epoch: 0, seen: 5, loss: 1, accuracy: 0.5 });
-  assert.equal(longest, 39);
+  return line;
+}
+
+test('a line never exceeds the terminal', () => {
+  for (const columns of [40, 80, 100, 200])
+    assert.ok(lineOf(columns).length < columns, `at ${columns} columns`);
+  assert.equal(lineOf(40).length, 39);
+});
+
+test('a narrow terminal gets a shorter bar, with all figures', () => {
+  assert.match(lineOf(80), /━+─+ loss 1\.0000 .* left$/);
+  assert.ok(lineOf(80).length < lineOf(120).length);
 });
