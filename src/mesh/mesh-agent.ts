@@ -52,8 +52,11 @@ export class MeshAgent extends http.Agent {
 
   override getName(options: MeshRequestOptions = {}): string {
     const { endpoint } = options;
-    if (endpoint)
-      return endpoint.node === '' ? endpointKey(endpoint) : `${endpointKey(endpoint)}@${endpoint.node}`;
+    if (endpoint) {
+      const at = endpoint.node === '' ? endpointKey(endpoint) : `${endpointKey(endpoint)}@${endpoint.node}`;
+      // A certificate was checked for one name: another name needs a handshake of its own.
+      return this.#isTls ? `${options.host ?? ''}=${at}` : at;
+    }
     return `${options.host ?? ''}:${options.port ?? ''}`;
   }
 
@@ -79,7 +82,7 @@ export class MeshAgent extends http.Agent {
       if (decision.kind === 'endpoint') endpoint = decision.endpoint;
     }
     if (endpoint) {
-      if (this.#isTls) return this.#dialer.toHost(endpoint.ip, endpoint.port, { servername: host });
+      if (this.#isTls) return this.#dialer.toService(endpoint, host);
       return this.#dialer.toEndpoint(endpoint);
     }
     try {

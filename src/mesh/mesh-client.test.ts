@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import http from 'node:http';
+import https from 'node:https';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -368,4 +369,35 @@ test('a call to another node is mutual TLS, and the peer must be who the Service
     wary.fetch('http://web/'),
     /peer identifies as spiffe:.*\/sa\/web, expected .*somebody-else/,
   );
+});
+
+test('a Service that speaks TLS itself must have a certificate of the cluster for its own name', async (t) => {
+  const dir = mkdtempSync(path.join(tmpdir(), 'mesh-'));
+  t.after(() => rmSync(dir, { recursive: true }));
+  const authority = openAuthority({ dir: path.join(dir, 'ca') });
+  const issued = authority.issue({
+    commonName: 'server',
+    dnsNames: ['web.default.svc'],
+    usages: ['server'],
+    lifetimeSeconds: 3600,
+  });
+  const server = https
+    .createServer({ cert: issued.chainPem, key: issued.privateKeyPem }, (_request, response) =>
+      response.end('secure'),
+    )
+    .listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  const mesh = meshTo(t, [(server.address() as net.AddressInfo).port], { node: '', isLocal: false });
+  await assert.rejects(mesh.fetch('https://web.default.svc:80/'), /certificate/);
+  mesh.setIdentity({
+    certificate: issued.certificatePem,
+    privateKey: issued.privateKeyPem,
+    trustBundle: authority.caPem,
+  });
+  assert.equal(await (await mesh.fetch('https://web.default.svc:80/')).text(), 'secure');
+  await assert.rejects(mesh.fetch('https://web:80/'), /does not match|altnames/);
 });

@@ -21,6 +21,7 @@ export class TlsDialer {
   readonly #dial: Dial;
   #identity: ClientIdentity | undefined;
   #context: tls.SecureContext | undefined;
+  #serviceContext: tls.SecureContext | undefined;
   #sessions = new Map<string, Buffer>();
 
   constructor(dial: Dial) {
@@ -31,6 +32,7 @@ export class TlsDialer {
   setIdentity(identity: ClientIdentity): void {
     this.#identity = identity;
     this.#context = undefined;
+    this.#serviceContext = undefined;
     this.#sessions.clear();
   }
 
@@ -54,15 +56,29 @@ export class TlsDialer {
     });
   }
 
-  /** To a host outside the mesh, trusting the public roots. */
-  async toHost(host: string, port: number, options: tls.ConnectionOptions = {}): Promise<Socket> {
-    const socket = await this.#dial({ host, port });
+  /**
+   * To a Service that speaks TLS itself, such as the API server: its certificate must name `host`, and the cluster's
+   * authority is trusted beside the public roots.
+   */
+  async toService(endpoint: Endpoint, host: string): Promise<Socket> {
+    const socket = await this.#dial({ host: endpoint.ip, port: endpoint.port });
     const isName = !/^[\d.]+$|:/.test(host);
-    return this.#handshake(socket, `${host}:${port}`, {
-      ...options,
+    const { trustBundle } = this.#identity ?? {};
+    this.#serviceContext ??= tls.createSecureContext({
+      ...(trustBundle !== undefined && { ca: [...tls.rootCertificates, trustBundle] }),
+    });
+    return this.#handshake(socket, `${host} ${endpointKey(endpoint)}`, {
       host,
       ...(isName && { servername: host }),
+      secureContext: this.#serviceContext,
     });
+  }
+
+  /** To a host outside the mesh, trusting the public roots. */
+  async toHost(host: string, port: number): Promise<Socket> {
+    const socket = await this.#dial({ host, port });
+    const isName = !/^[\d.]+$|:/.test(host);
+    return this.#handshake(socket, `${host}:${port}`, { host, ...(isName && { servername: host }) });
   }
 
   async plainToHost(host: string, port: number): Promise<Socket> {

@@ -120,6 +120,61 @@ test('the token of a service account says which one it is; an altered one says n
   assert.equal((await fetch(maps, { headers: bearer(altered), as: nobody })).code, 401);
 });
 
+test('a request is made as another user only where its sender may impersonate each part of it', async () => {
+  const whoami = async (headers: Record<string, string>, as: object = admin) => {
+    const to = {
+      method: 'POST',
+      headers: { ...jsonType, ...headers } as Record<string, string>,
+      body: '{}',
+      as,
+    };
+    return fetch('/apis/authentication.k8s.io/v1/selfsubjectreviews', to);
+  };
+  const asBob = { 'impersonate-user': 'bob', 'impersonate-group': 'dev', 'impersonate-extra-scopes': 'view' };
+  assert.deepEqual((await whoami(asBob)).json().status.userInfo, {
+    username: 'bob',
+    groups: ['dev', 'system:authenticated'],
+    extra: { scopes: ['view'] },
+  });
+  const asRobot = { 'impersonate-user': 'system:serviceaccount:default:robot' };
+  assert.deepEqual((await whoami(asRobot)).json().status.userInfo.groups, [
+    'system:serviceaccounts',
+    'system:serviceaccounts:default',
+    'system:authenticated',
+  ]);
+  assert.equal((await fetch(maps, { headers: asBob })).code, 403);
+  assert.equal((await whoami({ 'impersonate-group': 'system:masters' })).code, 400);
+  assert.match((await fetch('/v2/', { headers: asBob })).text, /hello bob/);
+
+  const { certificatePem, privateKeyPem } = running.issueClient('ann', ['team']);
+  const ann = { cert: certificatePem, key: privateKeyPem };
+  const refused = await whoami({ 'impersonate-user': 'bob' }, ann);
+  assert.equal(refused.code, 403);
+  assert.equal(
+    refused.json().message,
+    'users "bob" is forbidden: User "ann" cannot impersonate resource "users" in API group "" at the cluster scope',
+  );
+  const rbac = '/apis/rbac.authorization.k8s.io/v1';
+  const rules = [{ apiGroups: [''], resources: ['users'], verbs: ['impersonate'], resourceNames: ['bob'] }];
+  const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'as-bob' };
+  const transport = running.server.transport();
+  await send(transport, `POST ${rbac}/clusterroles`, { body: { metadata: { name: 'as-bob' }, rules } });
+  const subjects = [{ kind: 'User', name: 'ann' }];
+  const body = { metadata: { name: 'as-bob' }, roleRef, subjects };
+  await send(transport, `POST ${rbac}/clusterrolebindings`, { body });
+  assert.equal((await whoami({ 'impersonate-user': 'bob' }, ann)).json().status.userInfo.username, 'bob');
+  const tooMuch: Record<string, string>[] = [
+    { 'impersonate-user': 'root' },
+    { 'impersonate-user': 'bob', 'impersonate-group': 'system:masters' },
+    { 'impersonate-user': 'bob', 'impersonate-uid': '1' },
+    { 'impersonate-user': 'bob', 'impersonate-extra-scopes': 'all' },
+    asRobot,
+  ];
+  for (const more of tooMuch) {
+    assert.equal((await whoami(more, ann)).code, 403, JSON.stringify(more));
+  }
+});
+
 test('what is asked of the server is counted', async () => {
   await fetch(`${maps}/no-such-map`);
   const { text } = await fetch('/metrics');

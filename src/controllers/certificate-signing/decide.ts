@@ -84,6 +84,8 @@ function nodeServing(request: CertificateSigningRequest, parsed: ParsedRequest):
     return { denied: 'a serving certificate needs a DNS or an IP name' };
   }
   if (parsed.uris.length > 0) return { denied: 'a serving certificate may not have URI names' };
+  const service = parsed.dnsNames.find(isServiceName);
+  if (service) return { denied: `"${service}" is the name of a Service, not of a node` };
   return {
     terms: {
       commonName: parsed.commonName,
@@ -94,6 +96,11 @@ function nodeServing(request: CertificateSigningRequest, parsed: ParsedRequest):
       lifetimeSeconds: lifetime(request, yearSeconds),
     },
   };
+}
+
+/** Pods trust the cluster's authority when they call a Service by TLS: no node may be one. */
+function isServiceName(name: string): boolean {
+  return /^kubernetes(\.|$)|\.svc(\.|$)|\.cluster\.local$/i.test(name);
 }
 
 function workload(

@@ -66,11 +66,11 @@ export async function startContainer(options: {
   const { record, container, sources, events, isStillWanted } = options;
   // The first pod of a node also starts the runtime: that goes on beside the pull. A failure shows where it is used.
   sources.runtime().catch(() => {});
-  const image = await pull(container, sources, { events, isStillWanted });
+  // So does making the volumes, whose tokens are asked for: it is over, well or not, before this function is.
+  const making = makePodVolumes(record, sources);
+  const image = await beside(pull(container, sources, { events, isStillWanted }), making);
   if (!isStillWanted()) return undefined;
-  const volumes = await attempt(events, 'ContainerCreating', 'FailedMount', container, () =>
-    makePodVolumes(record, sources),
-  );
+  const volumes = await attempt(events, 'ContainerCreating', 'FailedMount', container, () => making);
   const spec = await attempt(events, 'CreateContainerConfigError', 'Failed', container, async () => {
     const { node, objects } = sources;
     const env = await environment({ record, container, imageEnv: image.env, node, objects });
@@ -93,6 +93,13 @@ export async function startContainer(options: {
     await (await connected).start(spec);
   });
   return image.id;
+}
+
+/** The first's result once the second has settled too; the second's failure is its caller's to look at. */
+async function beside<T>(first: Promise<T>, second: Promise<unknown>): Promise<T> {
+  const [result] = await Promise.allSettled([first, second]);
+  if (result.status === 'rejected') throw result.reason;
+  return result.value;
 }
 
 /** Makes a pod's volumes, or brings them up to date with the ConfigMaps and Secrets that they show. */

@@ -76,11 +76,11 @@ async function configMapFiles(
 ): Promise<VolumeFile[]> {
   const { record, objects } = sources;
   const name = source.name ?? '';
-  const found = await orMissing(
-    objects.configMap(record.namespace, name),
-    source.optional || name === rootCaName,
-  );
-  const object = found ?? (name === rootCaName ? rootCa(sources.caPem) : undefined);
+  // Every pod shows this one: no request for what the node knows.
+  const object =
+    name === rootCaName
+      ? rootCa(sources.caPem)
+      : await orMissing(objects.configMap(record.namespace, name), source.optional);
   const data = new Map<string, Buffer>();
   for (const [key, value] of Object.entries(object?.data ?? {})) data.set(key, Buffer.from(value));
   for (const [key, value] of Object.entries(object?.binaryData ?? {})) {
