@@ -1,10 +1,11 @@
+import { clone } from './clone.ts';
 import type { KindDefinition } from './kind.ts';
 import type { KubeObject } from './object.ts';
 import type { SchemaNode } from './schema.ts';
 
 /** A copy of the object with what Kubernetes fills in when it is left out. */
 export function defaults<T extends KubeObject>(kind: KindDefinition<T>, object: T): T {
-  const copy = structuredClone(object);
+  const copy = clone(object);
   applyDefaults(kind.schema, copy);
   return copy;
 }
@@ -17,8 +18,7 @@ function applyDefaults(schema: SchemaNode, value: unknown): void {
   const parent = value as Record<string, unknown>;
   for (const [name, field] of Object.entries(schema.fields!)) {
     if (parent[name] === undefined && field.default !== undefined) {
-      const filled =
-        typeof field.default === 'function' ? field.default(parent) : structuredClone(field.default);
+      const filled = typeof field.default === 'function' ? field.default(parent) : clone(field.default);
       if (filled !== undefined) parent[name] = filled;
     }
     applyDefaults(field, parent[name]);

@@ -1,3 +1,4 @@
+import { clone } from './clone.ts';
 import { isEqualSemantically } from './equal.ts';
 import type { KindDefinition } from './kind.ts';
 import type { KubeObject } from './object.ts';
@@ -6,7 +7,7 @@ type Fields = Record<string, unknown>;
 
 /** A copy as it is stored when it is new: without a status that its writer does not own, in generation 1. */
 export function prepareForCreate<T extends KubeObject>(kind: KindDefinition<T>, object: T): T {
-  const copy = structuredClone(object);
+  const copy = clone(object);
   if (kind.subresources.status && !kind.keepsStatusOnCreate) delete (copy as Fields).status;
   if (countsGenerations(kind)) copy.metadata = { ...copy.metadata, generation: 1 };
   return copy;
@@ -22,7 +23,7 @@ export function prepareForUpdate<T extends KubeObject>(
   previous: T,
   subresource: 'status' | '' = '',
 ): T {
-  const copy = structuredClone(subresource === 'status' ? onlyStatus(kind, next, previous) : next);
+  const copy = clone(subresource === 'status' ? onlyStatus(kind, next, previous) : next);
   keepSystemMetadata(copy, previous);
   if (subresource === 'status') return copy;
   if (kind.subresources.status) setField(copy, 'status', (previous as Fields).status);
@@ -52,7 +53,7 @@ function keepSystemMetadata(copy: KubeObject, previous: KubeObject): void {
 
 function setField(target: object, field: string, value: unknown): void {
   if (value === undefined) delete (target as Fields)[field];
-  else (target as Fields)[field] = structuredClone(value);
+  else (target as Fields)[field] = clone(value);
 }
 
 const countsGenerations = (kind: KindDefinition) =>

@@ -1,6 +1,7 @@
-import type { Writer } from '../api/apply/managers.ts';
+import { managersIn, type Writer } from '../api/apply/managers.ts';
+import { isEqualJson } from '../api/equal.ts';
 import { invalid } from '../api/invalid.ts';
-import { apiVersionOf } from '../api/object.ts';
+import { apiVersionOf, type KubeObject } from '../api/object.ts';
 import type { Call } from './context.ts';
 import { isTrue } from './request-info.ts';
 import type { User } from './user.ts';
@@ -20,6 +21,23 @@ export function writerOf(call: Call): Writer & { operation: 'Update' } {
     subresource: info.subresource ?? '',
     apiVersion: apiVersionOf(call.resource.kind),
   };
+}
+
+/**
+ * Nodes and controllers write statuses without end, and nobody else does: these writes are entered into managedFields
+ * only where somebody else owns a part of the status.
+ */
+export function isUntracked({ info, user, request }: Call, previous: KubeObject, next: KubeObject): boolean {
+  if (info.subresource !== 'status' || !isOwnPart(user) || request.query.get('fieldManager')) return false;
+  const [before, after] = [previous.metadata, next.metadata];
+  if (!isEqualJson(before?.labels, after?.labels)) return false;
+  if (!isEqualJson(before?.annotations, after?.annotations)) return false;
+  return !managersIn(before).some(({ fields }) => fields['f:status'] !== undefined);
+}
+
+/** Whether the user is a part of the control plane or a node. */
+function isOwnPart({ name }: User): boolean {
+  return name.startsWith('system:') && !name.startsWith('system:serviceaccount:');
 }
 
 export function isApply(call: Call): boolean {

@@ -1,5 +1,6 @@
 import type { KubeObject } from '../api/object.ts';
 import type { StoredObject } from '../store/store.ts';
+import { packFields, unpackFields } from './packed-fields.ts';
 
 /** `/core/pods/` or `/core/pods/default/`: where a resource's objects lie in the store. */
 export function prefixOf(kind: { group: string; plural: string }, namespace?: string): string {
@@ -26,13 +27,16 @@ export function objectOf(stored: { value: object; revision: number }): KubeObjec
   if (known?.metadata?.resourceVersion === resourceVersion) return known;
   const value = stored.value as KubeObject;
   const object = { ...value, metadata: { ...value.metadata, resourceVersion } };
+  if (object.metadata.managedFields)
+    object.metadata.managedFields = unpackFields(object.metadata.managedFields);
   read.set(stored.value, object);
   return object;
 }
 
-/** What goes into the store: the object without its resourceVersion. */
+/** What goes into the store: the object without its resourceVersion, and its managedFields packed. */
 export function storedValueOf(object: KubeObject): object {
   const { resourceVersion: _, ...metadata } = object.metadata ?? {};
+  if (metadata.managedFields) metadata.managedFields = packFields(metadata.managedFields);
   return { ...object, metadata };
 }
 

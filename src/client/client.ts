@@ -32,11 +32,14 @@ export interface DeleteOptions {
   preconditions?: { uid?: string; resourceVersion?: string };
 }
 
-export type PatchType = 'json' | 'merge' | 'strategic';
+/** `apply` is server-side apply: it needs a `fieldManager`, and makes the object where there is none. */
+export type PatchType = 'json' | 'merge' | 'strategic' | 'apply';
 
 export interface WriteOptions {
   subresource?: string;
   fieldManager?: string;
+  /** Of an apply: take over the fields of other managers. */
+  force?: boolean;
   dryRun?: boolean;
 }
 

@@ -10,6 +10,7 @@ const patchContentType: Record<PatchType, string> = {
   json: 'application/json-patch+json',
   merge: 'application/merge-patch+json',
   strategic: 'application/strategic-merge-patch+json',
+  apply: 'application/apply-patch+yaml',
 };
 
 /** A typed client over any transport: HTTP to a server, or straight into one in this process. */
@@ -131,7 +132,7 @@ function keyIn(value: KubeObject): { namespace: string | undefined; name: string
 }
 
 function writeQuery(options: WriteOptions = {}): URLSearchParams {
-  const query = queryOf(options, ['fieldManager']);
+  const query = queryOf(options, ['fieldManager', 'force']);
   if (options.dryRun) query.set('dryRun', 'All');
   return query;
 }

@@ -52,7 +52,9 @@ export function trackUpdate(update: Update): Entries | undefined {
   const stored = previous?.metadata?.managedFields as Entries | undefined;
   if (previous === undefined && kind.isTracked === false) return undefined;
   if (given && isReset(given)) return undefined;
-  const replaced = given && given.length > 0 ? readManagers(given) : undefined;
+  const read = given && given.length > 0 ? readManagers(given) : undefined;
+  // Entries without fields come from clients that cannot read them; these must not lose what is stored.
+  const replaced = read?.length ? read : undefined;
   const managers = replaced ?? managersIn(previous?.metadata);
   if (previous !== undefined && managers.length === 0) return undefined;
   const { changed, removed } = changesOf(update);

@@ -87,11 +87,32 @@ test('a conflict is a 409 with a cause a field, and force takes the field over',
   assert.deepEqual(managersOf(forced.object), ['test Apply']);
 });
 
+test('the scale is applied through its subresource', async () => {
+  const path = `${deployments}/by-scale`;
+  await apply(path, deployment('by-scale'));
+  const scale = (replicas: unknown) => ({
+    apiVersion: 'autoscaling/v1',
+    kind: 'Scale',
+    metadata: { name: 'by-scale' },
+    spec: { replicas },
+  });
+  const answer = await apply(`${path}/scale`, scale(4), 'fieldManager=scaler');
+  assert.equal(answer.object.spec.replicas, 4, JSON.stringify(answer.object));
+  const { object } = await send(api, `GET ${path}`);
+  assert.deepEqual(managersOf(object), ['scaler Apply scale', 'test Apply']);
+  assert.deepEqual(fieldsOf(object, 'scaler'), { 'f:spec': { 'f:replicas': {} } });
+  const refused = await apply(`${path}/scale`, scale(5), 'fieldManager=other');
+  assert.match(refused.object.message, /conflict with "scaler" with subresource "scale": \.spec\.replicas$/);
+  for (const wrong of [scale(-1), scale('x')]) {
+    assert.equal((await apply(`${path}/scale`, wrong, 'fieldManager=scaler')).code, 422);
+  }
+});
+
 test('writes of the status are kept apart, and apply leaves the status to its subresource', async () => {
   const path = `${deployments}/status`;
   const made = await apply(path, { ...deployment('status'), status: { replicas: 9 } });
   assert.deepEqual(made.object.status, {});
-  await send(api, `PATCH ${path}/status`, {
+  await send(api, `PATCH ${path}/status?fieldManager=replicas`, {
     body: { status: { replicas: 1 } },
     headers: { 'content-type': 'application/merge-patch+json' },
   });
@@ -102,10 +123,22 @@ test('writes of the status are kept apart, and apply leaves the status to its su
   );
   assert.equal(object.spec.replicas, 1);
   assert.deepEqual(object.status, { replicas: 1, readyReplicas: 1 });
-  assert.deepEqual(managersOf(object), ['ready Apply status', 'test Apply', 'selvage Update status']);
+  assert.deepEqual(managersOf(object), ['ready Apply status', 'test Apply', 'replicas Update status']);
   assert.deepEqual(fieldsOf(object, 'ready'), { 'f:status': { 'f:readyReplicas': {} } });
   const missing = await apply(`${deployments}/none/status`, { ...deployment('none'), status: {} });
   assert.equal(missing.code, 404);
+});
+
+test("the control plane's own status writes are tracked only where somebody else owns a status", async () => {
+  const path = `${deployments}/quiet`;
+  const headers = { 'content-type': 'application/merge-patch+json' };
+  const write = (status: object) => send(api, `PATCH ${path}/status`, { body: { status }, headers });
+  await apply(path, deployment('quiet'));
+  assert.deepEqual(managersOf((await write({ replicas: 1 })).object), ['test Apply']);
+  const status = { ...deployment('quiet'), status: { readyReplicas: 1 } };
+  await apply(`${path}/status`, status, 'fieldManager=ready');
+  const { object } = await write({ readyReplicas: 2 });
+  assert.deepEqual(managersOf(object), ['test Apply', 'selvage Update status']);
 });
 
 test('the writer is the field manager, else the beginning of the user agent', async () => {
@@ -160,8 +193,14 @@ test('a client may rewrite managedFields, as kubectl does to migrate from client
     headers: { 'content-type': 'application/json-patch+json' },
   });
   assert.deepEqual(managersOf(object), ['new Apply']);
-  const nonsense = await mergePatch(api, path, { metadata: { managedFields: [{ manager: 'x' }] } });
-  assert.deepEqual(managersOf(nonsense.object), ['new Apply']);
+  for (const nonsense of [
+    { manager: 'x' },
+    { manager: 'x', operation: 'Update' },
+    { ...entry, fieldsV1: { x: {} } },
+  ]) {
+    const kept = await mergePatch(api, path, { metadata: { managedFields: [nonsense] } });
+    assert.deepEqual(managersOf(kept.object), ['new Apply']);
+  }
 });
 
 test('who only renews leases is not tracked until somebody applies', async () => {

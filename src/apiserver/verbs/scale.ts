@@ -1,13 +1,15 @@
 import { invalid } from '../../api/invalid.ts';
 import type { ScalePaths } from '../../api/kind.ts';
 import { labelSelectorText } from '../../api/label-selector.ts';
-import type { KubeObject } from '../../api/object.ts';
+import { apiVersionOf, type KubeObject } from '../../api/object.ts';
 import type { LabelSelector } from '../../api/parts/meta.ts';
 import { mergePatch } from '../../api/patch/merge-patch.ts';
 import type { Call, Context } from '../context.ts';
 import { badRequest, conflict, notFound } from '../failures.ts';
+import { checkFieldManager, isApply } from '../field-manager.ts';
 import { isRecord, readWriteOptions } from '../options.ts';
 import { keyOf, objectOf } from '../stored.ts';
+import { applyConfig } from './apply.ts';
 import { readPatch } from './patch.ts';
 import { change } from './update.ts';
 
@@ -26,6 +28,8 @@ export async function scale(context: Context, call: Call): Promise<KubeObject> {
     if (!stored) throw notFound(call.resource.kind, name!);
     return scaleOf(objectOf(stored), paths);
   }
+  checkFieldManager(call);
+  if (isApply(call)) return scaleOf(await applyConfig(context, call, configurationOf(call, paths)), paths);
   const { dryRun } = readWriteOptions(call.request.query);
   const next = verb === 'update' ? () => call.request.body : readScalePatch(call);
   const changed = await change(context, call, {
@@ -44,6 +48,21 @@ function readScalePatch(call: Call): (current: object) => unknown {
   const type = call.request.headers['content-type'] ?? '';
   if (!type.startsWith('application/strategic-merge-patch+json')) return readPatch(call);
   return (current) => mergePatch(current, call.request.body);
+}
+
+/** What an applied Scale says of the object that is scaled. */
+function configurationOf(call: Call, paths: ScalePaths): KubeObject {
+  const { kind } = call.resource;
+  const { name, namespace } = call.info;
+  const { body } = call.request;
+  const sent = isRecord(body) && isRecord(body.metadata) ? body.metadata : {};
+  const metadata = {
+    name: name!,
+    ...(kind.namespaced && { namespace: namespace! }),
+    ...(typeof sent.resourceVersion === 'string' && { resourceVersion: sent.resourceVersion }),
+  };
+  const config = { apiVersion: apiVersionOf(kind), kind: kind.kind, metadata };
+  return withReplicas(call, config, body, paths);
 }
 
 function withReplicas(call: Call, current: KubeObject, wanted: unknown, paths: ScalePaths): KubeObject {

@@ -10,7 +10,7 @@ import { isStatus } from '../../base/errors.ts';
 import type { Call, Context } from '../context.ts';
 import { readObject } from '../decode.ts';
 import { badRequest, conflict, notFound } from '../failures.ts';
-import { checkFieldManager, writerOf } from '../field-manager.ts';
+import { checkFieldManager, isUntracked, writerOf } from '../field-manager.ts';
 import { readWriteOptions } from '../options.ts';
 import { keyOf, objectOf, storedValueOf } from '../stored.ts';
 import { createObject, takeNamespace } from './create.ts';
@@ -96,7 +96,12 @@ function prepare(
   checkStillCurrent(call, wanted.metadata ?? {}, current.metadata!);
   const next = { ...wanted, metadata: settleMetadata(wanted.metadata ?? {}, current.metadata!) };
   if (part === 'any') return withManagedFields(next, current.metadata!.managedFields);
-  const prepared = prepareForUpdate(kind, next, current, part === 'status' ? 'status' : '');
+  const prepared = prepareForUpdate(
+    kind,
+    next,
+    withManagedFields(current, undefined),
+    part === 'status' ? 'status' : '',
+  );
   if (part === 'main') strategy.prepareUpdate?.(prepared, current, call.user);
   const complete = defaults(kind, prepared);
   strategy.admit?.(complete, current, call.user);
@@ -117,6 +122,7 @@ function tracked(
   next: KubeObject,
 ): unknown[] | undefined {
   const { kind } = call.resource;
+  if (isUntracked(call, previous, next)) return previous.metadata?.managedFields;
   const sent = call.info.subresource === undefined ? wanted.metadata?.managedFields : undefined;
   const given = isEqualJson(sent, previous.metadata?.managedFields) ? undefined : sent;
   const time = toTime(context.clock.nowMs());
