@@ -41,10 +41,29 @@ const pod = (name: string) => ({
   },
 });
 
+const statusOf = (index: number) => ({
+  phase: 'Running',
+  podIP: `10.42.0.${index % 250}`,
+  startTime: '2026-01-01T00:00:00Z',
+  conditions: ['Initialized', 'Ready', 'ContainersReady'].map((type) => ({ type, status: 'True' })),
+  containerStatuses: [
+    {
+      name: 'main',
+      image: 'my-app:1.0.0',
+      imageID: '',
+      ready: true,
+      restartCount: 0,
+      state: { running: {} },
+    },
+  ],
+});
+
 /** What is measured, done over HTTPS or by the store. */
 interface Subject {
   create(name: string): Promise<unknown>;
   get(name: string): Promise<unknown>;
+  /** Writes another status, as a node's agent does. */
+  report(name: string, status: object): Promise<unknown>;
   list(): Promise<unknown>;
   /** Resolves when the watch is open; `seen` runs for each event. */
   watch(seen: () => void, signal: AbortSignal): Promise<void>;
@@ -97,10 +116,17 @@ async function measure(subject: Subject): Promise<Record<string, Sample>> {
   await repeat(100, (index) => subject.create(`warm-${index}`));
   await repeat(200, () => subject.get('warm-0'));
   const create = await repeat(creates, (index) => subject.create(`pod-${index}`));
+  const report = await repeat(creates, (index) => subject.report(`pod-${index}`, statusOf(index)));
   const get = await repeat(gets, (index) => subject.get(`pod-${index % creates}`));
   await repeat(listed - creates - 100, (index) => subject.create(`more-${index}`));
   const list = await repeat(lists, () => subject.list(), 1);
-  return { create, get, [`list ${listed}`]: list, 'watch event': await fanOut(subject) };
+  return {
+    create,
+    'patch status': report,
+    get,
+    [`list ${listed}`]: list,
+    'watch event': await fanOut(subject),
+  };
 }
 
 /** How fast one change after another reaches all watchers; latency from the write's start to the last watcher. */
@@ -165,6 +191,10 @@ function storeSubject(store: Store): Subject {
   return {
     create: (name) => store.create(prefix + name, pod(name)),
     get: async (name) => store.get(prefix + name),
+    async report(name, status) {
+      const { value, revision } = store.get(prefix + name)!;
+      return store.update(prefix + name, { ...value, status }, revision);
+    },
     list: async () => store.list(prefix),
     async watch(seen, signal) {
       const events = store.watch(prefix, { fromRevision: store.revision(), signal });
@@ -193,7 +223,8 @@ async function withServer<T>(action: (subject: Subject) => Promise<T>): Promise<
 function httpsSubject(tls: { port: number; ca: string; cert: string; key: string }, agent: Agent): Subject {
   const open = (method: string, target: string, body?: object, signal?: AbortSignal) =>
     new Promise<IncomingMessage>((resolve, reject) => {
-      const headers = { 'content-type': 'application/json' };
+      const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
+      const headers = { 'content-type': type };
       const to = { host: '127.0.0.1', path: target, method, headers, ...tls };
       const sent = request({ ...to, agent: signal ? false : agent, ...(signal && { signal }) }, resolve);
       sent.on('error', reject);
@@ -209,6 +240,7 @@ function httpsSubject(tls: { port: number; ca: string; cert: string; key: string
   return {
     create: (name) => send('POST', path, pod(name)),
     get: (name) => send('GET', `${path}/${name}`),
+    report: (name, status) => send('PATCH', `${path}/${name}/status`, { status }),
     list: () => send('GET', path),
     async watch(seen, signal) {
       const list = await open('GET', `${path}?limit=1`);
