@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { flushCompileCache } from 'node:module';
 import { systemClock } from '../base/clock.ts';
 import { Lifecycle } from '../base/lifecycle.ts';
 import { createLog } from '../base/log.ts';
@@ -57,6 +58,8 @@ export async function runAgent(flags: AgentFlags, dataDir: DataDir): Promise<voi
     });
     life.defer(() => (flags.stopPods ? agent.shutdown({ graceSeconds: podGraceSeconds }) : agent.stop()));
     say(`node "${flags.name}" is up, of the cluster at ${flags.server}`);
+    // Now and not at the end, which this would hold up: others that start find compiled what we had to compile.
+    flushCompileCache();
     tellParent({ kind: 'ready' });
     await told;
     say(flags.stopPods ? 'stopping the pods …' : 'stopping; the pods go on');

@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import { networkInterfaces } from 'node:os';
 import { node } from '../api/kinds/node.ts';
 import { systemClock } from '../base/clock.ts';
@@ -47,6 +48,8 @@ export async function runUp(flags: UpFlags, dataDir: DataDir): Promise<void> {
       say(
         `nodes join with: selvage agent --server ${controlPlane.server} --token-file ${dataDir.server}/join-token --name …`,
       );
+    // Now and not at the end, which this would hold up: others that start find compiled what we had to compile.
+    flushCompileCache();
     tellParent({ kind: 'ready', server: controlPlane.server, joinToken: controlPlane.joinToken });
     await told;
     say('stopping …');
