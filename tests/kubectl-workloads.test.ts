@@ -16,6 +16,11 @@ process.exit(Number(process.env.EXIT_CODE ?? 0));
 
 const server = `export default { fetch: () => new Response(process.env.HOSTNAME + '\\n') };`;
 
+const client = `
+for (const url of process.env.URLS.split(' ')) console.log((await (await fetch(url)).text()).trim());
+process.exit(0);
+`;
+
 async function cluster(t: TestContext): Promise<Shell> {
   const shell = openShell(t);
   const up = shell.start('selvage up --port 0');
@@ -30,6 +35,8 @@ async function cluster(t: TestContext): Promise<Shell> {
   await shell.run(`selvage build ${folder} -t worker:1`);
   writeFileSync(join(folder, 'main.mjs'), server);
   await shell.run(`selvage build ${folder} -t server:1`);
+  writeFileSync(join(folder, 'main.mjs'), client);
+  await shell.run(`selvage build ${folder} -t client:1`);
   return shell;
 }
 
@@ -143,6 +150,48 @@ test('workloads run to their end under a real kubectl', { skip, timeout: 120_000
     assert.equal(await shell.run(`kubectl get pods -l app=agent -o jsonpath='${path}'`), '1');
     await shell.run('kubectl delete daemonset agent');
   });
+
+  await t.test(
+    'a stateful set has pods with names of their own, in order, and rolls out and back',
+    async () => {
+      const labels = { app: 'db' };
+      const containers = [{ name: 'main', image: 'server:1', env: [{ name: 'VERSION', value: '1' }] }];
+      const template = { metadata: { labels }, spec: { containers, terminationGracePeriodSeconds: 1 } };
+      const ports = [{ port: 80, targetPort: 8080 }];
+      await apply(shell, 'db-service', {
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { name: 'db' },
+        spec: { clusterIP: 'None', selector: labels, ports },
+      });
+      const spec = { serviceName: 'db', replicas: 2, selector: { matchLabels: labels }, template };
+      await apply(shell, 'db', {
+        apiVersion: 'apps/v1',
+        kind: 'StatefulSet',
+        metadata: { name: 'db' },
+        spec,
+      });
+      const rolledOut = () => shell.run('kubectl rollout status statefulset/db --timeout=20s');
+      await rolledOut();
+      assert.match(await shell.run('kubectl get statefulset db'), /^NAME +READY +AGE\ndb +2\/2 +\d+s$/m);
+      const env = [{ name: 'URLS', value: 'http://db-1.db http://db-0.db.default.svc.cluster.local:8080' }];
+      await apply(shell, 'ask', jobOf('ask', {}, { image: 'client:1', env }));
+      await shell.run('kubectl wait --for=condition=complete job/ask --timeout=20s');
+      assert.equal(await shell.run('kubectl logs job/ask'), 'db-1\ndb-0\n');
+      await shell.run('kubectl set env statefulset/db VERSION=2');
+      await rolledOut();
+      assert.match(await shell.run('kubectl rollout history statefulset/db'), /\n1 +<none>\n2 +<none>/);
+      assert.match(await shell.run('kubectl rollout undo statefulset/db'), /rolled back/);
+      await rolledOut();
+      const path = '{.items[*].metadata.name}{.items[*].spec.containers[0].env[0].value}';
+      assert.equal(await shell.run(`kubectl get pods -l app=db -o jsonpath='${path}'`), 'db-0 db-11 1');
+      await shell.run('kubectl scale statefulset db --replicas=1');
+      await eventually(async () =>
+        assert.match(await shell.run('kubectl get statefulset db'), /^db +1\/1 /m),
+      );
+      await shell.run('kubectl delete statefulset/db service/db job/ask');
+    },
+  );
 
   await t.test('a deleted job leaves nothing behind', async () => {
     await shell.run('kubectl delete job once shards bad now');

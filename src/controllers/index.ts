@@ -25,6 +25,7 @@ import * as podGarbage from './pod-garbage.ts';
 import * as replicaSet from './replicaset.ts';
 import * as serviceAccount from './service-account.ts';
 import * as serviceAddress from './service-address.ts';
+import * as statefulSet from './statefulset.ts';
 
 export interface ControllersOptions extends nodeLifecycle.NodeLifecycleOptions {
   /** Must be allowed everything. */
@@ -61,6 +62,7 @@ export function startControllers(options: ControllersOptions): Controllers {
     certificateSigning.run(context, { authority }),
     deployment.run(context),
     replicaSet.run(context),
+    statefulSet.run(context),
     daemonSet.run(context),
     job.run(context),
     jobTtl.run(context),

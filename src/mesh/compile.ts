@@ -21,6 +21,7 @@ export interface EndpointSliceInput {
   addressType?: string;
   endpoints?: {
     addresses: string[];
+    hostname?: string;
     nodeName?: string;
     zone?: string;
     conditions?: { ready?: boolean; serving?: boolean; terminating?: boolean };
@@ -120,6 +121,7 @@ function endpointsOf(slice: EndpointSliceInput, portName: string, view: View): E
       {
         ip,
         port,
+        ...(endpoint.hostname && { hostname: endpoint.hostname }),
         node,
         zone: endpoint.zone ?? nodeMeta?.labels?.[zoneLabel] ?? '',
         isLocal,

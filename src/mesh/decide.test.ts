@@ -160,3 +160,29 @@ test('an endpoint is found by its address', () => {
   assert.equal(findEndpoint(table, '10.42.0.2', 8080)?.node, 'a');
   assert.equal(findEndpoint(table, '10.42.0.2', 22), undefined);
 });
+
+test('a pod of a headless Service is found by its own name, on ports of the Service and of itself', () => {
+  const pods = [endpoint('10.42.0.2', { hostname: 'db-0' }), endpoint('10.42.0.3', { hostname: 'db-1' })];
+  const table = tableOf(
+    route('db', pods),
+    route('web', [endpoint('10.42.0.4')], { clusterIPs: ['10.43.0.7'] }),
+  );
+  const ipOf = (host: string, port = 80, namespace = 'default') => {
+    const decision = decide(table, { host, port, namespace }, new Balance());
+    return decision.kind === 'endpoint' ? decision.endpoint.ip : decision.kind;
+  };
+  for (const host of [
+    'db-1.db',
+    'DB-1.db.default',
+    'db-1.db.default.svc',
+    'db-1.db.default.svc.cluster.local',
+  ]) {
+    assert.equal(ipOf(host), '10.42.0.3', host);
+  }
+  assert.equal(ipOf('db-0.db', 8080), '10.42.0.2');
+  assert.equal(ipOf('db-0.db', 81), 'refused');
+  assert.equal(ipOf('db-2.db'), 'refused');
+  assert.equal(ipOf('db-0.db.other'), 'outside');
+  assert.equal(ipOf('db-0.db', 80, 'other'), 'outside');
+  assert.equal(ipOf('x.10.43.0.7'), 'outside');
+});

@@ -25,7 +25,7 @@ export function decide(
   tried?: ReadonlySet<string>,
 ): Decision {
   const route = findRoute(table, request.host, request.namespace);
-  if (!route) return { kind: 'outside' };
+  if (!route) return decideForPod(table, request) ?? { kind: 'outside' };
   const routePort = route.ports.find(({ port }) => port === request.port);
   if (!routePort) return { kind: 'refused', reason: noPort(route, request.port) };
   const endpoint = pickEndpoint(table, route, routePort, balance, tried);
@@ -33,6 +33,24 @@ export function decide(
   const what =
     tried && tried.size > 0 ? `no other ready endpoint after ${tried.size} failed` : 'no ready endpoints';
   return { kind: 'refused', reason: `Service "${route.name}" in namespace "${route.namespace}" has ${what}` };
+}
+
+/** Where `hostname.svc` leads, and its longer forms: to one pod, by a port of the Service or of the pod itself. */
+function decideForPod(table: RouteTable, { host, port, namespace }: MeshRequest): Decision | undefined {
+  const [hostname = '', ...rest] = host.toLowerCase().split('.');
+  const route = rest.length > 0 ? findRoute(table, rest.join('.'), namespace) : undefined;
+  if (!route || route.clusterIPs.includes(rest.join('.'))) return undefined;
+  const own = route.ports.flatMap((each) =>
+    each.endpoints
+      .filter((endpoint) => endpoint.hostname === hostname)
+      .map((endpoint) => ({ endpoint, servicePort: each.port })),
+  );
+  const found =
+    own.find(({ servicePort }) => servicePort === port) ?? own.find(({ endpoint }) => endpoint.port === port);
+  if (found) return { kind: 'endpoint', route, endpoint: found.endpoint };
+  const service = `Service "${route.name}" in namespace "${route.namespace}"`;
+  if (own.length > 0) return { kind: 'refused', reason: noPort(route, port) };
+  return { kind: 'refused', reason: `${service} has no ready endpoint with the host name "${hostname}"` };
 }
 
 /** The Service that `host` names for a caller in `namespace`: `svc`, `svc.ns`, `svc.ns.svc[.cluster.local]` or a cluster IP. */

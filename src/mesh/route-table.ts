@@ -35,6 +35,8 @@ export interface Endpoint {
   ip: string;
   /** The pod's port. */
   port: number;
+  /** The pod's own name below a headless Service's: `web-0` in `web-0.web`. */
+  hostname?: string;
   /** Empty for an address outside the cluster. */
   node: string;
   zone: string;

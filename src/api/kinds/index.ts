@@ -21,6 +21,7 @@ import { roleBinding } from './roleBinding.ts';
 import { secret } from './secret.ts';
 import { service } from './service.ts';
 import { serviceAccount } from './serviceAccount.ts';
+import { statefulSet } from './statefulSet.ts';
 
 /** Every kind that the API serves. A new one is a file beside this one, and its line here. */
 export const kinds: KindDefinition[] = [
@@ -37,6 +38,7 @@ export const kinds: KindDefinition[] = [
   daemonSet,
   deployment,
   replicaSet,
+  statefulSet,
   job,
   cronJob,
   certificateSigningRequest,

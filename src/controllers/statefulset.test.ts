@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { controllerRevision as revisionKind } from '../api/kinds/controllerRevision.ts';
+import { event as eventKind } from '../api/kinds/event.ts';
+import { pod as podKind } from '../api/kinds/pod.ts';
+import {
+  type StatefulSet,
+  type StatefulSetSpec,
+  statefulSet as statefulSetKind,
+} from '../api/kinds/statefulSet.ts';
+import { eventually, find, startTestCluster, type TestCluster } from './test-cluster.ts';
+
+let cluster: TestCluster;
+before(async () => {
+  cluster = await startTestCluster();
+});
+after(() => cluster.close());
+
+function database(name: string, spec: Partial<StatefulSetSpec> = {}): StatefulSet {
+  const labels = { app: name };
+  const template = { metadata: { labels }, spec: { containers: [{ name: 'main', image: 'app:1' }] } };
+  const own = { serviceName: name, replicas: 3, selector: { matchLabels: labels }, template };
+  return { metadata: { name, namespace: 'default' }, spec: { ...own, ...spec } };
+}
+
+const podsOf = async (app: string) => {
+  const { items } = await cluster.client.list(podKind, { namespace: 'default', labelSelector: `app=${app}` });
+  return items.sort((a, b) => a.metadata!.name!.localeCompare(b.metadata!.name!));
+};
+
+const settled = (name: string, replicas: number) =>
+  eventually(`${name} with ${replicas} pods`, async () => {
+    const found = await find(cluster.client, statefulSetKind, name);
+    const { status, metadata } = found ?? {};
+    const isDone =
+      status?.replicas === replicas &&
+      (status.readyReplicas ?? 0) === replicas &&
+      status.currentRevision === status.updateRevision &&
+      status.observedGeneration === metadata?.generation;
+    return isDone && found;
+  });
+
+const change = (name: string, spec: object) =>
+  cluster.client.patch(
+    statefulSetKind,
+    { namespace: 'default', name },
+    { type: 'strategic', body: { spec } },
+  );
+
+const image = (value: string) => ({ template: { spec: { containers: [{ name: 'main', image: value }] } } });
+
+test('a StatefulSet starts, scales, rolls out and back, and keeps the names of its pods', async () => {
+  await cluster.client.create(statefulSetKind, database('db'));
+  const first = await settled('db', 3);
+  assert.deepEqual(
+    (await podsOf('db')).map(({ metadata }) => metadata?.name),
+    ['db-0', 'db-1', 'db-2'],
+  );
+  await change('db', image('app:2'));
+  const second = await settled('db', 3);
+  assert.notEqual(second.status?.updateRevision, first.status?.updateRevision);
+  assert.ok((await podsOf('db')).every(({ spec }) => spec?.containers[0]?.image === 'app:2'));
+  const { items } = await cluster.client.list(revisionKind, {
+    namespace: 'default',
+    labelSelector: 'app=db',
+  });
+  const old = items.find(({ metadata }) => metadata?.name === first.status?.updateRevision)!;
+  const key = { namespace: 'default', name: 'db' };
+  await cluster.client.patch(statefulSetKind, key, { type: 'strategic', body: old.data });
+  const third = await settled('db', 3);
+  assert.equal(third.status?.currentRevision, first.status?.currentRevision);
+  await change('db', { replicas: 1 });
+  await settled('db', 1);
+  await eventually('the events', async () => {
+    const events = await cluster.client.list(eventKind, { namespace: 'default' });
+    const messages = events.items.map(({ message }) => message);
+    const wanted = [
+      'create Pod db-0 in StatefulSet db successful',
+      'delete Pod db-2 in StatefulSet db successful',
+    ];
+    return wanted.every((message) => messages.includes(message));
+  });
+  await cluster.client.delete(statefulSetKind, key);
+  await eventually('no pods', async () => (await podsOf('db')).length === 0);
+});
+
+test('a broken update stops at the last pod', async () => {
+  await cluster.client.create(statefulSetKind, database('half'));
+  await settled('half', 3);
+  await change('half', image(cluster.brokenImage));
+  await eventually(
+    'a broken pod',
+    async () => (await podsOf('half'))[2]?.spec?.containers[0]?.image === cluster.brokenImage,
+  );
+  const images = (await podsOf('half')).map(({ spec }) => spec?.containers[0]?.image);
+  assert.deepEqual(images, ['app:1', 'app:1', cluster.brokenImage]);
+});
+
+test('what is wrong with a StatefulSet is said in the words that Kubernetes uses', async () => {
+  const claim = { metadata: { name: 'data' }, spec: { accessModes: ['ReadWriteOnce'] } };
+  const refused = (object: StatefulSet, pattern: RegExp) =>
+    assert.rejects(cluster.client.create(statefulSetKind, object), pattern);
+  await refused(
+    database('a', { volumeClaimTemplates: [claim] }),
+    /volumeClaimTemplates: Forbidden: Persistent/,
+  );
+  await refused(
+    database('a', { updateStrategy: { type: 'OnDelete', rollingUpdate: { partition: 1 } } }),
+    /only allowed for updateStrategy 'RollingUpdate'/,
+  );
+  await cluster.client.create(statefulSetKind, database('fixed', { replicas: 0 }));
+  await assert.rejects(
+    change('fixed', { serviceName: 'other' }),
+    /spec: Forbidden: updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', /,
+  );
+  await change('fixed', { minReadySeconds: 1 });
+});
