@@ -89,6 +89,7 @@ test('kubectl forwards ports, attaches, is told why it cannot exec, and reads lo
       );
     });
   }
+  await t.test('top', () => readsUsage(shell));
   await t.test('logs', () => readsLogs(shell));
   up.process.kill('SIGINT');
   assert.equal(await up.exited, 0, up.output());
@@ -109,6 +110,15 @@ async function forwardsPorts(shell: Shell, name: string, environment: string): P
   assert.equal(await shell.run(`curl -sS --max-time 20 ${url}`), 'got 0 bytes');
   forward.process.kill('SIGINT');
   await forward.exited;
+}
+
+async function readsUsage(shell: Shell): Promise<void> {
+  assert.match(await shell.run('kubectl top node'), /^NAME .*\n\S+ +\d+m +\d+% +\d+Mi +\d+% *\n$/);
+  // A container that has just been started has no rate yet.
+  await eventually(async () => {
+    const used = await shell.run('kubectl top pod -l app=talks --containers --no-headers');
+    assert.match(used, /^talks +first +\d+m +[1-9]\d*Mi *\ntalks +second +\d+m +[1-9]\d*Mi *\n$/);
+  });
 }
 
 async function readsLogs(shell: Shell): Promise<void> {

@@ -25,14 +25,24 @@ export interface ReviewKind {
   namespaced?: true;
 }
 
+/** A kind that is computed when it is read, such as PodMetrics. */
+export interface ViewKind extends Omit<ReviewKind, 'namespaced'> {
+  namespaced: boolean;
+}
+
 /** What the server tells clients of its resources; all answers are made once. */
 export class Discovery {
   #groups = new Map<string, Map<string, DiscoveredResource[]>>();
   #aggregated = new Map<string, object>();
 
-  constructor(kinds: readonly KindDefinition[], reviews: readonly ReviewKind[]) {
+  constructor(
+    kinds: readonly KindDefinition[],
+    reviews: readonly ReviewKind[],
+    views: readonly ViewKind[] = [],
+  ) {
     for (const kind of kinds) this.#add(kind, resourcesOf(kind));
     for (const review of reviews) this.#add(review, [reviewResource(review)]);
+    for (const view of views) this.#add(view, [viewResource(view)]);
   }
 
   /** Answers `/api`, `/apis` and what lies below them down to a group's version; throws NotFound for others. */
@@ -193,6 +203,11 @@ const extraSubresources: Record<string, ({ name: string; verbs: string[] } & Par
 export function extraSubresourcesOf(kind: { group: string; plural: string }): Map<string, string[]> {
   const extras = extraSubresources[`${kind.group}/${kind.plural}`] ?? [];
   return new Map(extras.map(({ name, verbs }) => [name, verbs]));
+}
+
+/** What is computed when it is asked for: read only. */
+function viewResource({ plural, namespaced, kind }: ViewKind): DiscoveredResource {
+  return { name: plural, singularName: '', namespaced, kind, verbs: ['get', 'list'] };
 }
 
 function reviewResource(review: ReviewKind): DiscoveredResource {

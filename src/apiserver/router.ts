@@ -5,6 +5,8 @@ import { type Attributes, type Decision, refusal } from './authorization/authori
 import type { Call, Context, Resource } from './context.ts';
 import { type Discovery, extraSubresourcesOf, type ReviewKind } from './discovery.ts';
 import { badRequest, methodNotSupported, noSuchPath } from './failures.ts';
+import { answerMetrics, metricsGroup } from './metrics-api/metrics-api.ts';
+import type { NodeUsage } from './metrics-api/node-usage.ts';
 import { negotiate } from './negotiate.ts';
 import type { OpenApi } from './openapi.ts';
 import { represent, representEvents } from './represent.ts';
@@ -36,6 +38,7 @@ export interface Router {
   discovery: Discovery;
   openApi: OpenApi;
   kubelet: KubeletDial | undefined;
+  usage: NodeUsage;
   reviewers: Reviewers;
   /** Without them no token is given out. */
   serviceAccountTokens: ServiceAccountTokens | undefined;
@@ -57,6 +60,17 @@ export async function route(router: Router, request: ApiRequest, user: User): Pr
   allow(router, { user, fieldSelector, resource: info, body: request.body });
   const resource = router.resources.get(`${info.group}/${info.version}/${info.resource}`);
   if (resource) return answerResource(router, { request, info, user, resource, warnings: [] });
+  if (info.group === metricsGroup) {
+    const real = router.resources.get(`/v1/${info.resource}`);
+    if (!real) throw noSuchPath();
+    const call = { request, info, user, resource: real, warnings: [] };
+    return {
+      code: 200,
+      headers: json,
+      kind: 'object',
+      object: await answerMetrics(router.context, router.usage, call),
+    };
+  }
   const kind = reviewKinds.find((one) => isReview(one, info));
   if (!kind) throw noSuchPath();
   const nowMs = router.context.clock.nowMs();

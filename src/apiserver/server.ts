@@ -16,6 +16,8 @@ import { bootstrap } from './bootstrap.ts';
 import type { Resource } from './context.ts';
 import { Discovery } from './discovery.ts';
 import { type Listening, type ListenOptions, listen } from './http/listen.ts';
+import { metricsKinds } from './metrics-api/metrics-api.ts';
+import { NodeUsage } from './metrics-api/node-usage.ts';
 import { OpenApi } from './openapi.ts';
 import { readResourceInfo } from './request-info.ts';
 import { reviewKinds } from './reviews.ts';
@@ -92,7 +94,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     context: { store, clock, log },
     resources,
     authorize,
-    discovery: new Discovery(kinds, reviewKinds),
+    discovery: new Discovery(kinds, reviewKinds, metricsKinds),
     openApi: new OpenApi(kinds, {
       v2: async () => (await import('../api/openapi/v2.ts')).openapiV2(kinds),
       v2Protobuf: async () => {
@@ -106,6 +108,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
         (await import('../api/openapi/v3.ts')).openapiV3(kinds, { group, version }),
     }),
     kubelet: options.kubelet,
+    usage: new NodeUsage({ store, clock, log }, options.kubelet),
     reviewers: {
       authorize,
       rulesFor: (user, namespace) => rulesFor(index, user, namespace),

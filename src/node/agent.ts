@@ -19,7 +19,7 @@ import type { HeldCertificate } from './certificates/request-certificate.ts';
 import { ImageService } from './images/image-service.ts';
 import { serveKubeletApi } from './kubelet/kubelet-api.ts';
 import { statsSummary } from './kubelet/stats-summary.ts';
-import { measureMachine } from './machine.ts';
+import { machineCpuSeconds, measureMachine } from './machine.ts';
 import { MeshSync } from './mesh-sync.ts';
 import type { NodeDescription } from './node-object.ts';
 import { PodAddresses } from './pod-addresses.ts';
@@ -175,7 +175,7 @@ async function start(options: AgentOptions, running: Lifecycle): Promise<Agent> 
           nodeName: name,
           nowMs: clock.nowMs(),
           startedAtMs,
-          machine: machine(),
+          machine: { ...machine(), cpuSeconds: machineCpuSeconds() },
           records: records(),
           usage: (await shim.current?.usage()) ?? [],
         }),

@@ -1,5 +1,5 @@
 import { readFileSync, statfsSync } from 'node:fs';
-import { availableParallelism, freemem, totalmem } from 'node:os';
+import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 
 /** What the node's machine has, and how much of it is left. */
 export interface MachineFacts {
@@ -25,6 +25,12 @@ export function measureMachine(dataDir: string): MachineFacts {
     processesMax: Number(read('/proc/sys/kernel/pid_max')) || 32768,
     processes: Number(read('/proc/loadavg')?.split(' ')[3]?.split('/')[1]) || 0,
   };
+}
+
+/** Processor time that the whole machine has spent working since it was started. */
+export function machineCpuSeconds(): number {
+  const workedMs = cpus().map(({ times }) => times.user + times.nice + times.sys + times.irq);
+  return workedMs.reduce((sum, ms) => sum + ms, 0) / 1000;
 }
 
 /** In a container the machine has more than we may use. */

@@ -54,7 +54,10 @@ export async function readLog(
   }
   const { namespace, name } = pod.metadata!;
   const path = `/containerLogs/${[namespace!, name!, container].map(encodeURIComponent).join('/')}?${query}`;
-  const response = await request(await kubeletRequest(context, dial, nodeName, path), call.request.signal);
+  const response = await getFromKubelet(
+    await kubeletRequest(context, dial, nodeName, path),
+    call.request.signal,
+  );
   if (response.statusCode !== 200) throw await failureOf(response);
   return response;
 }
@@ -113,7 +116,8 @@ export async function kubeletRequest(
   return { url, host, port, path, ca: caPem, cert: certPem, key: keyPem };
 }
 
-async function request(
+/** Sends a GET to a kubelet; resolves when its answer begins. */
+export async function getFromKubelet(
   { url, ...options }: KubeletRequest,
   signal: AbortSignal | undefined,
 ): Promise<IncomingMessage> {

@@ -7,7 +7,7 @@ export function statsSummary(options: {
   nodeName: string;
   nowMs: number;
   startedAtMs: number;
-  machine: { memoryBytes: number; memoryAvailableBytes: number };
+  machine: { memoryBytes: number; memoryAvailableBytes: number; cpuSeconds: number };
   records: PodRecord[];
   usage: ContainerUsage[];
 }): unknown {
@@ -18,6 +18,7 @@ export function statsSummary(options: {
     node: {
       nodeName,
       startTime: toTime(startedAtMs),
+      cpu: { time, usageCoreNanoSeconds: Math.round(machine.cpuSeconds * 1e9) },
       memory: {
         time,
         availableBytes: machine.memoryAvailableBytes,
