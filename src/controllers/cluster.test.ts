@@ -16,10 +16,11 @@ import { pod as podKind } from '../api/kinds/pod.ts';
 import { service as serviceKind } from '../api/kinds/service.ts';
 import { serviceAccount as serviceAccountKind } from '../api/kinds/serviceAccount.ts';
 import { toMicroTime } from '../base/clock.ts';
+import { until } from '../base/until.ts';
 import { createClient } from '../client/create-client.ts';
 import { createRequest } from '../identity/csr.ts';
 import type { CertificateNames } from '../identity/names.ts';
-import { eventually, find, startTestCluster, type TestCluster } from './test-cluster.ts';
+import { find, startTestCluster, type TestCluster } from './test-cluster.ts';
 
 let cluster: TestCluster;
 before(async () => {
@@ -28,7 +29,7 @@ before(async () => {
 after(() => cluster.close());
 
 test('every node gets its own pod subnet, and its conditions leave no taints', async () => {
-  const subnets = await eventually('subnets', async () => {
+  const subnets = await until('subnets', async () => {
     const { items } = await cluster.client.list(nodeKind);
     const found = items.map(({ spec }) => spec?.podCIDR);
     return found.every(Boolean) && found;
@@ -40,8 +41,8 @@ test('every node gets its own pod subnet, and its conditions leave no taints', a
 
 test('a new namespace has a service account and the authority, and is emptied before it goes', async () => {
   await cluster.client.create(namespaceKind, { metadata: { name: 'team' } });
-  await eventually('the account', () => find(cluster.client, serviceAccountKind, 'default', 'team'));
-  const authority = await eventually('the authority', () =>
+  await until('the account', () => find(cluster.client, serviceAccountKind, 'default', 'team'));
+  const authority = await until('the authority', () =>
     find(cluster.client, configMapKind, 'kube-root-ca.crt', 'team'),
   );
   assert.equal(authority.data?.['ca.crt'], cluster.api.authority.caPem);
@@ -54,20 +55,20 @@ test('a new namespace has a service account and the authority, and is emptied be
       template: { metadata: { labels }, spec: { containers: [{ name: 'web', image: 'app:1' }] } },
     },
   });
-  await eventually(
+  await until(
     'pods',
     async () => (await cluster.client.list(podKind, { namespace: 'team' })).items.length === 2,
   );
   await cluster.client.delete(namespaceKind, { name: 'team' });
-  await eventually('the namespace is gone', async () => !(await find(cluster.client, namespaceKind, 'team')));
+  await until('the namespace is gone', async () => !(await find(cluster.client, namespaceKind, 'team')));
   assert.equal((await cluster.client.list(podKind, { namespace: 'team' })).items.length, 0);
 });
 
 test('the authority comes back when someone deletes it', async () => {
   const name = 'kube-root-ca.crt';
-  await eventually('the authority', () => find(cluster.client, configMapKind, name));
+  await until('the authority', () => find(cluster.client, configMapKind, name));
   await cluster.client.delete(configMapKind, { namespace: 'default', name });
-  await eventually('the authority again', () => find(cluster.client, configMapKind, name));
+  await until('the authority again', () => find(cluster.client, configMapKind, name));
 });
 
 test('a pod that fits nowhere says why, and is scheduled when a node comes that fits', async () => {
@@ -75,7 +76,7 @@ test('a pod that fits nowhere says why, and is scheduled when a node comes that 
     metadata: { name: 'picky', namespace: 'default' },
     spec: { nodeSelector: { disk: 'ssd' }, containers: [{ name: 'main', image: 'app:1' }] },
   });
-  const waiting = await eventually('the condition', async () => {
+  const waiting = await until('the condition', async () => {
     const found = await find(cluster.client, podKind, 'picky');
     return (
       found?.status?.conditions?.some(({ type, status }) => type === 'PodScheduled' && status === 'False') &&
@@ -84,12 +85,12 @@ test('a pod that fits nowhere says why, and is scheduled when a node comes that 
   });
   const why = "0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector.";
   assert.equal(waiting.status?.conditions?.find(({ type }) => type === 'PodScheduled')?.message, why);
-  await eventually('the event', async () => {
+  await until('the event', async () => {
     const { items } = await cluster.client.list(eventKind, { namespace: 'default' });
     return items.some(({ reason, message }) => reason === 'FailedScheduling' && message === why);
   });
   await cluster.addNode('n3', { disk: 'ssd' });
-  const bound = await eventually('the binding', async () => {
+  const bound = await until('the binding', async () => {
     const found = await find(cluster.client, podKind, 'picky');
     return found?.spec?.nodeName !== undefined && found;
   });
@@ -109,7 +110,7 @@ async function ask(
     metadata: { generateName: 'csr-', annotations },
     spec: { request: Buffer.from(csrPem).toString('base64'), signerName, usages },
   });
-  return eventually('an answer', async () => {
+  return until('an answer', async () => {
     const found = await find(cluster.client, requestKind, metadata?.name ?? '');
     const isDenied = found?.status?.conditions?.some(({ type }) => type === 'Denied');
     return (isDenied || found?.status?.certificate !== undefined) && found;
@@ -194,14 +195,12 @@ test('an InferenceService becomes a Deployment and a Service, and says when it s
       },
     },
   });
-  const made = await eventually('the Deployment', () =>
-    find(cluster.client, deploymentKind, 'cifar-predictor'),
-  );
+  const made = await until('the Deployment', () => find(cluster.client, deploymentKind, 'cifar-predictor'));
   const { spec } = made.spec!.template;
   assert.equal(spec?.containers[0]?.image, 'selvage.dev/builtin/model-server');
   assert.deepEqual(spec?.volumes?.[0]?.image?.reference, 'cifar10:1');
   assert.deepEqual(spec?.nodeSelector, { 'kubernetes.io/os': 'linux' });
-  const waiting = await eventually('the status', async () => {
+  const waiting = await until('the status', async () => {
     const found = await find(cluster.client, inferenceServiceKind, 'cifar');
     return found?.status?.url !== undefined && found;
   });
@@ -213,7 +212,7 @@ test('an InferenceService becomes a Deployment and a Service, and says when it s
     const labels = { 'kubernetes.io/os': 'linux' };
     await cluster.client.patch(nodeKind, { name }, { type: 'merge', body: { metadata: { labels } } });
   }
-  await eventually('readiness', async () => {
+  await until('readiness', async () => {
     const found = await find(cluster.client, inferenceServiceKind, 'cifar');
     return found?.status?.conditions?.every(({ status }) => status === 'True');
   });
@@ -226,7 +225,7 @@ test('an InferenceService that cannot be served says what is offered', async () 
     metadata: { name: 'odd', namespace: 'default' },
     spec: { predictor: { model: { modelFormat: { name: 'pickle' }, storageUri: 'oci://odd:1' } } },
   });
-  const told = await eventually('the condition', async () => {
+  const told = await until('the condition', async () => {
     const found = await find(cluster.client, inferenceServiceKind, 'odd');
     return found?.status?.conditions?.find(({ type }) => type === 'Ready');
   });
@@ -240,7 +239,7 @@ test('a settled cluster writes nothing, and renewed Leases cause no other writes
   await client.create(leaseKind, { metadata: key, spec: { holderIdentity: 'n1' } });
   let seen = store.revision();
   let stillSinceMs = Date.now();
-  await eventually('no writes for half a second', async () => {
+  await until('no writes for half a second', async () => {
     if (store.revision() !== seen) stillSinceMs = Date.now();
     seen = store.revision();
     return Date.now() - stillSinceMs > 500;

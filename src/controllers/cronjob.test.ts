@@ -3,7 +3,8 @@ import { after, before, test } from 'node:test';
 import { type CronJob, cronJob as cronJobKind } from '../api/kinds/cronJob.ts';
 import { event as eventKind } from '../api/kinds/event.ts';
 import { job as jobKind } from '../api/kinds/job.ts';
-import { eventually, find, startTestCluster, type TestCluster } from './test-cluster.ts';
+import { until } from '../base/until.ts';
+import { find, startTestCluster, type TestCluster } from './test-cluster.ts';
 
 let cluster: TestCluster;
 before(async () => {
@@ -23,13 +24,13 @@ function cron(name: string, schedule: string, spec: Partial<CronJob['spec']> = {
 
 test('a CronJob starts jobs, sees them complete, keeps few of them, and takes them along when it goes', async () => {
   await cluster.client.create(cronJobKind, cron('tick', '@every 1s', { successfulJobsHistoryLimit: 1 }));
-  await eventually('a success', async () => {
+  await until('a success', async () => {
     const found = await find(cluster.client, cronJobKind, 'tick');
     return found?.status?.lastSuccessfulTime !== undefined && found.status.lastScheduleTime !== undefined;
   });
   const { items } = await cluster.client.list(jobKind, { namespace: 'default' });
   assert.ok(items.every(({ metadata }) => /^tick-\d+$/.test(metadata?.name ?? '')));
-  await eventually('the events', async () => {
+  await until('the events', async () => {
     const events = await cluster.client.list(eventKind, { namespace: 'default' });
     const mine = events.items.filter(({ involvedObject }) => involvedObject.name === 'tick');
     return (
@@ -39,7 +40,7 @@ test('a CronJob starts jobs, sees them complete, keeps few of them, and takes th
     );
   });
   await cluster.client.delete(cronJobKind, { namespace: 'default', name: 'tick' });
-  await eventually('no jobs', async () => {
+  await until('no jobs', async () => {
     const left = await cluster.client.list(jobKind, { namespace: 'default' });
     return left.items.length === 0;
   });

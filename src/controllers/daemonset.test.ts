@@ -4,7 +4,8 @@ import { controllerRevision as revisionKind } from '../api/kinds/controllerRevis
 import { type DaemonSet, type DaemonSetSpec, daemonSet as daemonSetKind } from '../api/kinds/daemonSet.ts';
 import { node as nodeKind } from '../api/kinds/node.ts';
 import { pod as podKind } from '../api/kinds/pod.ts';
-import { eventually, find, startTestCluster, type TestCluster } from './test-cluster.ts';
+import { until } from '../base/until.ts';
+import { find, startTestCluster, type TestCluster } from './test-cluster.ts';
 
 let cluster: TestCluster;
 before(async () => {
@@ -25,7 +26,7 @@ const podsOf = async (app: string) =>
   (await cluster.client.list(podKind, { namespace: 'default', labelSelector: `app=${app}` })).items;
 
 const settled = (name: string, count: number) =>
-  eventually(`${name} on ${count} nodes`, async () => {
+  until(`${name} on ${count} nodes`, async () => {
     const found = await find(cluster.client, daemonSetKind, name);
     const { status, metadata } = found ?? {};
     const isDone =
@@ -57,7 +58,7 @@ test('a DaemonSet follows the nodes that come and the labels that they get', asy
     { type: 'merge', body: { metadata: { labels: { disk: null } } } },
   );
   await settled('some', 0);
-  await eventually('no pod', async () => (await podsOf('some')).length === 0);
+  await until('no pod', async () => (await podsOf('some')).length === 0);
 });
 
 test('an update rolls over the nodes, keeps its history, and goes back to the revision of before', async () => {
@@ -74,7 +75,7 @@ test('an update rolls over the nodes, keeps its history, and goes back to the re
   await cluster.client.patch(daemonSetKind, key, { type: 'strategic', body: first.data });
   await settled('roll', 3);
   assert.ok((await podsOf('roll')).every(({ spec }) => spec?.containers[0]?.image === 'app:1'));
-  await eventually('the first revision is the newest', async () => {
+  await until('the first revision is the newest', async () => {
     const renumbered = (await history()).find(({ metadata }) => metadata?.uid === first.metadata?.uid);
     return renumbered?.revision === 3 && (await history()).length === 2;
   });
@@ -90,7 +91,7 @@ test('old revisions beyond the limit go', async () => {
     await settled('brief', 3);
     await setImage('brief', `app:${version}`);
   }
-  await eventually('two revisions', async () => {
+  await until('two revisions', async () => {
     const { items } = await cluster.client.list(revisionKind, {
       namespace: 'default',
       labelSelector: 'app=brief',
@@ -98,7 +99,7 @@ test('old revisions beyond the limit go', async () => {
     return items.length === 2 && items.some(({ revision }) => revision === 4);
   });
   await cluster.client.delete(daemonSetKind, { namespace: 'default', name: 'brief' });
-  await eventually('nothing left', async () => {
+  await until('nothing left', async () => {
     const { items } = await cluster.client.list(revisionKind, {
       namespace: 'default',
       labelSelector: 'app=brief',

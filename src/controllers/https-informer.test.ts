@@ -5,10 +5,10 @@ import { startTestServer } from '../apiserver/test-server.ts';
 import { systemClock } from '../base/clock.ts';
 import { isStatus } from '../base/errors.ts';
 import { silentLog } from '../base/log.ts';
+import { until } from '../base/until.ts';
 import { createClient } from '../client/create-client.ts';
 import { httpTransport } from '../client/http-transport.ts';
 import { createInformer } from '../client/informer.ts';
-import { eventually } from './test-cluster.ts';
 
 test('an informer over HTTPS follows the real server, through lost connections and a forgotten history', async () => {
   const api = await startTestServer();
@@ -34,7 +34,7 @@ test('an informer over HTTPS follows the real server, through lost connections a
   });
   const make = (name: string) =>
     admin.create(configMapKind, { metadata: { name, namespace: 'default' }, data: { key: name } });
-  const told = (change: string) => eventually(change, async () => changes.includes(change));
+  const told = (change: string) => until(change, async () => changes.includes(change));
   try {
     await make('first');
     informer.start(stop.signal);

@@ -4,8 +4,9 @@ import { event as eventKind } from '../api/kinds/event.ts';
 import { type Job, type JobSpec, job as jobKind } from '../api/kinds/job.ts';
 import { pod as podKind } from '../api/kinds/pod.ts';
 import { isStatus } from '../base/errors.ts';
+import { until } from '../base/until.ts';
 import { remainingMs } from './job-ttl.ts';
-import { eventually, find, startTestCluster, type TestCluster } from './test-cluster.ts';
+import { find, startTestCluster, type TestCluster } from './test-cluster.ts';
 
 let cluster: TestCluster;
 before(async () => {
@@ -24,7 +25,7 @@ const podsOf = async (name: string) => {
 };
 
 const finished = (name: string, type: 'Complete' | 'Failed') =>
-  eventually(`${name} ${type}`, async () => {
+  until(`${name} ${type}`, async () => {
     const found = await find(cluster.client, jobKind, name);
     const isThere = found?.status?.conditions?.some((each) => each.type === type && each.status === 'True');
     return isThere && found;
@@ -46,7 +47,7 @@ test('a job runs its pods to completion, counts them, and lets them go', async (
   const pods = await podsOf('sum');
   assert.equal(pods.length, 5);
   assert.ok(pods.every(({ metadata }) => !metadata?.finalizers?.length));
-  await eventually('the events', async () => {
+  await until('the events', async () => {
     const { items } = await cluster.client.list(eventKind, { namespace: 'default' });
     const mine = items.filter(({ involvedObject }) => involvedObject.name === 'sum');
     const created = mine.filter(({ reason }) => reason === 'SuccessfulCreate').length;
@@ -81,14 +82,14 @@ test('a suspended job waits, runs when resumed, and counts nothing when suspende
   await cluster.client.create(jobKind, jobOf('wait', 'app:1', { suspend: true }));
   const has = (reason: string) => async () =>
     (await find(cluster.client, jobKind, 'wait'))?.status?.conditions?.some((each) => each.reason === reason);
-  await eventually('suspended', has('JobSuspended'));
+  await until('suspended', has('JobSuspended'));
   assert.equal((await podsOf('wait')).length, 0);
   await suspend(false);
-  await eventually('a pod', async () => (await podsOf('wait')).length === 1);
-  await eventually('resumed', has('JobResumed'));
+  await until('a pod', async () => (await podsOf('wait')).length === 1);
+  await until('resumed', has('JobResumed'));
   await suspend(true);
-  await eventually('no pod', async () => (await podsOf('wait')).length === 0);
-  await eventually('suspended again', has('JobSuspended'));
+  await until('no pod', async () => (await podsOf('wait')).length === 0);
+  await until('suspended again', has('JobSuspended'));
   const { status } = (await find(cluster.client, jobKind, 'wait'))!;
   assert.deepEqual([status?.failed, status?.active], [undefined, undefined]);
 });
@@ -96,22 +97,22 @@ test('a suspended job waits, runs when resumed, and counts nothing when suspende
 test('a deleted job takes its pods along although they have a finalizer', async () => {
   for (const propagationPolicy of ['Background', 'Foreground'] as const) {
     await cluster.client.create(jobKind, jobOf('gone', 'app:1', { parallelism: 2 }));
-    await eventually('two pods', async () => (await podsOf('gone')).length === 2);
+    await until('two pods', async () => (await podsOf('gone')).length === 2);
     await cluster.client.delete(jobKind, { namespace: 'default', name: 'gone' }, { propagationPolicy });
-    await eventually('nothing left', async () => (await podsOf('gone')).length === 0);
-    await eventually('no job', async () => !(await find(cluster.client, jobKind, 'gone')));
+    await until('nothing left', async () => (await podsOf('gone')).length === 0);
+    await until('no job', async () => !(await find(cluster.client, jobKind, 'gone')));
   }
 });
 
 test('orphaned pods lose the finalizer and stay', async () => {
   await cluster.client.create(jobKind, jobOf('free', 'app:1'));
-  await eventually('a pod', async () => (await podsOf('free')).length === 1);
+  await until('a pod', async () => (await podsOf('free')).length === 1);
   await cluster.client.delete(
     jobKind,
     { namespace: 'default', name: 'free' },
     { propagationPolicy: 'Orphan' },
   );
-  await eventually('a free pod', async () => {
+  await until('a free pod', async () => {
     const [pod] = await podsOf('free');
     assert.ok(pod, 'the pod stays');
     return !pod.metadata?.finalizers?.length && !pod.metadata?.ownerReferences?.length;
@@ -120,8 +121,8 @@ test('orphaned pods lose the finalizer and stay', async () => {
 
 test('a finished job goes when its time is over', async () => {
   await cluster.client.create(jobKind, jobOf('short', 'exit:0', { ttlSecondsAfterFinished: 0 }));
-  await eventually('no job', async () => !(await find(cluster.client, jobKind, 'short')));
-  await eventually('no pods', async () => (await podsOf('short')).length === 0);
+  await until('no job', async () => !(await find(cluster.client, jobKind, 'short')));
+  await until('no pods', async () => (await podsOf('short')).length === 0);
   const finishedAt = '2026-01-01T00:00:00Z';
   const done = {
     ...jobOf('x', 'y', { ttlSecondsAfterFinished: 100 }),

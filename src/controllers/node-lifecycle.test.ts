@@ -7,10 +7,11 @@ import { type Node, node as nodeKind } from '../api/kinds/node.ts';
 import { type Pod, pod as podKind } from '../api/kinds/pod.ts';
 import { service as serviceKind } from '../api/kinds/service.ts';
 import { FakeClock, toMicroTime } from '../base/clock.ts';
+import { until } from '../base/until.ts';
 import { isReady } from '../scheduler/taints.ts';
 import { Heartbeats } from './node-lifecycle/heartbeats.ts';
 import { evictionMs, isDisrupted, silentConditions, taintsFor } from './node-lifecycle/plan.ts';
-import { eventually, find, startTestCluster } from './test-cluster.ts';
+import { find, startTestCluster } from './test-cluster.ts';
 
 const nowMs = Date.parse('2026-01-01T00:10:00Z');
 const startTime = '2026-01-01T00:00:00Z';
@@ -157,17 +158,17 @@ test('a node that falls silent loses its traffic at once and its pods in the end
       const endpoints = items.flatMap((slice) => slice.endpoints);
       return endpoints.filter(({ conditions }) => conditions?.ready).map(({ nodeName }) => nodeName);
     };
-    await eventually('an endpoint on each node', async () => new Set(await readyNodes()).size === 3);
+    await until('an endpoint on each node', async () => new Set(await readyNodes()).size === 3);
 
     cluster.dead.add('n3');
     isRenewing = false;
-    await eventually('no traffic to the dead node', async () => {
+    await until('no traffic to the dead node', async () => {
       const nodes = await readyNodes();
       return nodes.length > 0 && !nodes.includes('n3');
     });
     const dead = (await find(client, nodeKind, 'n3'))!;
     assert.equal(isReady(dead), false);
-    await eventually('its pod runs elsewhere', async () => (await readyNodes()).length === 3);
+    await until('its pod runs elsewhere', async () => (await readyNodes()).length === 3);
     assert.ok(!(await readyNodes()).includes('n3'));
     const { items } = await client.list(podKind, { fieldSelector: 'spec.nodeName=n3' });
     assert.ok(
@@ -185,10 +186,7 @@ test('a node that falls silent loses its traffic at once and its pods in the end
       { type: 'strategic', body: { status } },
       { subresource: 'status' },
     );
-    await eventually(
-      'no taints',
-      async () => (await find(client, nodeKind, 'n3'))?.spec?.taints?.length === 0,
-    );
+    await until('no taints', async () => (await find(client, nodeKind, 'n3'))?.spec?.taints?.length === 0);
   } finally {
     clearInterval(beat);
     await cluster.close();

@@ -8,7 +8,8 @@ import {
   type StatefulSetSpec,
   statefulSet as statefulSetKind,
 } from '../api/kinds/statefulSet.ts';
-import { eventually, find, startTestCluster, type TestCluster } from './test-cluster.ts';
+import { until } from '../base/until.ts';
+import { find, startTestCluster, type TestCluster } from './test-cluster.ts';
 
 let cluster: TestCluster;
 before(async () => {
@@ -29,7 +30,7 @@ const podsOf = async (app: string) => {
 };
 
 const settled = (name: string, replicas: number) =>
-  eventually(`${name} with ${replicas} pods`, async () => {
+  until(`${name} with ${replicas} pods`, async () => {
     const found = await find(cluster.client, statefulSetKind, name);
     const { status, metadata } = found ?? {};
     const isDone =
@@ -71,7 +72,7 @@ test('a StatefulSet starts, scales, rolls out and back, and keeps the names of i
   assert.equal(third.status?.currentRevision, first.status?.currentRevision);
   await change('db', { replicas: 1 });
   await settled('db', 1);
-  await eventually('the events', async () => {
+  await until('the events', async () => {
     const events = await cluster.client.list(eventKind, { namespace: 'default' });
     const messages = events.items.map(({ message }) => message);
     const wanted = [
@@ -81,14 +82,14 @@ test('a StatefulSet starts, scales, rolls out and back, and keeps the names of i
     return wanted.every((message) => messages.includes(message));
   });
   await cluster.client.delete(statefulSetKind, key);
-  await eventually('no pods', async () => (await podsOf('db')).length === 0);
+  await until('no pods', async () => (await podsOf('db')).length === 0);
 });
 
 test('a broken update stops at the last pod', async () => {
   await cluster.client.create(statefulSetKind, database('half'));
   await settled('half', 3);
   await change('half', image(cluster.brokenImage));
-  await eventually(
+  await until(
     'a broken pod',
     async () => (await podsOf('half'))[2]?.spec?.containers[0]?.image === cluster.brokenImage,
   );

@@ -81,21 +81,6 @@ export async function startTestCluster(
   };
 }
 
-/** Waits until `probe` gives something, without ever sleeping for longer than a moment. */
-export async function eventually<T>(
-  what: string,
-  probe: () => Promise<T | undefined | false>,
-  waitMs = 10_000,
-): Promise<T> {
-  const untilMs = Date.now() + waitMs;
-  for (;;) {
-    const found = await probe();
-    if (found !== undefined && found !== false) return found;
-    if (Date.now() > untilMs) throw new Error(`waited ${waitMs} ms in vain: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
 /** The object, or undefined when there is none. */
 export async function find<T extends KubeObject>(
   client: Client,

@@ -6,7 +6,8 @@ import { event as eventKind } from '../api/kinds/event.ts';
 import { pod as podKind } from '../api/kinds/pod.ts';
 import { replicaSet as replicaSetKind } from '../api/kinds/replicaSet.ts';
 import { service as serviceKind } from '../api/kinds/service.ts';
-import { eventually, find, startTestCluster, type TestCluster } from './test-cluster.ts';
+import { until } from '../base/until.ts';
+import { find, startTestCluster, type TestCluster } from './test-cluster.ts';
 
 let cluster: TestCluster;
 before(async () => {
@@ -28,7 +29,7 @@ function web(name: string, options: { image?: string; replicas?: number } = {}):
 }
 
 async function complete(name: string, replicas: number): Promise<Deployment> {
-  return eventually(`deployment ${name} with ${replicas} pods`, async () => {
+  return until(`deployment ${name} with ${replicas} pods`, async () => {
     const found = await find(cluster.client, deploymentKind, name);
     const { status, metadata } = found ?? {};
     const isDone =
@@ -68,7 +69,7 @@ test('a Deployment comes up, spread over the nodes, with the conditions and even
   assert.deepEqual(pods.map(({ spec }) => spec?.nodeName).sort(), ['n1', 'n1', 'n2', 'n2']);
   for (const { metadata } of pods) assert.match(metadata?.name ?? '', /^up-[a-z0-9]{8,10}-[a-z0-9]{5}$/);
   const [pod] = pods;
-  await eventually('the events', async () => {
+  await until('the events', async () => {
     const mine = await eventsAbout(pod?.metadata?.name ?? '');
     return mine.some(
       ({ reason, message }) =>
@@ -76,7 +77,7 @@ test('a Deployment comes up, spread over the nodes, with the conditions and even
         message === `Successfully assigned default/${pod?.metadata?.name} to ${pod?.spec?.nodeName}`,
     );
   });
-  await eventually('the scaling event', async () => {
+  await until('the scaling event', async () => {
     const scaled = await eventsAbout('up');
     return scaled.some(({ message }) => /^Scaled up replica set up-\w+ from 0 to 4$/.test(message ?? ''));
   });
@@ -87,13 +88,13 @@ test('a new image rolls out, history is kept, and the old template gets its old 
   await complete('roll', 3);
   const [first] = await podsOf('roll');
   await setImage('roll', 'app:2');
-  await eventually('the new pods', async () =>
+  await until('the new pods', async () =>
     (await podsOf('roll')).every(({ spec }) => spec?.containers[0]?.image === 'app:2'),
   );
   const second = await complete('roll', 3);
   assert.equal(second.metadata?.annotations?.['deployment.kubernetes.io/revision'], '2');
   await setImage('roll', 'app:1');
-  await eventually('the old image', async () =>
+  await until('the old image', async () =>
     (await podsOf('roll')).every(({ spec }) => spec?.containers[0]?.image === 'app:1'),
   );
   const third = await complete('roll', 3);
@@ -113,7 +114,7 @@ test('a broken image stops the rollout while enough old pods go on', async () =>
   await cluster.client.create(deploymentKind, web('half', { replicas: 4 }));
   await complete('half', 4);
   await setImage('half', cluster.brokenImage);
-  await eventually('the surge', async () => {
+  await until('the surge', async () => {
     const { status } = (await find(cluster.client, deploymentKind, 'half'))!;
     return status?.updatedReplicas === 2 && status.availableReplicas === 3 && status.replicas === 5;
   });
@@ -129,7 +130,7 @@ test('scaling follows at once in both directions and gives up unready pods first
   await complete('size', 5);
   await cluster.client.patch(deploymentKind, key, { type: 'merge', body: { spec: { replicas: 2 } } });
   await complete('size', 2);
-  await eventually('two pods', async () => (await podsOf('size')).length === 2);
+  await until('two pods', async () => (await podsOf('size')).length === 2);
   const { metadata } = (await find(cluster.client, deploymentKind, 'size'))!;
   assert.equal(metadata?.annotations?.['deployment.kubernetes.io/revision'], '1');
 });
@@ -139,14 +140,14 @@ test('a pod that is deleted is replaced, once', async () => {
   await complete('heal', 2);
   const [victim] = await podsOf('heal');
   await cluster.client.delete(podKind, { namespace: 'default', name: victim?.metadata?.name ?? '' });
-  await eventually('the replacement', async () => {
+  await until('the replacement', async () => {
     const pods = await podsOf('heal');
     return pods.length === 2 && pods.every(({ metadata }) => metadata?.uid !== victim?.metadata?.uid);
   });
   const [replicaSet] = (
     await cluster.client.list(replicaSetKind, { namespace: 'default', labelSelector: 'app=heal' })
   ).items;
-  const created = await eventually('the events', async () => {
+  const created = await until('the events', async () => {
     const about = await eventsAbout(replicaSet?.metadata?.name ?? '');
     const found = about.filter(({ reason }) => reason === 'SuccessfulCreate');
     return found.length >= 3 && found;
@@ -162,7 +163,7 @@ test('a Recreate rollout starts new pods after the last old one is gone', async 
   });
   await complete('anew', 2);
   await setImage('anew', 'app:2');
-  await eventually('new pods only', async () => {
+  await until('new pods only', async () => {
     const images = new Set((await podsOf('anew')).map(({ spec }) => spec?.containers[0]?.image));
     assert.ok(images.size < 2, 'old and new pods at the same time');
     return images.has('app:2');
@@ -176,14 +177,14 @@ test('a paused Deployment does not roll out until it is resumed', async () => {
   const key = { namespace: 'default', name: 'wait' };
   await cluster.client.patch(deploymentKind, key, { type: 'merge', body: { spec: { paused: true } } });
   await setImage('wait', 'app:2');
-  await eventually('the pause', async () => {
+  await until('the pause', async () => {
     const { status, metadata } = (await find(cluster.client, deploymentKind, 'wait'))!;
     const progress = status?.conditions?.find(({ type }) => type === 'Progressing');
     return progress?.reason === 'DeploymentPaused' && status?.observedGeneration === metadata?.generation;
   });
   assert.ok((await podsOf('wait')).every(({ spec }) => spec?.containers[0]?.image === 'app:1'));
   await cluster.client.patch(deploymentKind, key, { type: 'merge', body: { spec: { paused: false } } });
-  await eventually('the new image', async () =>
+  await until('the new image', async () =>
     (await podsOf('wait')).every(({ spec }) => spec?.containers[0]?.image === 'app:2'),
   );
 });
@@ -202,11 +203,11 @@ test('a Service finds its pods, gets an address, and follows a pod that goes', a
     assert.ok(items.length <= 1, 'one slice is enough');
     return items[0]?.endpoints.filter(({ conditions }) => conditions?.ready) ?? [];
   };
-  const before = await eventually('two endpoints', async () => {
+  const before = await until('two endpoints', async () => {
     const found = await addresses();
     return found.length === 2 && found;
   });
-  const { metadata } = await eventually('the address', async () => {
+  const { metadata } = await until('the address', async () => {
     const found = await find(cluster.client, serviceKind, 'shop');
     return found?.metadata?.annotations?.['selvage.dev/load-balancer-ip'] !== undefined && found;
   });
@@ -214,7 +215,7 @@ test('a Service finds its pods, gets an address, and follows a pod that goes', a
   assert.equal(metadata?.annotations?.['selvage.dev/load-balancer-ip'], '127.42.0.1');
   const victim = before[0]!.targetRef!;
   await cluster.client.delete(podKind, { namespace: 'default', name: victim.name! });
-  await eventually('other endpoints', async () => {
+  await until('other endpoints', async () => {
     const found = await addresses();
     return found.length === 2 && found.every(({ targetRef }) => targetRef?.uid !== victim.uid);
   });
@@ -224,7 +225,7 @@ test('deleting a Deployment takes its ReplicaSets and pods along', async () => {
   await cluster.client.create(deploymentKind, web('gone', { replicas: 2 }));
   await complete('gone', 2);
   await cluster.client.delete(deploymentKind, { namespace: 'default', name: 'gone' });
-  await eventually('nothing left', async () => (await podsOf('gone')).length === 0);
+  await until('nothing left', async () => (await podsOf('gone')).length === 0);
   const { items } = await cluster.client.list(replicaSetKind, {
     namespace: 'default',
     labelSelector: 'app=gone',
@@ -241,7 +242,7 @@ test('an orphaning deletion leaves the ReplicaSet, and a new Deployment adopts i
     { namespace: 'default', name: 'free' },
     { propagationPolicy: 'Orphan' },
   );
-  await eventually('the deletion', async () => !(await find(cluster.client, deploymentKind, 'free')));
+  await until('the deletion', async () => !(await find(cluster.client, deploymentKind, 'free')));
   await cluster.client.create(deploymentKind, web('free', { replicas: 2 }));
   await complete('free', 2);
   assert.deepEqual((await podsOf('free')).map(({ metadata }) => metadata?.uid).sort(), pods);
@@ -255,6 +256,6 @@ test('a foreground deletion ends with the owner, after all that it owned', async
     { namespace: 'default', name: 'last' },
     { propagationPolicy: 'Foreground' },
   );
-  await eventually('the owner is gone', async () => !(await find(cluster.client, deploymentKind, 'last')));
+  await until('the owner is gone', async () => !(await find(cluster.client, deploymentKind, 'last')));
   assert.equal((await podsOf('last')).length, 0);
 });
