@@ -201,7 +201,7 @@ function answerVerb(router: Router, call: Call): Promise<Answer> {
     case 'create':
       return created(create(context, call));
     case 'update':
-      return update(context, call);
+      return update(context, call, () => allowCreate(router, call));
     case 'patch':
       return patch(context, call, () => allowCreate(router, call));
     case 'delete':
@@ -213,7 +213,7 @@ function answerVerb(router: Router, call: Call): Promise<Answer> {
   }
 }
 
-/** Applying makes what does not exist, which takes the right to create beside the one to patch. */
+/** Some writes make what does not exist, which takes the right to create beside the one to patch or to update. */
 function allowCreate(router: Router, { user, info, request }: Call): void {
   allow(router, { user, fieldSelector: '', resource: { ...info, verb: 'create' }, body: request.body });
 }

@@ -190,6 +190,21 @@ test('nobody gives away more than they hold', async () => {
   assert.equal((await bind(bindingOf('c', 'ClusterRole', 'edit', userSubject('lou')))).code, 403);
 });
 
+test('who may update makes nothing new by it', async () => {
+  const leases = '/apis/coordination.k8s.io/v1/namespaces/default/leases';
+  const rules = [{ apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['update', 'patch'] }];
+  await must(`POST ${inDefault}/roles`, { metadata: { name: 'lease-updater' }, rules });
+  const binding = bindingOf('una-updates', 'Role', 'lease-updater', userSubject('una'));
+  await must(`POST ${inDefault}/rolebindings`, binding);
+  await must(`POST ${leases}`, { metadata: { name: 'there' } });
+  const put = (name: string) =>
+    send(as(user('una')), `PUT ${leases}/${name}`, { body: { metadata: { name } } });
+  await eventually(async () => (await put('there')).code === 200, 'una updates');
+  const made = await put('new');
+  assert.equal(made.code, 403);
+  assert.match(made.object.message, /User "una" cannot create resource "leases"/);
+});
+
 test('view reads without secrets, edit writes without roles, admin writes roles of its namespace', async () => {
   for (const [who, role] of [
     ['vic', 'view'],

@@ -22,8 +22,12 @@ const conflictTriesMax = 32;
 /** Which part of an object a write may change. */
 export type Part = 'main' | 'status' | 'any';
 
-/** Answers a PUT of an object or of its status. */
-export async function update(context: Context, call: Call): Promise<{ code: number; object: KubeObject }> {
+/** Answers a PUT of an object or of its status. `allowCreate` throws for a user that may not create by it. */
+export async function update(
+  context: Context,
+  call: Call,
+  allowCreate: () => void,
+): Promise<{ code: number; object: KubeObject }> {
   const options = readWriteOptions(call.request.query);
   checkFieldManager(call);
   const body = readObject(call, call.request.body, options.fieldValidation);
@@ -40,6 +44,7 @@ export async function update(context: Context, call: Call): Promise<{ code: numb
   const part = call.info.subresource === undefined ? 'main' : 'status';
   const key = keyOf(call.resource.kind, call.info.namespace, name);
   if (part === 'main' && call.resource.strategy.isCreatedOnUpdate && !context.store.get(key)) {
+    allowCreate();
     return { code: 201, object: await createObject(context, call, body, options.dryRun) };
   }
   const object = await change(context, call, { part, dryRun: options.dryRun, next: () => body });
