@@ -15,6 +15,8 @@ const passedOn = [
   'x-stream-protocol-version',
 ];
 const answerTimeoutMs = 30_000;
+/** A client has so long to read why it was refused, and to close. */
+const refusalMs = 5_000;
 const failureBytesMax = 64 * 1024;
 /** A client whose machine is gone is noticed by TCP. */
 const keepAliveMs = 30_000;
@@ -127,4 +129,6 @@ export function writeRefusal(socket: Duplex, answer: ApiResponse): void {
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   const head = `HTTP/1.1 ${answer.code} ${nodeHttp.STATUS_CODES[answer.code] ?? ''}\r\n${lines.join('')}\r\n`;
   socket.end(Buffer.concat([Buffer.from(head), body]));
+  // The server's own time limits end with the upgrade.
+  setTimeout(() => socket.destroy(), refusalMs).unref();
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { Readable } from 'node:stream';
+import { type Duplex, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { PeerCertificate, TLSSocket } from 'node:tls';
 import type { Clock } from '../../base/clock.ts';
@@ -48,7 +48,11 @@ export async function serveKubeletApi(options: KubeletApiOptions): Promise<Kubel
   server.on('request', (request, response) => {
     respond(request, response, options).catch((error: unknown) => sendError(response, error, log));
   });
+  const streams = new Set<Duplex>();
   server.on('upgrade', (request, socket, head) => {
+    streams.add(socket);
+    // From here on the server neither listens for the socket's errors nor closes it.
+    socket.on('error', () => socket.destroy()).once('close', () => streams.delete(socket));
     if (!isAllowed((request.socket as TLSSocket).getPeerCertificate())) {
       socket.destroy();
       return;
@@ -73,6 +77,7 @@ export async function serveKubeletApi(options: KubeletApiOptions): Promise<Kubel
       new Promise((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
+        for (const socket of streams) socket.destroy();
       }),
   };
 }

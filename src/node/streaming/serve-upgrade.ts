@@ -37,7 +37,6 @@ const isSpdy = (request: IncomingMessage) => request.headers.upgrade?.toLowerCas
 /** Answers `/portForward`, `/attach` and `/exec` of the kubelet API, over WebSocket or SPDY/3.1; never rejects. */
 export async function serveUpgrade(upgrade: Upgrade): Promise<void> {
   const { request, socket, sources } = upgrade;
-  socket.on('error', () => socket.destroy());
   try {
     const url = new URL(request.url ?? '/', 'https://node');
     const [, verb, namespace, name, container] = url.pathname.split('/').map(decodeURIComponent);
