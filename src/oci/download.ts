@@ -5,7 +5,13 @@ import { isStatus, messageOf, StatusError } from '../base/errors.ts';
 import type { ContentStore } from './content-store.ts';
 import type { Descriptor } from './manifest.ts';
 import { PartialBlob } from './partial-blob.ts';
-import { attemptsMax, backOff, type RegistryClient, stallMs } from './registry-client.ts';
+import {
+  attemptsMax,
+  backOff,
+  type RegistryClient,
+  type RegistryResponse,
+  stallMs,
+} from './registry-client.ts';
 
 /** A failed attempt that brought at least this much is no failure in a row: the link is weak, not dead. */
 export const progressBytesMin: number = 64 * 1024;
@@ -88,7 +94,11 @@ async function fetchRest(options: Download, client: RegistryClient, partial: Par
   await store.adopt(partial.path, { expectedDigest: blob.digest, expectedSize: blob.size });
 }
 
-async function ask({ blob, signal }: Download, client: RegistryClient, offset: number): Promise<Response> {
+async function ask(
+  { blob, signal }: Download,
+  client: RegistryClient,
+  offset: number,
+): Promise<RegistryResponse> {
   const response = await client.request({
     method: 'GET',
     url: client.path(`blobs/${blob.digest}`),
@@ -106,7 +116,7 @@ async function ask({ blob, signal }: Download, client: RegistryClient, offset: n
 /** Writes each chunk before the next is read: a break loses nothing that came, however little that was. */
 async function append(
   options: Download,
-  response: Response,
+  response: RegistryResponse,
   partial: PartialBlob,
   offset: number,
 ): Promise<void> {

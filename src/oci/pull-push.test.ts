@@ -55,7 +55,7 @@ function cutting(bytes: number, times: number, inner: Fetch = fetch as Fetch): F
     const reader = response.body!.getReader();
     let left = bytes;
     // Fails only when asked for more, so that what came before has been read.
-    const cut = new ReadableStream<Uint8Array>(
+    const cut = new ReadableStream<Uint8Array<ArrayBuffer>>(
       {
         async pull(controller) {
           const { value } = left > 0 ? await reader.read() : {};
@@ -67,7 +67,8 @@ function cutting(bytes: number, times: number, inner: Fetch = fetch as Fetch): F
       },
       { highWaterMark: 0 },
     );
-    return new Response(cut, response);
+    const { status, ok, statusText, headers } = response;
+    return { status, ok, statusText, headers, body: cut };
   };
 }
 

@@ -12,6 +12,7 @@ import {
   isPassing,
   RegistryClient,
   type RegistryEndpoint,
+  type RegistryResponse,
   withRetries,
 } from './registry-client.ts';
 
@@ -111,7 +112,7 @@ class Target {
     this.#options.onProgress?.({ bytes: this.bytesSent, bytesTotal: this.#bytesTotal });
   }
 
-  #send(request: Parameters<RegistryClient['request']>[0]): Promise<Response> {
+  #send(request: Parameters<RegistryClient['request']>[0]): Promise<RegistryResponse> {
     const { clock, signal } = this.#options;
     return withRetries(clock, () => this.#client.request({ ...request, ...(signal && { signal }) }), signal);
   }
@@ -189,7 +190,7 @@ class Upload {
     this.#moveTo(this.#blob.size);
   }
 
-  async #send(method: string, url: string, body?: Uint8Array<ArrayBuffer>): Promise<Response> {
+  async #send(method: string, url: string, body?: Uint8Array<ArrayBuffer>): Promise<RegistryResponse> {
     const { signal } = this.#options;
     const end = this.#offset + (body?.length ?? 0) - 1;
     const response = await this.#client.request({

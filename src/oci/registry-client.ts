@@ -2,6 +2,15 @@ import { type Clock, sleep } from '../base/clock.ts';
 import { isStatus, messageOf, StatusError, type StatusReason } from '../base/errors.ts';
 import { acceptedManifestTypes } from './media-types.ts';
 
+/** As much of an answer as a registry client needs; a global `Response` will do, but costs an agent undici's 15 MB. */
+export interface RegistryResponse {
+  readonly status: number;
+  readonly ok: boolean;
+  readonly statusText: string;
+  readonly headers: { get(name: string): string | null };
+  readonly body: ReadableStream<Uint8Array<ArrayBuffer>> | null;
+}
+
 /** As much of `fetch` as a registry client needs; the caller's adds client certificates, tokens or a CA. */
 export type Fetch = (
   url: string,
@@ -11,7 +20,7 @@ export type Fetch = (
     body?: Uint8Array<ArrayBuffer>;
     signal?: AbortSignal;
   },
-) => Promise<Response>;
+) => Promise<RegistryResponse>;
 
 export interface RegistryEndpoint {
   /** Scheme, host and port, such as `https://127.0.0.1:6443`. */
@@ -59,7 +68,7 @@ export class RegistryClient {
    * Gives any answer below 400. Else: `NotFound`, `Unauthorized`, `Forbidden`, `ServiceUnavailable` (unreachable, busy
    * or failing: worth another try) or `BadRequest`.
    */
-  async request(request: RegistryRequest): Promise<Response> {
+  async request(request: RegistryRequest): Promise<RegistryResponse> {
     let response = await this.#send(request);
     const challenge = response.headers.get('www-authenticate');
     if (response.status === 401 && challenge) {
@@ -71,7 +80,7 @@ export class RegistryClient {
     throw await this.#refusal(request, response);
   }
 
-  manifest(reference: string, signal?: AbortSignal): Promise<Response> {
+  manifest(reference: string, signal?: AbortSignal): Promise<RegistryResponse> {
     const headers = { Accept: acceptedManifestTypes };
     return this.request({
       method: 'GET',
@@ -90,7 +99,7 @@ export class RegistryClient {
     return new URL(url, this.endpoint.url).href;
   }
 
-  async #send(request: RegistryRequest): Promise<Response> {
+  async #send(request: RegistryRequest): Promise<RegistryResponse> {
     const url = this.resolve(request.url);
     const headers = { ...request.headers };
     // An upload may be sent elsewhere, where our credentials have no business.
@@ -100,7 +109,7 @@ export class RegistryClient {
     return this.#fetch(url, { method, headers, ...(body && { body }), ...(signal && { signal }) });
   }
 
-  async #fetch(url: string, init: Parameters<Fetch>[1]): Promise<Response> {
+  async #fetch(url: string, init: Parameters<Fetch>[1]): Promise<RegistryResponse> {
     const silence = new AbortController();
     const cancel = this.#clock.after(stallMs, () =>
       silence.abort(new Error(`no answer in ${stallMs / 1000} s`)),
@@ -152,7 +161,7 @@ export class RegistryClient {
     return url.href;
   }
 
-  async #refusal(request: RegistryRequest, response: Response): Promise<StatusError> {
+  async #refusal(request: RegistryRequest, response: RegistryResponse): Promise<StatusError> {
     const text = await readText(response, tokenBytesMax).catch(() => '');
     const { code, message } = firstError(text);
     const why = [code, message].filter(Boolean).join(': ') || response.statusText || 'no reason given';
@@ -205,7 +214,7 @@ export async function withRetries<T>(
 }
 
 /** Reads a body up to a bound, since its sender is not trusted to have one. */
-export async function readBytes(response: Response, bytesMax: number): Promise<Buffer> {
+export async function readBytes(response: RegistryResponse, bytesMax: number): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of response.body ?? []) {
@@ -216,7 +225,7 @@ export async function readBytes(response: Response, bytesMax: number): Promise<B
   return Buffer.concat(chunks);
 }
 
-async function readText(response: Response, bytesMax: number): Promise<string> {
+async function readText(response: RegistryResponse, bytesMax: number): Promise<string> {
   return (await readBytes(response, bytesMax)).toString('utf8');
 }
 

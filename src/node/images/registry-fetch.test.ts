@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
 import { until } from '../../base/until.ts';
 import { openAuthority } from '../../identity/authority.ts';
@@ -47,7 +48,10 @@ async function setUp(t: TestContext) {
   }
   const fetch = registryFetch({ caPem: authority.caPem, credentials: () => credentials.get(name)! });
   t.after(() => fetch.close());
-  const ask = async () => (await fetch(url, { method: 'GET', headers: {} })).text();
+  const ask = async () => {
+    const { body } = await fetch(url, { method: 'GET', headers: {} });
+    return text(body!);
+  };
   return { ask, fetch, counts, use: (other: string) => (name = other) };
 }
 

@@ -1,7 +1,7 @@
 import { Agent, request as httpsRequest } from 'node:https';
 import { Readable } from 'node:stream';
 import { StatusError } from '../../base/errors.ts';
-import type { Fetch } from '../../oci/registry-client.ts';
+import type { Fetch, RegistryResponse } from '../../oci/registry-client.ts';
 
 export interface RegistryCredentials {
   clientCertificatePem?: string | undefined;
@@ -54,13 +54,13 @@ export function registryFetch(options: {
       });
       sent.on('response', (answer) => {
         const status = answer.statusCode ?? 500;
-        const headers = new Headers();
-        for (const [name, value] of Object.entries(answer.headers)) headers.set(name, String(value));
         const hasBody = !bodiless.has(status) && init.method !== 'HEAD';
         if (!hasBody) answer.resume();
         // Node's web streams and the DOM's are the same at run time.
-        const body = hasBody ? (Readable.toWeb(answer) as unknown as ReadableStream) : null;
-        resolve(new Response(body, { status, headers }));
+        const body = hasBody ? (Readable.toWeb(answer) as unknown as RegistryResponse['body']) : null;
+        const { statusMessage: statusText = '', headers } = answer;
+        const get = (name: string) => headers[name.toLowerCase()]?.toString() ?? null;
+        resolve({ status, ok: status >= 200 && status < 300, statusText, headers: { get }, body });
       });
       sent.on('error', (cause) => {
         const message = `cannot reach ${new URL(url).host}: ${cause.message}`;
