@@ -89,6 +89,10 @@ test('kubectl forwards ports, attaches, is told why it cannot exec, and reads lo
       );
     });
   }
+  await t.test('run --attach ends with the exit code of the program', async () => {
+    const line = 'kubectl run once --image=talks:1 --env=ENDS_AT=10 --restart=Never --attach --rm';
+    assert.match(await shell.run(line, { code: 3 }), /^out 10$/m);
+  });
   await t.test('top', () => readsUsage(shell));
   await t.test('logs', () => readsLogs(shell));
   up.process.kill('SIGINT');
