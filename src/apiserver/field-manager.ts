@@ -23,6 +23,11 @@ export function writerOf(call: Call): Writer & { operation: 'Update' } {
   };
 }
 
+/** What controllers and nodes make, pods by the thousand, is tracked from the first apply on. */
+export function isMadeUntracked({ user, request }: Call): boolean {
+  return isOwnPart(user) && !request.query.get('fieldManager');
+}
+
 /**
  * Nodes and controllers write statuses without end, and nobody else does: these writes are entered into managedFields
  * only where somebody else owns a part of the status.

@@ -143,7 +143,8 @@ test("the control plane's own status writes are tracked only where somebody else
 
 test('the writer is the field manager, else the beginning of the user agent', async () => {
   const headers = { 'user-agent': 'tool/1.0 (linux)' };
-  const made = await send(api, `POST ${maps}`, { body: configMap('agent', { data: { a: '1' } }), headers });
+  const admin = running.server.transport({ name: 'admin', groups: ['system:masters'] });
+  const made = await send(admin, `POST ${maps}`, { body: configMap('agent', { data: { a: '1' } }), headers });
   assert.deepEqual(managersOf(made.object), ['tool Update']);
   const named = await send(api, `PATCH ${maps}/agent?fieldManager=named`, {
     body: { data: { b: '1' } },
@@ -160,7 +161,7 @@ test('allocated addresses and the first status belong to nobody', async () => {
     metadata: { name: 'owned' },
     spec: { ports: [{ port: 80 }] },
   };
-  const { object } = await send(api, 'POST /api/v1/namespaces/default/services', { body });
+  const { object } = await send(api, 'POST /api/v1/namespaces/default/services?fieldManager=made', { body });
   const text = JSON.stringify(object.metadata!.managedFields);
   assert.match(object.spec.clusterIP, /^10\.43\./);
   for (const field of ['f:clusterIP', 'f:status', 'f:uid']) assert.equal(text.includes(field), false, field);
@@ -203,6 +204,13 @@ test('a client may rewrite managedFields, as kubectl does to migrate from client
   }
 });
 
+test('what the control plane makes for itself is not tracked until somebody applies', async () => {
+  const { object: made } = await send(api, `POST ${maps}`, { body: configMap('own', { data: { a: '1' } }) });
+  assert.equal(made.metadata!.managedFields, undefined);
+  const refused = await apply(`${maps}/own`, configMap('own', { data: { a: '2' } }));
+  assert.match(refused.object.message, /conflict with "before-first-apply" using v1: \.data\.a$/);
+});
+
 test('who only renews leases is not tracked until somebody applies', async () => {
   const lease = (holderIdentity: string) => ({
     apiVersion: 'coordination.k8s.io/v1',
@@ -210,7 +218,7 @@ test('who only renews leases is not tracked until somebody applies', async () =>
     metadata: { name: 'one' },
     spec: { holderIdentity },
   });
-  const made = await send(api, `POST ${leases}`, { body: lease('a') });
+  const made = await send(api, `POST ${leases}?fieldManager=made`, { body: lease('a') });
   assert.equal(made.object.metadata!.managedFields, undefined);
   assert.equal(
     (await mergePatch(api, `${leases}/one`, lease('b'))).object.metadata!.managedFields,

@@ -10,7 +10,7 @@ import { isStatus, StatusError } from '../../base/errors.ts';
 import type { Call, Context } from '../context.ts';
 import { readObject } from '../decode.ts';
 import { alreadyExists, badRequest, groupResource } from '../failures.ts';
-import { checkFieldManager, writerOf } from '../field-manager.ts';
+import { checkFieldManager, isMadeUntracked, writerOf } from '../field-manager.ts';
 import { readWriteOptions } from '../options.ts';
 import { keyOf, objectOf, storedValueOf } from '../stored.ts';
 import { checkNamespace, inClientsWords } from './write-checks.ts';
@@ -76,6 +76,7 @@ function ownedByMaker(
   call: Call,
   object: KubeObject & { status?: object },
 ): unknown[] | undefined {
+  if (isMadeUntracked(call)) return undefined;
   const { kind } = call.resource;
   const { status: _status, ...rest } = object;
   const next = kind.subresources.status && !kind.keepsStatusOnCreate ? rest : object;
