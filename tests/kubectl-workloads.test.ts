@@ -193,6 +193,25 @@ test('workloads run to their end under a real kubectl', { skip, timeout: 120_000
     },
   );
 
+  await t.test('a node is cordoned, and drained as far as the budget allows', async () => {
+    await shell.run('kubectl create deployment web --image=server:1 --replicas=2');
+    await shell.run('kubectl rollout status deployment/web --timeout=20s');
+    await shell.run('kubectl create poddisruptionbudget web --selector=app=web --min-available=2');
+    assert.match(await shell.run('kubectl get pdb web'), /ALLOWED DISRUPTIONS +AGE\nweb +2 +N\/A +0 +\d+s$/m);
+    assert.match(await shell.run('kubectl cordon local'), /node\/local cordoned/);
+    assert.match(await shell.run('kubectl get node local'), / Ready,SchedulingDisabled /);
+    const drain = 'kubectl drain local --ignore-daemonsets --force --grace-period=1';
+    assert.match(
+      await shell.run(`${drain} --timeout=2s`, { code: 1 }),
+      /violate the pod's disruption budget/,
+    );
+    await shell.run('kubectl delete pdb web');
+    assert.match(await shell.run(`${drain} --timeout=20s`), /node\/local (drained|evicted)/);
+    await shell.run('kubectl uncordon local');
+    await shell.run('kubectl rollout status deployment/web --timeout=20s');
+    await shell.run('kubectl delete deployment web');
+  });
+
   await t.test('a deleted job leaves nothing behind', async () => {
     await shell.run('kubectl delete job once shards bad now');
     await shell.run('kubectl delete cronjob tick');

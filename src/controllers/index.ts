@@ -11,6 +11,7 @@ import type { Context } from './controller.ts';
 import * as cronJob from './cronjob.ts';
 import * as daemonSet from './daemonset.ts';
 import * as deployment from './deployment.ts';
+import * as disruption from './disruption.ts';
 import * as endpointSlice from './endpointslice.ts';
 import * as eventExpiry from './event-expiry.ts';
 import * as garbageCollector from './garbage-collector.ts';
@@ -67,6 +68,7 @@ export function startControllers(options: ControllersOptions): Controllers {
     job.run(context),
     jobTtl.run(context),
     cronJob.run(context),
+    disruption.run(context),
     endpointSlice.run(context),
     serviceAddress.run(context),
     nodeLifecycle.run(context, options),

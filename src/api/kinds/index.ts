@@ -15,6 +15,7 @@ import { lease } from './lease.ts';
 import { namespace } from './namespace.ts';
 import { node } from './node.ts';
 import { pod } from './pod.ts';
+import { podDisruptionBudget } from './podDisruptionBudget.ts';
 import { replicaSet } from './replicaSet.ts';
 import { role } from './role.ts';
 import { roleBinding } from './roleBinding.ts';
@@ -41,6 +42,7 @@ export const kinds: KindDefinition[] = [
   statefulSet,
   job,
   cronJob,
+  podDisruptionBudget,
   certificateSigningRequest,
   lease,
   clusterRole,

@@ -270,6 +270,10 @@ export const fieldNumbers: Record<string, Record<string, string>> = {
   },
   'io.k8s.api.policy.v1': {
     Eviction: 'metadata deleteOptions',
+    PodDisruptionBudget: 'metadata spec status',
+    PodDisruptionBudgetSpec: 'minAvailable selector maxUnavailable unhealthyPodEvictionPolicy',
+    PodDisruptionBudgetStatus:
+      'observedGeneration disruptedPods disruptionsAllowed currentHealthy desiredHealthy expectedPods conditions',
   },
   'io.k8s.api.rbac.v1': {
     AggregationRule: 'clusterRoleSelectors',
