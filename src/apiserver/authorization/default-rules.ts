@@ -37,6 +37,7 @@ export const viewRules: PolicyRule[] = [
   rule('batch', 'cronjobs cronjobs/status jobs jobs/status', read),
   rule('policy', 'poddisruptionbudgets poddisruptionbudgets/status', read),
   rule('networking.k8s.io', 'ingresses ingresses/status networkpolicies', read),
+  rule('metrics.k8s.io', 'pods', read),
   rule('serving.kserve.io', 'inferenceservices inferenceservices/status', read),
 ];
 

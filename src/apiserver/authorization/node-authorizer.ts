@@ -73,10 +73,10 @@ const rules: Record<string, Rule> = {
   configmaps: (question) => referenced(question, 'configMaps'),
   serviceaccounts: (question) =>
     question.subresource === 'token' ? tokenRule(question) : referenced(question, 'serviceAccounts'),
-  events: ({ resource: { verb } }) => (['create', ...changes].includes(verb) ? yes : undefined),
-  'events.events.k8s.io': ({ resource: { verb } }) =>
-    ['create', ...changes].includes(verb) ? yes : undefined,
-  'leases.coordination.k8s.io': ({ node, attributes, resource: { verb, namespace, name } }) => {
+  events: writesEvents,
+  'events.events.k8s.io': writesEvents,
+  'leases.coordination.k8s.io': ({ node, attributes, resource: { verb, namespace, name }, subresource }) => {
+    if (subresource !== '') return undefined;
     if (namespace !== 'kube-node-lease')
       return no('can only access leases in the "kube-node-lease" system namespace');
     if (!['get', 'create', ...changes].includes(verb)) return undefined;
@@ -88,6 +88,10 @@ const rules: Record<string, Rule> = {
   'certificatesigningrequests.certificates.k8s.io': ({ resource: { verb }, subresource }) =>
     subresource === '' && ['create', ...reads].includes(verb) ? yes : undefined,
 };
+
+function writesEvents({ resource: { verb }, subresource }: Question): Decision | undefined {
+  return ['create', ...changes].includes(verb) && subresource === '' ? yes : undefined;
+}
 
 function readOnly({ resource: { verb }, subresource }: Question): Decision | undefined {
   return reads.includes(verb) && subresource === '' ? yes : undefined;
