@@ -1,11 +1,16 @@
 // Jobs and the other workloads, by a real kubectl, with pods that really run and end.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { eventually, missing, openShell, type Shell } from './shell.ts';
 
 const skip = missing('kubectl');
+const version = spawnSync('kubectl', ['version', '--client'], { encoding: 'utf8' });
+/** Debian's kubectl 1.20 still asks for the beta versions of these kinds, which Kubernetes 1.32 does not serve either. */
+const isOld = Number(/v1\.(\d+)/.exec(version.stdout ?? '')?.[1] ?? 0) < 24;
+const skipOld = isOld && 'kubectl asks for batch/v1beta1 and policy/v1beta1';
 
 /** Prints where it stands and ends: well unless the environment says with which code. */
 const worker = `
@@ -105,7 +110,30 @@ test('workloads run to their end under a real kubectl', { skip, timeout: 120_000
     assert.match(await shell.run('kubectl get pods -l job-name=bad'), / 0\/1 +Error +0 /);
   });
 
-  await t.test('a cron job fires, and a job can be made from it', async () => {
+  await t.test('a running job ends by its deadline, by suspension and by deletion', async () => {
+    const pods = (name: string) => shell.run(`kubectl get pods -l job-name=${name}`);
+    const isRunning = (name: string) =>
+      eventually(async () => assert.match(await pods(name), / 1\/1 +Running /));
+    const isGone = (name: string) =>
+      eventually(async () => assert.match(await pods(name), /No resources found/));
+    const brief = { terminationGracePeriodSeconds: 1, restartPolicy: 'Never' };
+    const template = { spec: { ...brief, containers: [{ name: 'main', image: 'server:1' }] } };
+    await apply(shell, 'late', jobOf('late', { template, activeDeadlineSeconds: 1 }));
+    await shell.run('kubectl wait --for=condition=failed job/late --timeout=20s');
+    const why = `{.status.conditions[?(@.type=="Failed")].reason} {.status.failed}`;
+    assert.match(await shell.run(`kubectl get job late -o jsonpath='${why}'`), /^DeadlineExceeded [01]?$/);
+    await apply(shell, 'pause', jobOf('pause', { template }));
+    await isRunning('pause');
+    await shell.run(`kubectl patch job pause -p '{"spec":{"suspend":true}}'`);
+    await isGone('pause');
+    assert.equal(await shell.run("kubectl get job pause -o jsonpath='{.status.active}{.status.failed}'"), '');
+    await shell.run(`kubectl patch job pause -p '{"spec":{"suspend":false}}'`);
+    await isRunning('pause');
+    await shell.run('kubectl delete job pause');
+    await isGone('pause');
+  });
+
+  await t.test('a cron job fires, and a job can be made from it', { skip: skipOld }, async () => {
     await shell.run("kubectl create cronjob tick --image=worker:1 --schedule='@every 2s'");
     assert.match(await shell.run('kubectl create job now --from=cronjob/tick'), /job.batch\/now created/);
     await shell.run('kubectl wait --for=condition=complete job/now --timeout=20s');
@@ -193,7 +221,7 @@ test('workloads run to their end under a real kubectl', { skip, timeout: 120_000
     },
   );
 
-  await t.test('a node is cordoned, and drained as far as the budget allows', async () => {
+  await t.test('a node is cordoned, and drained as far as the budget allows', { skip: skipOld }, async () => {
     await shell.run('kubectl create deployment web --image=server:1 --replicas=2');
     await shell.run('kubectl rollout status deployment/web --timeout=20s');
     await shell.run('kubectl create poddisruptionbudget web --selector=app=web --min-available=2');
@@ -213,8 +241,8 @@ test('workloads run to their end under a real kubectl', { skip, timeout: 120_000
   });
 
   await t.test('a deleted job leaves nothing behind', async () => {
-    await shell.run('kubectl delete job once shards bad now');
-    await shell.run('kubectl delete cronjob tick');
+    await shell.run('kubectl delete job --all');
+    await shell.run('kubectl delete cronjob --all');
     await eventually(async () => assert.match(await shell.run('kubectl get pods'), /No resources found/));
   });
 });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { event as eventKind } from '../api/kinds/event.ts';
 import { type Job, type JobSpec, job as jobKind } from '../api/kinds/job.ts';
+import { namespace as namespaceKind } from '../api/kinds/namespace.ts';
 import { pod as podKind } from '../api/kinds/pod.ts';
 import { isStatus } from '../base/errors.ts';
 import { until } from '../base/until.ts';
@@ -102,6 +103,17 @@ test('a deleted job takes its pods along although they have a finalizer', async 
     await until('nothing left', async () => (await podsOf('gone')).length === 0);
     await until('no job', async () => !(await find(cluster.client, jobKind, 'gone')));
   }
+});
+
+test('a namespace that goes takes jobs and their pods along', async () => {
+  await cluster.client.create(namespaceKind, { metadata: { name: 'leaving' } });
+  const gone = jobOf('gone', 'app:1', { parallelism: 2 });
+  await cluster.client.create(jobKind, { ...gone, metadata: { name: 'gone', namespace: 'leaving' } });
+  const pods = async () => (await cluster.client.list(podKind, { namespace: 'leaving' })).items;
+  await until('two pods', async () => (await pods()).length === 2);
+  await cluster.client.delete(namespaceKind, { name: 'leaving' });
+  await until('no namespace', async () => !(await find(cluster.client, namespaceKind, 'leaving')));
+  assert.equal((await pods()).length, 0);
 });
 
 test('orphaned pods lose the finalizer and stay', async () => {
