@@ -108,7 +108,7 @@ export async function startControlPlane(options: {
     life.defer(serving.onRenewal((issued) => listening.useCertificate(toTls(issued))));
     const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
     await api.bootstrap({
-      endpoint: { ip: isAddress(reachable) ? reachable : '127.0.0.1', port: listening.port },
+      endpoint: { ip: endpointAddress(host, options.names), port: listening.port },
     });
     const client = createClient(api.transport());
     const { evictAfterSeconds } = options;
@@ -197,6 +197,12 @@ function joinTokenOf(dataDir: DataDir, authority: Authority, tokens: ReturnType<
 function mayUse(user: User | undefined, access: Access): boolean {
   if (user?.groups.includes('system:masters')) return true;
   return access.action === 'pull' && (user?.groups.includes('system:nodes') ?? false);
+}
+
+/** Where pods of every node reach this server: an address that it was told to be known by, where it listens on all. */
+function endpointAddress(host: string, names: readonly string[]): string {
+  const isWildcard = host === '0.0.0.0' || host === '::';
+  return (isWildcard ? names : [host]).find((name) => /^[\d.]+$/.test(name)) ?? '127.0.0.1';
 }
 
 function isAddress(name: string): boolean {

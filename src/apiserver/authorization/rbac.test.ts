@@ -174,6 +174,38 @@ test('nobody gives away more than they hold', async () => {
     async () => (await bind(bindingOf('a', 'Role', 'held', userSubject('lou')))).code === 201,
     'binds',
   );
+  // Aggregation could bring in anything, so it takes everything; `escalate` lifts that for the roles that it names.
+  const aggregated = {
+    metadata: { name: 'all-of-it' },
+    aggregationRule: { clusterRoleSelectors: [{ matchLabels: { any: 'role' } }] },
+  };
+  await must(`POST ${rbac}/clusterroles`, {
+    metadata: { name: 'role-maker' },
+    rules: [{ apiGroups: [apiGroup], resources: ['clusterroles'], verbs: ['create'] }],
+  });
+  await must(
+    `POST ${rbac}/clusterrolebindings`,
+    bindingOf('lou-makes', 'ClusterRole', 'role-maker', userSubject('lou')),
+  );
+  const aggregate = () => send(as(lou), `POST ${rbac}/clusterroles`, { body: aggregated });
+  const why = /must have cluster-admin privileges to use the aggregationRule/;
+  await eventually(async () => why.test((await aggregate()).object.message), 'aggregation is refused');
+  await must(`POST ${rbac}/clusterroles`, {
+    metadata: { name: 'escalator' },
+    rules: [
+      {
+        apiGroups: [apiGroup],
+        resources: ['clusterroles'],
+        verbs: ['escalate'],
+        resourceNames: ['all-of-it'],
+      },
+    ],
+  });
+  await must(
+    `POST ${rbac}/clusterrolebindings`,
+    bindingOf('lou-escalates', 'ClusterRole', 'escalator', userSubject('lou')),
+  );
+  await eventually(async () => (await aggregate()).code === 201, 'lou may escalate');
   // With `bind` on one role, that role and no other.
   await must(`POST ${rbac}/clusterroles`, {
     metadata: { name: 'may-bind-view' },

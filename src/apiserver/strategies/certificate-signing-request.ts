@@ -9,7 +9,8 @@ export const certificateSigningRequestStrategy: Strategy<CertificateSigningReque
     request.spec.groups = [...user.groups];
     if (user.uid === undefined) delete request.spec.uid;
     else request.spec.uid = user.uid;
-    delete request.spec.extra;
+    if (user.extra === undefined) delete request.spec.extra;
+    else request.spec.extra = structuredClone(user.extra) as Record<string, string[]>;
   },
   prepareUpdate(next, previous) {
     if (previous.spec) next.spec = structuredClone(previous.spec);
