@@ -341,6 +341,16 @@ test('items that an update made twice do not trouble an apply of others', () => 
   assert.deepEqual(it.object.spec.containers[0].env, [{ name: 'A', value: '3' }]);
 });
 
+test('an update with an item without its key goes through, and leaves the owners as they were', () => {
+  const map = new Written(configMap).apply('a', { data: { key: '1' } });
+  const owners = map.owners();
+  map.update('u', (object) => ({
+    ...object,
+    metadata: { ...object.metadata, ownerReferences: [{ name: 'x' }] },
+  }));
+  assert.deepEqual(map.owners(), owners);
+});
+
 test('the oldest updaters are merged when there are too many', () => {
   const map = new Written(configMap).update('first', () => ({ data: { first: '1' } }));
   for (let index = 0; index < updateManagersMax + 3; index++) {

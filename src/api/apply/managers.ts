@@ -48,7 +48,7 @@ export function managersIn(entries: KubeObject['metadata']): Manager[] {
   }));
 }
 
-/** The managers in entries that a client wrote; undefined when they make no sense, so that they are passed over. */
+/** The managers in entries that a client wrote; undefined when they make no sense or are too many, so that they are passed over. */
 export function readManagers(entries: readonly unknown[]): Manager[] | undefined {
   const read: Manager[] = [];
   for (const entry of entries as ManagedFieldsEntry[]) {
@@ -63,7 +63,7 @@ export function readManagers(entries: readonly unknown[]): Manager[] | undefined
       throw error;
     }
   }
-  return read;
+  return read.filter(({ operation }) => operation === 'Apply').length > applyManagersMax ? undefined : read;
 }
 
 /** The entries as they are stored and shown: appliers first, then by time and name. */

@@ -37,8 +37,10 @@ function pruneMembers(
     const inside = memberSchema(schema, name);
     const rest = prune(inside, member, letGo, kept?.[element]);
     if (rest !== undefined) left.push([name, rest]);
-    // Somebody else still wants the object to be there; an empty list or map says nothing.
-    else if (isHeld && structureOf(inside, member) === 'fields') left.push([name, {}]);
+    // Somebody still wants the container itself to be there.
+    else if (isMember(kept?.[element]) || (isHeld && structureOf(inside, member) === 'fields')) {
+      left.push([name, Array.isArray(member) ? [] : {}]);
+    }
   }
   return Object.fromEntries(left);
 }

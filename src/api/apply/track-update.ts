@@ -57,26 +57,36 @@ export function trackUpdate(update: Update): Entries | undefined {
   const replaced = read?.length ? read : undefined;
   const managers = replaced ?? managersIn(previous?.metadata);
   if (previous !== undefined && managers.length === 0) return undefined;
-  const { changed, removed } = changesOf(update);
+  const changes = changesOf(update);
+  // An update must not fail for a list that an apply could not merge.
+  if (!changes) return stored;
+  const { changed, removed } = changes;
   if (!changed && !removed) return replaced ? entriesOf(replaced) : stored;
   const entries = entriesOf(capped(afterChange(managers, changed, removed, update)));
   return entries.length > 0 ? entries : undefined;
 }
 
-/** What an update, by comparison, set and took away. */
-export function changesOf({ kind, previous, next }: Pick<Update, 'kind' | 'previous' | 'next'>): {
+interface Changes {
   changed: FieldSet | undefined;
   removed: FieldSet | undefined;
-} {
+}
+
+/** What an update, by comparison, set and took away; undefined where a list has an item without its keys. */
+function changesOf({ kind, previous, next }: Update): Changes | undefined {
   const [before, after] = [withoutManagers(previous ?? {}), withoutManagers(next)];
-  return {
-    changed: difference(changedFields(kind.schema, before, after), ownedByNobody),
-    removed: removedFields(kind.schema, before, after),
-  };
+  try {
+    return {
+      changed: difference(changedFields(kind.schema, before, after), ownedByNobody),
+      removed: removedFields(kind.schema, before, after),
+    };
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
 }
 
 /** The managers once `writer` has changed these fields. */
-export function afterChange(
+function afterChange(
   managers: readonly Manager[],
   changed: FieldSet | undefined,
   removed: FieldSet | undefined,
