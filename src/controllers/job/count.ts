@@ -50,12 +50,13 @@ export function countPods(job: Job, pods: readonly Pod[], options: { isEnding: b
   const isIndexed = spec?.completionMode === 'Indexed';
   const ended = tracked.filter((pod) => pod.status?.phase === 'Succeeded' || hasFailed(pod, job));
   if (isIndexed) countIndexFailures(job, pods, counts);
+  const byIndex = spec?.backoffLimitPerIndex === undefined ? new Map() : Map.groupBy(pods, indexOf);
   const known = new Set([...open.succeeded, ...open.failed]);
   for (const pod of ended) {
     const uid = pod.metadata?.uid ?? '';
     if (known.has(uid)) counts.release.push(pod);
     else if (pod.status?.phase === 'Succeeded') countSuccess(job, pod, counts);
-    else countFailure(job, pod, counts, options.isEnding || !isLastWord(job, pod, pods, counts));
+    else countFailure(job, pod, counts, options.isEnding || !isLastWord(pod, byIndex, counts));
   }
   if (isIndexed) counts.succeeded = counts.completedIndexes.size;
   return counts;
@@ -84,17 +85,13 @@ function countFailure(job: Job, pod: Pod, counts: Counts, isReplaced: boolean): 
 }
 
 /** With a limit for each index the last failed pod of an index is kept until another carries its number on. */
-function isLastWord(job: Job, pod: Pod, pods: readonly Pod[], counts: Counts): boolean {
+function isLastWord(pod: Pod, byIndex: ReadonlyMap<number | undefined, Pod[]>, counts: Counts): boolean {
   const index = indexOf(pod);
-  if (job.spec?.backoffLimitPerIndex === undefined || index === undefined) return false;
+  const alike = index === undefined ? undefined : byIndex.get(index);
+  if (index === undefined || alike === undefined) return false;
   if (counts.completedIndexes.has(index) || counts.failedIndexes.has(index)) return false;
   const own = failuresBefore(pod);
-  return !pods.some(
-    (other) =>
-      other !== pod &&
-      indexOf(other) === index &&
-      failuresBefore(other) >= own + (isPodActive(other) ? 0 : 1),
-  );
+  return !alike.some((other) => other !== pod && failuresBefore(other) >= own + (isPodActive(other) ? 0 : 1));
 }
 
 function countIndexFailures(job: Job, pods: readonly Pod[], counts: Counts): void {

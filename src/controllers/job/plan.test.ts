@@ -448,3 +448,16 @@ test('a job that is being deleted starts nothing more', () => {
   world.job.metadata!.deletionTimestamp = toTime(startMs);
   assert.deepEqual(world.step().create, []);
 });
+
+test('the time that a plan takes grows with the pods, not with their square', () => {
+  const limits = { backoffLimitPerIndex: 3, parallelism: 1 };
+  const world = new World({ completionMode: 'Indexed', completions: 20_000, ...limits });
+  world.pods = Array.from({ length: 20_000 }, (_, index) => {
+    const pod = podOf(world.job, { index });
+    const metadata = { ...pod.metadata!, name: `pod-${index}`, uid: `pod-${index}` };
+    return { ...pod, metadata, status: { phase: 'Failed' } };
+  });
+  const beginMs = performance.now();
+  plan({ job: world.job, pods: world.pods, nowMs: world.nowMs });
+  assert.ok(performance.now() - beginMs < 3000, `${performance.now() - beginMs} ms`);
+});

@@ -3,7 +3,7 @@ import type { Pod } from '../../api/kinds/pod.ts';
 import { toTime } from '../../base/clock.ts';
 import { rankForDeletion } from '../deletion-rank.ts';
 import { isPodActive, isPodReady } from '../pods.ts';
-import { creationBackoffMs, isIndexReady } from './backoff.ts';
+import { creationBackoffMs } from './backoff.ts';
 import { type Counts, countFields, countPods } from './count.ts';
 import { indexOf, isTerminating, isTracked, type NewPod } from './pod.ts';
 import { judge, remainingDeadlineMs, type Verdict } from './verdict.ts';
@@ -176,9 +176,10 @@ function keepUp(job: Job, counts: Counts, active: readonly Pod[], pods: readonly
   const create: NewPod[] = [];
   const isPaced = job.spec?.backoffLimitPerIndex === undefined;
   if (isPaced && creationBackoffMs(job, pods, nowMs) > 0) return { create, remove: [] };
+  const byIndex = isPaced ? undefined : Map.groupBy(pods, indexOf);
   for (let index = 0; index < (completions ?? 0) && create.length < missing; index++) {
     if (taken.has(index) || counts.completedIndexes.has(index) || counts.failedIndexes.has(index)) continue;
-    if (!isPaced && !isIndexReady(job, pods, index, nowMs)) continue;
+    if (byIndex && creationBackoffMs(job, byIndex.get(index) ?? [], nowMs) > 0) continue;
     create.push({ index, failures: counts.failuresByIndex.get(index) ?? 0 });
   }
   return { create, remove: [] };
@@ -204,11 +205,15 @@ function sortOut(job: Job, active: readonly Pod[], counts: Counts, wanted: numbe
 function soonest(job: Job, counts: Counts, pods: readonly Pod[], created: NewPod[], nowMs: number) {
   const waits = [remainingDeadlineMs(job, nowMs)];
   if (created.length === 0 && !job.spec?.suspend) {
-    const indexes = [...counts.failuresByIndex.keys()].filter((index) => !counts.failedIndexes.has(index));
     const isPaced = job.spec?.backoffLimitPerIndex === undefined;
-    const backoffs = isPaced ? [undefined] : indexes;
-    waits.push(...backoffs.map((index) => creationBackoffMs(job, pods, nowMs, index)).filter((ms) => ms > 0));
+    const groups = isPaced ? [[undefined, pods] as const] : Map.groupBy(pods, indexOf);
+    for (const [index, own] of groups) {
+      if (index !== undefined && counts.failedIndexes.has(index)) continue;
+      const waitMs = creationBackoffMs(job, own, nowMs);
+      if (waitMs > 0) waits.push(waitMs);
+    }
   }
-  const known = waits.filter((ms) => ms !== undefined);
-  return known.length > 0 ? Math.max(1, Math.min(...known)) : undefined;
+  let firstMs: number | undefined;
+  for (const waitMs of waits) if (waitMs !== undefined) firstMs = Math.min(firstMs ?? waitMs, waitMs);
+  return firstMs === undefined ? undefined : Math.max(1, firstMs);
 }
