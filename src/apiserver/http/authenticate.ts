@@ -19,7 +19,8 @@ export async function authenticate(
   options: { authenticators: readonly Authenticator[]; authorize(attributes: Attributes): Decision },
 ): Promise<User | undefined> {
   const user = await sender(request, options.authenticators);
-  return user && impersonate(request, user, options.authorize);
+  const isAnother = Object.keys(request.headers).some((name) => name.startsWith('impersonate-'));
+  return user && isAnother ? impersonate(request, user, options.authorize) : user;
 }
 
 async function sender(
