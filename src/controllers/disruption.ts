@@ -5,6 +5,7 @@ import {
   type PodDisruptionBudget,
 } from '../api/kinds/podDisruptionBudget.ts';
 import { replicaSet as replicaSetKind } from '../api/kinds/replicaSet.ts';
+import { replicationController as replicationControllerKind } from '../api/kinds/replicationController.ts';
 import { statefulSet as statefulSetKind } from '../api/kinds/statefulSet.ts';
 import { labelSelector } from '../api/label-selector.ts';
 import type { KubeObject } from '../api/object.ts';
@@ -22,6 +23,7 @@ export function run(context: Context): Running {
   const [budgets, pods] = [informers.of(budgetKind), informers.of(podKind)];
   const [deployments, replicaSets] = [informers.of(deploymentKind), informers.of(replicaSetKind)];
   const statefulSets = informers.of(statefulSetKind);
+  const replicationControllers = informers.of(replicationControllerKind);
   const events = context.recorder('controllermanager');
 
   const budgetsFor = (pod: Pod) =>
@@ -86,6 +88,9 @@ export function run(context: Context): Running {
             : undefined;
         if (deployment) sizes.set(deployment.metadata?.uid ?? '', deployment.spec?.replicas ?? 1);
         else if (replicaSet) sizes.set(owner.uid, replicaSet.spec?.replicas ?? 1);
+      } else if (owner.kind === 'ReplicationController') {
+        const found = replicationControllers.get(key);
+        if (found) sizes.set(owner.uid, found.spec?.replicas ?? 1);
       } else if (owner.kind === 'StatefulSet') {
         const statefulSet = statefulSets.get(key);
         if (statefulSet) sizes.set(owner.uid, statefulSet.spec?.replicas ?? 1);
@@ -105,6 +110,7 @@ export function run(context: Context): Running {
       source(deploymentKind, keysForOwner),
       source(replicaSetKind, keysForOwner),
       source(statefulSetKind, keysForOwner),
+      source(replicationControllerKind, keysForOwner),
     ],
     reconcile,
   });

@@ -24,6 +24,7 @@ import * as nodeCidr from './node-cidr.ts';
 import * as nodeLifecycle from './node-lifecycle.ts';
 import * as podGarbage from './pod-garbage.ts';
 import * as replicaSet from './replicaset.ts';
+import * as replicationController from './replication-controller.ts';
 import * as serviceAccount from './service-account.ts';
 import * as serviceAddress from './service-address.ts';
 import * as statefulSet from './statefulset.ts';
@@ -63,6 +64,7 @@ export function startControllers(options: ControllersOptions): Controllers {
     certificateSigning.run(context, { authority }),
     deployment.run(context),
     replicaSet.run(context),
+    replicationController.run(context),
     statefulSet.run(context),
     daemonSet.run(context),
     job.run(context),

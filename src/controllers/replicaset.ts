@@ -5,6 +5,7 @@ import {
   replicaSet as replicaSetKind,
 } from '../api/kinds/replicaSet.ts';
 import { labelSelector } from '../api/label-selector.ts';
+import type { KindAddress, KubeObject } from '../api/object.ts';
 import { toTime } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Running } from '../base/lifecycle.ts';
@@ -70,14 +71,35 @@ export function statusOf(
 
 /** Keeps as many pods of each ReplicaSet as it asks for. */
 export function run(context: Context): Running {
+  return runReplicas(context, {
+    kind: replicaSetKind,
+    name: 'replicaset',
+    component: 'replicaset-controller',
+    asReplicaSet: (replicaSet) => replicaSet,
+  });
+}
+
+/** A kind whose objects can be seen as ReplicaSets. */
+export interface ReplicasKind<T extends KubeObject> {
+  kind: KindAddress<T>;
+  /** Of the controller, in logs, and of the component that tells events. */
+  name: string;
+  component: string;
+  asReplicaSet(object: T): ReplicaSet;
+}
+
+export function runReplicas<T extends KubeObject & { status?: ReplicaSetStatus }>(
+  context: Context,
+  { kind, name, component, asReplicaSet }: ReplicasKind<T>,
+): Running {
   const { client, clock, informers } = context;
-  const [replicaSets, pods] = [informers.of(replicaSetKind), informers.of(podKind)];
+  const [owners, pods] = [informers.of(kind), informers.of(podKind)];
   const expectations = new Expectations(clock);
-  const events = context.recorder('replicaset-controller');
+  const events = context.recorder(component);
 
   const ownerKey = (pod: Pod): string | undefined => {
     const owner = controllerOf(pod);
-    return owner?.kind === 'ReplicaSet' ? `${pod.metadata?.namespace}/${owner.name}` : undefined;
+    return owner?.kind === kind.kind ? `${pod.metadata?.namespace}/${owner.name}` : undefined;
   };
   const keysForPod = (change: Change<Pod>): string[] => {
     const pod = change.object;
@@ -88,25 +110,26 @@ export function run(context: Context): Running {
     const before = change.type === 'modified' ? ownerKey(change.previous) : undefined;
     if (key) return before && before !== key ? [key, before] : [key];
     const isFree = change.type !== 'deleted' && !controllerOf(pod);
-    const adopters = isFree ? replicaSets.byIndex('namespace', pod.metadata?.namespace ?? '') : [];
-    const keys = adopters.filter((each) => labelSelector(each.spec?.selector)(pod)).map(keyOf);
+    const adopters = isFree ? owners.byIndex('namespace', pod.metadata?.namespace ?? '') : [];
+    const keys = adopters.filter((each) => labelSelector(asReplicaSet(each).spec?.selector)(pod)).map(keyOf);
     return before ? [...keys, before] : keys;
   };
 
   async function reconcile(key: string): Promise<number | undefined> {
-    const replicaSet = replicaSets.get(key);
-    if (!replicaSet) {
+    const object = owners.get(key);
+    if (!object) {
       expectations.forget(key);
       return undefined;
     }
+    const replicaSet = asReplicaSet(object);
     // Read before the pods: what is seen after this calls for the key once more.
     const mayAct = expectations.areMet(key) && !replicaSet.metadata?.deletionTimestamp;
     const { uid = '', namespace = '' } = replicaSet.metadata ?? {};
     const candidates = [...pods.byIndex('owner', uid), ...pods.byIndex('orphan', namespace)];
     const active = await claim({
       client,
-      owner: replicaSet,
-      ownerKind: replicaSetKind,
+      owner: object,
+      ownerKind: kind,
       kind: podKind,
       candidates: candidates.filter(isPodActive),
       isSelected: labelSelector(replicaSet.spec?.selector),
@@ -115,16 +138,16 @@ export function run(context: Context): Running {
     let error: unknown;
     if (mayAct) {
       const { create, delete: surplus } = plan(replicaSet, active, relatedPods(replicaSet));
-      const changes = { client, events, expectations, key, subject: subjectOf(replicaSetKind, replicaSet) };
+      const changes = { client, events, expectations, key, subject: subjectOf(kind, object) };
       if (create > 0) {
-        const wanted = Array.from({ length: create }, () => podOf(replicaSet));
+        const wanted = Array.from({ length: create }, () => podOf(replicaSet, kind));
         error = (await createPods(changes, wanted)).error;
       } else error = await deletePods(changes, surplus);
       const reason = create > 0 ? 'FailedCreate' : 'FailedDelete';
       if (error) failure = { reason, message: messageOf(error) };
     }
     const status = statusOf(replicaSet, active, clock.nowMs(), failure);
-    await writeStatus(client, replicaSetKind, replicaSet, status);
+    await writeStatus(client, kind, object, status);
     if (error) throw error;
     const { minReadySeconds = 0 } = replicaSet.spec ?? {};
     const isWaiting = (status.readyReplicas ?? 0) > (status.availableReplicas ?? 0);
@@ -133,19 +156,19 @@ export function run(context: Context): Running {
 
   function relatedPods(replicaSet: ReplicaSet): Pod[] {
     const owner = controllerOf(replicaSet);
-    const siblings = owner ? replicaSets.byIndex('owner', owner.uid) : [replicaSet];
+    const siblings = owner ? owners.byIndex('owner', owner.uid) : [replicaSet];
     return siblings.flatMap(({ metadata }) => pods.byIndex('owner', metadata?.uid ?? '')).filter(isPodActive);
   }
 
   return runController(context, {
-    name: 'replicaset',
-    sources: [source(replicaSetKind, ({ key }) => [key]), source(podKind, keysForPod)],
+    name,
+    sources: [source(kind, ({ key }) => [key]), source(podKind, keysForPod)],
     reconcile,
   });
 }
 
 /** A new pod from the template, which the server gives its name. */
-export function podOf(replicaSet: ReplicaSet): Pod {
+export function podOf(replicaSet: ReplicaSet, kind: KindAddress = replicaSetKind): Pod {
   const { template } = replicaSet.spec ?? {};
   const { labels, annotations, finalizers } = template?.metadata ?? {};
   const { name = '', namespace = '' } = replicaSet.metadata ?? {};
@@ -156,7 +179,7 @@ export function podOf(replicaSet: ReplicaSet): Pod {
       ...(labels && { labels }),
       ...(annotations && { annotations }),
       ...(finalizers && { finalizers }),
-      ownerReferences: [controllerReference(replicaSetKind, replicaSet)],
+      ownerReferences: [controllerReference(kind, replicaSet)],
     },
     ...(template?.spec && { spec: template.spec }),
   };

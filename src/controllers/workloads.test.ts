@@ -5,6 +5,7 @@ import { endpointSlice as endpointSliceKind } from '../api/kinds/endpointSlice.t
 import { event as eventKind } from '../api/kinds/event.ts';
 import { pod as podKind } from '../api/kinds/pod.ts';
 import { replicaSet as replicaSetKind } from '../api/kinds/replicaSet.ts';
+import { replicationController as rcKind } from '../api/kinds/replicationController.ts';
 import { service as serviceKind } from '../api/kinds/service.ts';
 import { until } from '../base/until.ts';
 import { find, startTestCluster, type TestCluster } from './test-cluster.ts';
@@ -258,4 +259,30 @@ test('a foreground deletion ends with the owner, after all that it owned', async
   );
   await until('the owner is gone', async () => !(await find(cluster.client, deploymentKind, 'last')));
   assert.equal((await podsOf('last')).length, 0);
+});
+
+test('a ReplicationController keeps its pods, scales, and adopts those that it selects', async () => {
+  const labels = { app: 'old' };
+  const template = { metadata: { labels }, spec: { containers: [{ name: 'main', image: 'app:1' }] } };
+  const key = { namespace: 'default', name: 'old' };
+  await cluster.client.create(podKind, { metadata: { ...key, name: 'found', labels }, spec: template.spec });
+  const made = await cluster.client.create(rcKind, { metadata: key, spec: { replicas: 2, template } });
+  assert.deepEqual([made.spec?.selector, made.metadata?.labels], [labels, labels]);
+  const settled = (replicas: number) =>
+    until(`${replicas} ready pods`, async () => {
+      const found = await find(cluster.client, rcKind, 'old');
+      return found?.status?.readyReplicas === replicas && found.status.replicas === replicas && found;
+    });
+  await settled(2);
+  const pods = await podsOf('old');
+  assert.ok(pods.some(({ metadata }) => metadata?.name === 'found'));
+  assert.ok(pods.every(({ metadata }) => metadata?.ownerReferences?.[0]?.kind === 'ReplicationController'));
+  const scale = { type: 'merge', body: { spec: { replicas: 3 } } } as const;
+  const scaled = await cluster.client.patch(rcKind, key, scale, { subresource: 'scale' });
+  assert.equal((scaled as { status?: { selector?: unknown } }).status?.selector, 'app=old');
+  await settled(3);
+  await cluster.client.delete(rcKind, key);
+  await until('no pods', async () => (await podsOf('old')).length === 0);
+  const wrong = { metadata: key, spec: { selector: { app: 'other' }, template } };
+  await assert.rejects(cluster.client.create(rcKind, wrong), /`selector` does not match template `labels`/);
 });

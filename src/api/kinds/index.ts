@@ -17,6 +17,7 @@ import { node } from './node.ts';
 import { pod } from './pod.ts';
 import { podDisruptionBudget } from './podDisruptionBudget.ts';
 import { replicaSet } from './replicaSet.ts';
+import { replicationController } from './replicationController.ts';
 import { role } from './role.ts';
 import { roleBinding } from './roleBinding.ts';
 import { secret } from './secret.ts';
@@ -32,6 +33,7 @@ export const kinds: KindDefinition[] = [
   namespace,
   node,
   pod,
+  replicationController,
   secret,
   service,
   serviceAccount,

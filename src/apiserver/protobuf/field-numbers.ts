@@ -216,6 +216,11 @@ export const fieldNumbers: Record<string, Record<string, string>> = {
     ProjectedVolumeSource: 'sources defaultMode',
     QuobyteVolumeSource: 'registry volume readOnly user group tenant',
     RBDVolumeSource: 'monitors image fsType pool user keyring secretRef readOnly',
+    ReplicationController: 'metadata spec status',
+    ReplicationControllerCondition: 'type status lastTransitionTime reason message',
+    ReplicationControllerSpec: 'replicas selector template minReadySeconds',
+    ReplicationControllerStatus:
+      'replicas fullyLabeledReplicas observedGeneration readyReplicas availableReplicas conditions',
     ResourceClaim: 'name request',
     ResourceFieldSelector: 'containerName resource divisor',
     ResourceRequirements: 'limits requests claims',

@@ -107,6 +107,9 @@ function scaleOf(object: KubeObject, paths: ScalePaths): Scale {
 
 /** A kind's selector is a LabelSelector, or its text already. */
 function selectorText(selector: unknown): string {
+  // A ReplicationController's selector is plain labels.
+  const isPlain = isRecord(selector) && Object.values(selector).every((value) => typeof value === 'string');
+  if (isPlain) return labelSelectorText({ matchLabels: selector as Record<string, string> });
   return typeof selector === 'string' ? selector : labelSelectorText(selector as LabelSelector | undefined);
 }
 
