@@ -97,6 +97,9 @@ test('a pod is pulled, started and becomes ready, with an address, an identity a
     cluster.shim.identities.get(created.metadata!.uid!),
   );
   assert.match(identity.certificate, /BEGIN CERTIFICATE/);
+  const { conditions = [] } = (await cluster.pod())!.status!;
+  const stale = conditions.filter(({ status, message, reason }) => status === 'True' && (message || reason));
+  assert.deepEqual(stale, [], 'what is true needs no excuse any more');
 });
 
 test('a pod sees its ConfigMap, Secret, downward API and volumes', async (t) => {

@@ -93,7 +93,8 @@ export class StatusWriter {
   async #write({ record, wanted }: Entry): Promise<void> {
     const { uid, namespace, name } = record;
     // A merge key per condition keeps those that others wrote; null removes what a plain merge would leave.
-    const status = { reason: null, message: null, ...wanted };
+    const conditions = wanted.conditions?.map((condition) => ({ reason: null, message: null, ...condition }));
+    const status = { reason: null, message: null, ...wanted, ...(conditions && { conditions }) };
     const body = { metadata: { uid }, status };
     await this.#client.patch(
       pod,
