@@ -27,6 +27,7 @@ function installTools() {
     curl: 'curl',
     openssl: 'openssl',
     setpriv: 'util-linux',
+    ip: 'iproute2',
   };
   const missing = Object.keys(packageOf).filter((tool) => spawnSync('which', [tool]).status !== 0);
   if (missing.length === 0) return;
