@@ -1,4 +1,5 @@
 import { StatusError } from '../base/errors.ts';
+import { flattenNested, shapeOfNested, shown } from './nested.ts';
 
 /** Tensor data as it lies in memory: numbers, 64-bit integers, or strings (BYTES). */
 export type TensorData =
@@ -62,7 +63,7 @@ export function fromJson(datatype: Datatype, values: unknown, count: number, whe
   if (datatype === 'FP16')
     throw new StatusError('BadRequest', `${where}: FP16 has no JSON form, send it as binary data`);
   if (!Array.isArray(values)) throw new StatusError('BadRequest', `${where}: data must be an array`);
-  const flat = values.some(Array.isArray) ? values.flat(Number.POSITIVE_INFINITY) : values;
+  const flat = Array.isArray(values[0]) ? flattenNested(values, shapeOfNested(values, where), where) : values;
   if (flat.length !== count) {
     throw new StatusError(
       'BadRequest',
@@ -92,10 +93,7 @@ export function fromJson(datatype: Datatype, values: unknown, count: number, whe
 // biome-ignore lint/suspicious/noExplicitAny: the caller states the type that `holds` has just proven.
 function expect(value: any, holds: boolean, index: number, expected: string, where: string): any {
   if (!holds)
-    throw new StatusError(
-      'BadRequest',
-      `${where}: data[${index}] must be ${expected}, got ${JSON.stringify(value)}`,
-    );
+    throw new StatusError('BadRequest', `${where}: data[${index}] must be ${expected}, got ${shown(value)}`);
   return value;
 }
 

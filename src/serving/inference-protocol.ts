@@ -1,5 +1,6 @@
 import { StatusError } from '../base/errors.ts';
 import { fromBytes, fromJson, isDatatype, type Tensor, toBytes, toJson } from './datatype.ts';
+import { shown } from './nested.ts';
 
 /** One input or output of a model; -1 in `shape` stands for any extent. */
 export interface TensorMetadata {
@@ -41,7 +42,7 @@ export function readInferRequest(body: Uint8Array, headLength: number | undefine
     } else {
       if (!isCount(size) || size > binary.length) {
         throw bad(
-          `${where}: binary_data_size is ${JSON.stringify(size)}, but ${binary.length} bytes are left in the body`,
+          `${where}: binary_data_size is ${shown(size)}, but ${binary.length} bytes are left in the body`,
         );
       }
       inputs[name] = { datatype, shape, data: fromBytes(datatype, binary.subarray(0, size), count, where) };
@@ -67,7 +68,7 @@ function readTensorHead(input: unknown, where: string) {
   const { name, datatype, shape } = asObject(input, where);
   if (typeof name !== 'string' || name === '') throw bad(`${where}.name: must be a non-empty string`);
   if (!isDatatype(datatype))
-    throw bad(`${where}.datatype: ${JSON.stringify(datatype)} is no datatype of the protocol`);
+    throw bad(`${where}.datatype: ${shown(datatype)} is no datatype of the protocol`);
   if (!Array.isArray(shape) || !shape.every(isCount))
     throw bad(`${where}.shape: must be an array of non-negative integers`);
   const count = shape.reduce((product: number, extent: number) => product * extent, 1);
@@ -112,7 +113,7 @@ export function writeInferResponse(
 /** Refuses inputs that the model does not take, in words. */
 export function checkInputs(
   expected: TensorMetadata[],
-  request: InferRequest,
+  request: Pick<InferRequest, 'inputs' | 'outputs'>,
   outputs: TensorMetadata[],
 ): void {
   for (const name of Object.keys(request.inputs)) {

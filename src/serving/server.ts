@@ -6,6 +6,7 @@ import {
   type TensorMetadata,
   writeInferResponse,
 } from './inference-protocol.ts';
+import { readPredictRequest, writePredictResponse } from './predict-protocol.ts';
 import type { Session } from './session.ts';
 
 export const bodyBytesMax = 64 * 1024 * 1024;
@@ -19,8 +20,9 @@ export interface ServedModel {
 }
 
 /**
- * The Open Inference Protocol v2 over HTTP as a fetch handler: health, metadata, infer with JSON and binary tensors.
- * Errors have the protocol's form, `{"error": "…"}`. Source: https://github.com/kserve/open-inference-protocol.
+ * The Open Inference Protocol v2 over HTTP as a fetch handler: health, metadata, infer with JSON and binary tensors; and
+ * KServe's V1 protocol. Errors have the protocols' form, `{"error": "…"}`.
+ * Source: https://github.com/kserve/open-inference-protocol.
  */
 export function createModelServer(options: { models: ServedModel[]; metrics: Metrics; version: string }) {
   const { metrics } = options;
@@ -42,8 +44,7 @@ export function createModelServer(options: { models: ServedModel[]; metrics: Met
     checkInputs(model.session.inputs, inferRequest, model.session.outputs);
     const outputs = await model.session.run(inferRequest.inputs);
     const { body: answer, headLength } = writeInferResponse(model, inferRequest, outputs);
-    duration.observe((performance.now() - startMs) / 1000, { model: model.name });
-    requests.increment({ model: model.name, outcome: 'ok' });
+    count(model, startMs);
     if (headLength === undefined)
       return new Response(answer, { headers: { 'content-type': 'application/json' } });
     const headers = {
@@ -53,8 +54,44 @@ export function createModelServer(options: { models: ServedModel[]; metrics: Met
     return new Response(answer, { headers });
   }
 
+  async function predict(model: ServedModel, request: Request): Promise<Response> {
+    const startMs = performance.now();
+    const predictRequest = readPredictRequest(await readBody(request), model.session.inputs);
+    checkInputs(
+      model.session.inputs,
+      { inputs: predictRequest.inputs, outputs: undefined },
+      model.session.outputs,
+    );
+    const outputs = await model.session.run(predictRequest.inputs);
+    const answer = writePredictResponse(predictRequest, outputs);
+    count(model, startMs);
+    return new Response(answer, { headers: { 'content-type': 'application/json' } });
+  }
+
+  function count({ name }: ServedModel, startMs: number): void {
+    duration.observe((performance.now() - startMs) / 1000, { model: name });
+    requests.increment({ model: name, outcome: 'ok' });
+  }
+
+  function answerV1(request: Request, path: string): Response | Promise<Response> {
+    if (path === '/v1/models') {
+      expectMethod(request, 'GET');
+      return Response.json({ models: [...models.keys()] });
+    }
+    const found = /^\/v1\/models\/([^/:]+)(:[a-z]+)?$/.exec(path);
+    if (!found || (found[2] && found[2] !== ':predict'))
+      throw new StatusError(
+        'NotFound',
+        `no such path: ${path}; V1 has /v1/models, /v1/models/NAME and /v1/models/NAME:predict`,
+      );
+    const model = modelOf(decode(found[1]!), undefined);
+    expectMethod(request, found[2] ? 'POST' : 'GET');
+    return found[2] ? predict(model, request) : Response.json({ name: model.name, ready: true });
+  }
+
   function answer(request: Request): Response | Promise<Response> {
     const path = new URL(request.url).pathname.replace(/\/$/, '');
+    if (path.startsWith('/v1/')) return answerV1(request, path);
     if (path === '/metrics')
       return new Response(metrics.expose(), { headers: { 'content-type': 'text/plain; version=0.0.4' } });
     if (path === '/v2/health/live') return Response.json({ live: true });
@@ -64,7 +101,7 @@ export function createModelServer(options: { models: ServedModel[]; metrics: Met
     const found = /^\/v2\/models\/([^/]+)(?:\/versions\/([^/]+))?(?:\/(ready|infer))?$/.exec(path);
     if (!found)
       throw new StatusError('NotFound', `no such path: ${path}; see /v2 of the Open Inference Protocol`);
-    const model = modelOf(decodeURIComponent(found[1]!), found[2]);
+    const model = modelOf(decode(found[1]!), found[2] && decode(found[2]));
     const action = found[3];
     expectMethod(request, action === 'infer' ? 'POST' : 'GET');
     if (action === 'infer') return infer(model, request);
@@ -93,7 +130,7 @@ export function createModelServer(options: { models: ServedModel[]; metrics: Met
       try {
         return await answer(request);
       } catch (error) {
-        if (request.url.endsWith('/infer'))
+        if (/(\/infer|:predict)\/?$/.test(request.url))
           requests.increment({ outcome: isStatus(error) ? error.reason : 'InternalError' });
         return toErrorResponse(error);
       }
@@ -111,6 +148,14 @@ function describe({ name, version, labels, session }: ServedModel) {
     outputs: session.outputs,
     ...(labels && { parameters: { labels } }),
   };
+}
+
+function decode(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    throw new StatusError('BadRequest', `"${segment}" in the path is not percent-encoded UTF-8`);
+  }
 }
 
 function headLengthOf(request: Request): number | undefined {
