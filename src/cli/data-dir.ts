@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 
@@ -15,11 +16,34 @@ export const dataDirHelp = 'folder that holds everything ($SELVAGE_HOME, else ~/
 /** The data folder that was asked for, else `$SELVAGE_HOME`, else `~/.selvage`. */
 export function dataDir(asked: string | undefined): DataDir {
   const root = resolve(asked ?? process.env.SELVAGE_HOME ?? join(homedir(), '.selvage'));
-  return {
-    root,
+  const folders = {
     server: join(root, 'server'),
     registry: join(root, 'registry'),
     node: join(root, 'node'),
-    kubeconfig: join(root, 'kubeconfig'),
   };
+  refuseOthersFolder(root, Object.values(folders));
+  return { root, ...folders, kubeconfig: join(root, 'kubeconfig') };
+}
+
+/** What root writes into another user's data folder (`sudo` may keep $HOME) would lock that user out. */
+function refuseOthersFolder(root: string, folders: string[]): void {
+  const user = process.getuid?.();
+  const owner = folders
+    .map((folder) => ownerOf(folder, root))
+    .find((uid) => uid !== undefined && uid !== user);
+  if (user === undefined || owner === undefined) return;
+  throw new Error(
+    `the data folder ${root} belongs to user ${owner}, and this runs as user ${user}; ` +
+      'run it as that user, or choose another folder with --data-dir',
+  );
+}
+
+/** Undefined where there is nothing yet; of what may not be looked at, the owner of `root` around it. */
+function ownerOf(path: string, root: string): number | undefined {
+  try {
+    return statSync(path).uid;
+  } catch (error) {
+    const hidden = (error as NodeJS.ErrnoException).code === 'EACCES' && path !== root;
+    return hidden ? ownerOf(root, root) : undefined;
+  }
 }

@@ -42,6 +42,8 @@ async function train(flags: TrainFlags): Promise<void> {
   const { packModel } = await import('../oci/artifact.ts');
   const { ContentStore } = await import('../oci/content-store.ts');
   const say = (text: string) => process.stderr.write(`${text}\n`);
+  // First: a folder that can't be written to shows before the training, not after it.
+  const store = await ContentStore.open(dataDir(flags.dataDir).registry);
   const folder = flags.data ?? process.env.SELVAGE_DATA;
   const images = await loadImages({ folder, generated: flags.generated ?? false, note: say });
   say(images.isGenerated ? 'training on GENERATED images, not on CIFAR-10' : `training on ${images.source}`);
@@ -51,7 +53,6 @@ async function train(flags: TrainFlags): Promise<void> {
     seed: flags.seed,
   });
   const { graph, weights, metadata } = trained.exported;
-  const store = await ContentStore.open(dataDir(flags.dataDir).registry);
   const { digest } = await packModel({
     store,
     reference: flags.tag,
