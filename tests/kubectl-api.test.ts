@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFile, spawn, spawnSync } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -7,13 +7,12 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { send } from '../src/apiserver/test-request.ts';
 import { startTestServer, type TestServer } from '../src/apiserver/test-server.ts';
+import { kubectlMinor } from './shell.ts';
 
 /** A real kubectl against a real API server: no controllers, no nodes. */
 
-const version = spawnSync('kubectl', ['version', '--client'], { encoding: 'utf8' });
-const isMissing = version.error !== undefined;
-/** Debian's kubectl is 1.20: some of what is asked here came later. */
-const minor = Number(/v1\.(\d+)/.exec(version.stdout ?? '')?.[1] ?? 0);
+const isMissing = kubectlMinor === 0;
+const minor = kubectlMinor;
 const isCi = process.env.CI === 'true';
 
 let running: TestServer;

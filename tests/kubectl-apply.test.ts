@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
-import { execFile, spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
 import { startTestServer, type TestServer } from '../src/apiserver/test-server.ts';
+import { kubectlMinor } from './shell.ts';
 
 /** Server-side apply as a real kubectl uses it. */
 
-const version = spawnSync('kubectl', ['version', '--client'], { encoding: 'utf8' });
-const minor = Number(/v1\.(\d+)/.exec(version.stdout ?? '')?.[1] ?? 0);
+const minor = kubectlMinor;
 const isCi = process.env.CI === 'true';
-const isMissing = version.error !== undefined;
+const isMissing = kubectlMinor === 0;
 /** kubectl migrates from client-side apply by itself since 1.26. */
 const migrates = minor >= 26;
 /** Before 1.21 kubectl showed managedFields always. */

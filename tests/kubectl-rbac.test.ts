@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFile, spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,13 +7,13 @@ import { after, before, describe, test } from 'node:test';
 import { send } from '../src/apiserver/test-request.ts';
 import { startTestServer, type TestServer } from '../src/apiserver/test-server.ts';
 import { openServiceAccountTokens } from '../src/identity/service-account-token.ts';
+import { kubectlMinor } from './shell.ts';
 
 /** Access control as an administrator meets it, with a real kubectl. */
 
-const version = spawnSync('kubectl', ['version', '--client'], { encoding: 'utf8' });
-const isMissing = version.error !== undefined;
+const isMissing = kubectlMinor === 0;
 /** `kubectl create token` came with 1.24, `kubectl auth whoami` with 1.28. */
-const minor = Number(/v1\.(\d+)/.exec(version.stdout ?? '')?.[1] ?? 0);
+const minor = kubectlMinor;
 const isCi = process.env.CI === 'true';
 const timeoutMs = 20_000;
 

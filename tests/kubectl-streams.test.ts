@@ -1,10 +1,9 @@
 // kubectl's byte streams to pods of a real `selvage up`: port-forward, attach, exec, logs; over WebSocket and over SPDY.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { eventually, missing, openShell, type Shell } from './shell.ts';
+import { eventually, kubectlMinor, missing, openShell, type Shell } from './shell.ts';
 
 const skip = missing('kubectl', 'curl');
 
@@ -47,15 +46,11 @@ spec:
 `;
 
 /** kubectl 1.31 and newer speak WebSocket unless they are told not to; older ones only SPDY. */
-const isWebSocketSpoken = Number(/v1\.(\d+)/.exec(versionOf())?.[1] ?? 0) >= 31;
+const isWebSocketSpoken = kubectlMinor >= 31;
 const protocols = [
   ['SPDY', 'KUBECTL_PORT_FORWARD_WEBSOCKETS=false KUBECTL_REMOTE_COMMAND_WEBSOCKETS=false'],
   ...(isWebSocketSpoken ? [['WebSocket', '']] : []),
 ] as [string, string][];
-
-function versionOf(): string {
-  return spawnSync('kubectl', ['version', '--client'], { encoding: 'utf8' }).stdout ?? '';
-}
 
 test('kubectl forwards ports, attaches, is told why it cannot exec, and reads logs', {
   skip,

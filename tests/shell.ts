@@ -133,3 +133,9 @@ export function missing(...tools: string[]): string | false {
   assert.ok(!process.env.CI, `CI needs ${absent.join(', ')}`);
   return `not installed: ${absent.join(', ')}`;
 }
+
+/** The minor version of the kubectl on the PATH, such as 32; Debian's is 20, and lacks what came later. 0 without kubectl. */
+export const kubectlMinor: number = Number(
+  /v1\.(\d+)/.exec(spawnSync('kubectl', ['version', '--client'], { encoding: 'utf8' }).stdout ?? '')?.[1] ??
+    0,
+);
