@@ -49,6 +49,24 @@ test('rotated files are read as one log', async (t) => {
   assert.equal(await read(path, { tailLines: 0 }), '');
 });
 
+test('a log that grows and is rotated while it is read shows what was there when it was asked for', async (t) => {
+  const path = await logFile(t);
+  await writeFile(`${path}.1`, line(1, 'one'));
+  await writeFile(path, line(2, 'two').repeat(2000));
+  let text = '';
+  for await (const part of open(path, {}).lines) {
+    if (text === '') {
+      await rename(`${path}.1`, `${path}.2`);
+      await rename(path, `${path}.1`);
+      await writeFile(path, line(4, 'new'));
+    }
+    await appendFile(`${path}.1`, line(3, 'later').repeat(2000));
+    text += part;
+    assert.ok(text.length < 100_000, 'it reads on for as long as the log grows');
+  }
+  assert.equal(text, `one\n${'two\n'.repeat(2000)}`);
+});
+
 test('the tail of a large log is found across chunks', async (t) => {
   const path = await logFile(t);
   const lines = Array.from({ length: 5000 }, (_, index) => line(1, `line ${index}`));

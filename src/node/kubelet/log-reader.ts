@@ -30,20 +30,15 @@ export async function* readLog(reading: LogReading): AsyncGenerator<Buffer> {
 
 async function* shownLines(reading: LogReading): AsyncGenerator<Buffer> {
   const { path, query } = reading;
-  const files = await filesOf(path);
-  const start = await startOf(files, query);
-  const format = formatter(query);
-  let current: OpenLog | undefined;
+  const files = await openFiles(path);
   try {
-    for (const [at, file] of files.entries()) {
-      if (at < start.file) continue;
-      await current?.close();
-      current = await OpenLog.open(file, at === start.file ? start.offset : 0);
-      if (current) yield* current.lines(format);
-    }
-    if (query.follow) yield* followed(reading, current, format);
+    const format = formatter(query);
+    const first = await seekTail(files, query);
+    // Only what was there when it was asked for: reading up to the end of a log that grows faster would never end.
+    for (const file of files.slice(first)) yield* file.lines(format, file.sizeBytes);
+    if (query.follow) yield* followed(reading, files.at(-1), format);
   } finally {
-    await current?.close();
+    for (const file of files) await file.close();
   }
 }
 
@@ -62,7 +57,7 @@ async function* followed(
       if (current) yield* current.lines(format);
       if (newest && newest.ino !== current?.inode) {
         if (current !== from) await current?.close();
-        current = await OpenLog.open(path, 0);
+        current = await OpenLog.open(path);
         continue;
       }
       if (!wasAlive) return;
@@ -85,74 +80,77 @@ function formatter({ timestamps, sinceMs, stream }: LogQuery): Format {
   };
 }
 
-/** Rotated files, oldest first, then the current one. */
-async function filesOf(path: string): Promise<string[]> {
-  const files = [path];
-  for (let index = 1; index < rotatedFilesMax; index++) {
-    const older = `${path}.${index}`;
-    if (!(await orMissing(stat(older)))) break;
-    files.unshift(older);
+/**
+ * Rotated files, oldest first, then the current one. Opened from the newest on: a rotation meanwhile gives a file
+ * again under its next name, and never hides one.
+ */
+async function openFiles(path: string): Promise<OpenLog[]> {
+  const files: OpenLog[] = [];
+  for (let index = 0; index < rotatedFilesMax; index++) {
+    const file = await OpenLog.open(index === 0 ? path : `${path}.${index}`);
+    if (!file && index > 0) break;
+    if (file && file.inode === files[0]?.inode) await file.close();
+    else if (file) files.unshift(file);
   }
   return files;
 }
 
-/** Where the last `tailLines` lines begin, found by reading backwards. */
-async function startOf(files: string[], { tailLines }: LogQuery): Promise<{ file: number; offset: number }> {
-  if (tailLines === undefined) return { file: 0, offset: 0 };
+/** Sets the file where the last `tailLines` lines begin to that place, found by reading backwards; returns its index. */
+async function seekTail(files: OpenLog[], { tailLines }: LogQuery): Promise<number> {
+  if (tailLines === undefined) return 0;
   // Counts line ends; the one that ends the file belongs to the last line.
   let wanted = tailLines + 1;
-  for (let file = files.length - 1; file >= 0; file--) {
-    const handle = await orMissing(open(files[file]!, 'r'));
-    if (!handle) continue;
-    try {
-      const found = await seekBack(handle, wanted);
-      if (found.offset !== undefined) return { file, offset: found.offset };
-      wanted -= found.seen;
-    } finally {
-      await handle.close();
-    }
+  for (let index = files.length - 1; index >= 0; index--) {
+    const seen = await files[index]!.seekBack(wanted);
+    if (seen === wanted) return index;
+    wanted -= seen;
   }
-  return { file: 0, offset: 0 };
-}
-
-async function seekBack(handle: FileHandle, wanted: number): Promise<{ offset?: number; seen: number }> {
-  const buffer = Buffer.alloc(chunkBytes);
-  let seen = 0;
-  for (let end = (await handle.stat()).size; end > 0; ) {
-    const from = Math.max(0, end - chunkBytes);
-    const { bytesRead } = await handle.read(buffer, 0, end - from, from);
-    for (let at = bytesRead - 1; at >= 0; at--) {
-      if (buffer[at] === 10 && ++seen === wanted) return { offset: from + at + 1, seen };
-    }
-    end = from;
-  }
-  return { seen };
+  return 0;
 }
 
 /** A log file that is read line by line; a line without end stays for the next time. */
 class OpenLog {
   readonly inode: number;
+  /** When it was opened. */
+  readonly sizeBytes: number;
   readonly #handle: FileHandle;
-  #offset: number;
+  #offset = 0;
   #rest: Buffer = Buffer.alloc(0);
 
-  private constructor(handle: FileHandle, inode: number, offset: number) {
+  private constructor(handle: FileHandle, { ino, size }: { ino: number; size: number }) {
     this.#handle = handle;
-    this.inode = inode;
-    this.#offset = offset;
+    this.inode = ino;
+    this.sizeBytes = size;
   }
 
-  static async open(path: string, offset: number): Promise<OpenLog | undefined> {
+  static async open(path: string): Promise<OpenLog | undefined> {
     const handle = await orMissing(open(path, 'r'));
-    if (!handle) return undefined;
-    return new OpenLog(handle, (await handle.stat()).ino, offset);
+    return handle && new OpenLog(handle, await handle.stat());
   }
 
-  /** What has been written since the last call, formatted, many lines in one buffer. */
-  async *lines(format: Format): AsyncGenerator<Buffer> {
+  /** Reading begins after the `wanted`th line end from the end; returns how many there are, at most `wanted`. */
+  async seekBack(wanted: number): Promise<number> {
     const buffer = Buffer.alloc(chunkBytes);
-    for (;;) {
-      const { bytesRead } = await this.#handle.read(buffer, 0, chunkBytes, this.#offset);
+    let seen = 0;
+    for (let end = this.sizeBytes; end > 0; ) {
+      const from = Math.max(0, end - chunkBytes);
+      const { bytesRead } = await this.#handle.read(buffer, 0, end - from, from);
+      for (let at = bytesRead - 1; at >= 0; at--) {
+        if (buffer[at] !== 10 || ++seen < wanted) continue;
+        this.#offset = from + at + 1;
+        return seen;
+      }
+      end = from;
+    }
+    return seen;
+  }
+
+  /** What has been written since the last call, up to `endBytes`, formatted, many lines in one buffer. */
+  async *lines(format: Format, endBytes = Number.POSITIVE_INFINITY): AsyncGenerator<Buffer> {
+    const buffer = Buffer.alloc(chunkBytes);
+    while (this.#offset < endBytes) {
+      const wanted = Math.min(chunkBytes, endBytes - this.#offset);
+      const { bytesRead } = await this.#handle.read(buffer, 0, wanted, this.#offset);
       if (bytesRead === 0) return;
       this.#offset += bytesRead;
       const text = Buffer.concat([this.#rest, buffer.subarray(0, bytesRead)]);
