@@ -24,16 +24,12 @@ export class Pods {
   readonly #checkedImages = new Set<string>();
   readonly #options: PodsOptions;
   readonly #compileCache: CompileCache;
-  readonly #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout | undefined;
   #table: RouteTable | undefined;
 
   constructor(options: PodsOptions) {
     this.#options = options;
     this.#compileCache = new CompileCache(options.compileCacheDir);
-    this.#timer = setInterval(() => {
-      for (const container of this.#containers.values()) container.checkMemory();
-    }, memoryCheckMs);
-    this.#timer.unref();
   }
 
   get table(): RouteTable | undefined {
@@ -51,6 +47,7 @@ export class Pods {
       onMessage: (message) => this.#options.onMessage(container, message),
     });
     this.#containers.set(spec.id, container);
+    this.#watchMemory();
     try {
       // Native code reads whatever this user may read; links make no difference to it.
       if (!spec.grants.addons) await this.#checkImage(spec.rootDir);
@@ -69,7 +66,7 @@ export class Pods {
   }
 
   async stopAll(graceSeconds: number): Promise<void> {
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
     await Promise.all([...this.#containers.values()].map((container) => container.stop(graceSeconds)));
   }
 
@@ -128,6 +125,14 @@ export class Pods {
   connect(socket: Socket, target: { ip: string; port: number; isTls: boolean }): boolean {
     const { port, isTls } = target;
     return this.serving(target.ip, port)?.send({ type: 'connection', port, isTls }, socket) ?? false;
+  }
+
+  /** An idle node stays asleep: the timer runs only while some container has a limit. */
+  #watchMemory(): void {
+    const limited = this.running.filter(({ spec }) => spec.memoryLimitBytes);
+    for (const container of limited) container.checkMemory();
+    clearTimeout(this.#timer);
+    if (limited.length > 0) this.#timer = setTimeout(() => this.#watchMemory(), memoryCheckMs).unref();
   }
 
   #onState(state: ContainerState): void {
