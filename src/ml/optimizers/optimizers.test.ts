@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { keras } from '../fixtures/keras.ts';
 import { Graph } from '../graph.ts';
 import { nodeRuntime } from '../node/onnxruntime.ts';
 import { tensor } from '../tensor.ts';
 import { adam } from './adam.ts';
+import { adamW } from './adam-w.ts';
 import type { Optimizer } from './optimizer.ts';
+import { rmsprop } from './rmsprop.ts';
 import { sgd } from './sgd.ts';
 
 const gradientsOfSteps = [0.5, -2, 0.25, 1e-3];
@@ -70,3 +73,19 @@ test('sgd follows the gradient, with and without momentum', async () => {
   });
   assertClose(await trajectory(sgd({ learningRate: 0.1, momentum: 0.9 })), expected);
 });
+
+const sameAsKeras: Record<string, Optimizer> = {
+  'sgd nesterov': sgd({ learningRate: 0.1, momentum: 0.9, nesterov: true }),
+  rmsprop: rmsprop(),
+  'rmsprop momentum': rmsprop({ momentum: 0.9 }),
+  'rmsprop centered': rmsprop({ momentum: 0.5, centered: true }),
+  adamW: adamW(),
+};
+
+for (const [name, optimizer] of Object.entries(sameAsKeras)) {
+  test(`${name} takes the steps that Keras takes`, async () => {
+    const expected = keras.optimizers[name]!;
+    assert.equal(expected.length, gradientsOfSteps.length);
+    assertClose(await trajectory(optimizer), expected);
+  });
+}

@@ -1,14 +1,15 @@
 import * as onnx from '../primitives.ts';
 import type { Optimizer } from './optimizer.ts';
 
-/** Gradient descent with optional momentum, as Keras' SGD (https://keras.io/api/optimizers/sgd/). */
-export function sgd({
-  learningRate = 0.01,
-  momentum = 0,
-}: {
+export interface SgdOptions {
   learningRate?: number;
   momentum?: number;
-} = {}): Optimizer {
+  /** Whether to step as if the momentum had been applied already (Nesterov, 1983). */
+  nesterov?: boolean;
+}
+
+/** Gradient descent with optional momentum, as Keras' SGD (https://keras.io/api/optimizers/sgd/). */
+export function sgd({ learningRate = 0.01, momentum = 0, nesterov = false }: SgdOptions = {}): Optimizer {
   return {
     name: 'sgd',
     learningRate,
@@ -16,8 +17,10 @@ export function sgd({
     update({ weights, gradient, slots: [velocity], learningRate: rate }) {
       const step = onnx.mul(gradient, rate);
       if (!velocity) return { weights: onnx.sub(weights, step), slots: [] };
-      const next = onnx.sub(onnx.mul(velocity, weights.graph.constant(momentum)), step);
-      return { weights: onnx.add(weights, next), slots: [next] };
+      const factor = weights.graph.constant(momentum);
+      const next = onnx.sub(onnx.mul(velocity, factor), step);
+      const move = nesterov ? onnx.sub(onnx.mul(next, factor), step) : next;
+      return { weights: onnx.add(weights, move), slots: [next] };
     },
   };
 }
