@@ -29,7 +29,8 @@ export function lower(
   return value;
 }
 
-/** Conv2D and the MaxPooling2D after it as one step, where the pooling's cells do not overlap. */
+/** Conv2D and the MaxPooling2D after it as one step, where the pooling's cells do not overlap and the activation
+ * between them may come after. */
 function fuseConvolutionAndPooling(
   { layer: convolution }: PlacedLayer,
   next: PlacedLayer | undefined,
@@ -39,6 +40,7 @@ function fuseConvolutionAndPooling(
 ): Value | undefined {
   const pooling = next?.layer;
   if (!(convolution instanceof Conv2D && pooling instanceof MaxPool2D)) return undefined;
+  if (!convolution.activation.isMonotone) return undefined;
   const [pool] = pooling.poolSize;
   const isCellwise = [...pooling.poolSize, ...pooling.strides].every((side) => side === pool);
   if (!isCellwise || pooling.padding !== 'valid') return undefined;

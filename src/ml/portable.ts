@@ -13,6 +13,15 @@ export {
 } from './export/export-model.ts';
 export { loadWeights } from './export/load-weights.ts';
 export { decodeSafetensors, encodeSafetensors } from './export/safetensors.ts';
+export {
+  type Activation,
+  type ActivationFunction,
+  type ActivationName,
+  activation,
+  activations,
+  elu,
+  leakyRelu,
+} from './layers/activation.ts';
 export { conv2d } from './layers/conv2d.ts';
 export { dense } from './layers/dense.ts';
 export { dropout } from './layers/dropout.ts';
@@ -26,7 +35,9 @@ export type { Loss } from './losses/loss.ts';
 export { sparseCategoricalCrossentropy } from './losses/sparse-categorical-crossentropy.ts';
 export { decodeModel, encodeModel } from './onnx/codec.ts';
 export { adam } from './optimizers/adam.ts';
+export { adamW } from './optimizers/adam-w.ts';
 export type { Optimizer } from './optimizers/optimizer.ts';
+export { rmsprop } from './optimizers/rmsprop.ts';
 export { sgd } from './optimizers/sgd.ts';
 export type { Runtime, Session } from './runtime.ts';
 export {

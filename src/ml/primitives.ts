@@ -24,9 +24,18 @@ export const sqrt = (x: Value): Value => elementwise('Sqrt', [x]);
 export const exp = (x: Value): Value => elementwise('Exp', [x]);
 export const log = (x: Value): Value => elementwise('Log', [x]);
 export const neg = (x: Value): Value => elementwise('Neg', [x]);
+export const abs = (x: Value): Value => elementwise('Abs', [x]);
+export const sigmoid = (x: Value): Value => elementwise('Sigmoid', [x]);
+export const tanh = (x: Value): Value => elementwise('Tanh', [x]);
+export const softplus = (x: Value): Value => elementwise('Softplus', [x]);
+/** The error function; onnxruntime has it for float32 only. */
+export const erf = (x: Value): Value => elementwise('Erf', [x]);
 export const equal = (a: Value, b: Value): Value => elementwise('Equal', [a, b], 'bool');
 export const greater = (a: Value, b: Value): Value => elementwise('Greater', [a, b], 'bool');
 export const greaterOrEqual = (a: Value, b: Value): Value => elementwise('GreaterOrEqual', [a, b], 'bool');
+
+export const leakyRelu = (x: Value, alpha: number): Value => x.graph.node('LeakyRelu', [x], x, { alpha });
+export const elu = (x: Value, alpha: number): Value => x.graph.node('Elu', [x], x, { alpha });
 
 export function cast(x: Value, dtype: DType): Value {
   if (x.dtype === dtype) return x;

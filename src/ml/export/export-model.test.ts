@@ -77,6 +77,11 @@ const stacks: [string, (Input | Layer)[]][] = [
   ],
   ['patches, pool 3', [input([12, 12, 1]), conv2d(4, 3, { activation: 'relu' }), maxPool2d(3)]],
   ['phases', [input([9, 10, 8]), conv2d(4, 3, { activation: 'relu' }), maxPool2d(2)]],
+  [
+    'an activation that may not come after pooling',
+    [input([9, 10, 3]), conv2d(4, 3, { activation: 'gelu' }), maxPool2d(2)],
+  ],
+  ['softmax over channels', [input([5, 6, 3]), conv2d(4, 3, { activation: 'softmax' }), maxPool2d(2)]],
   ['phases, same padding', [input([9, 10, 5]), conv2d(4, 5, { padding: 'same' }), maxPool2d(2)]],
   ['convolution alone', [input([9, 10, 3]), conv2d(4, [3, 2], { activation: 'relu' })]],
   ['strides', [input([9, 10, 3]), conv2d(4, 3, { strides: 2, padding: 'same' })]],

@@ -4,7 +4,7 @@ import { conv2d as convolve } from '../ops/conv2d.ts';
 import { slide, type Window } from '../ops/window.ts';
 import * as onnx from '../primitives.ts';
 import { type Shape, ShapeError } from '../shape.ts';
-import { type Activation, activate, inferActivation } from './activation.ts';
+import { type Activation, type ActivationFunction, activationOf } from './activation.ts';
 import { glorotUniform, zeros } from './initializers.ts';
 import { type Initializer, type Layer, type Parameter, requireRank } from './layer.ts';
 
@@ -12,7 +12,7 @@ export interface Conv2DOptions {
   strides?: number | [number, number];
   padding?: 'valid' | 'same';
   dilationRate?: number | [number, number];
-  activation?: Exclude<Activation, 'softmax'>;
+  activation?: Activation;
   useBias?: boolean;
   kernelInitializer?: Initializer;
   biasInitializer?: Initializer;
@@ -32,7 +32,7 @@ export function conv2d(
 export class Conv2D implements Layer {
   readonly type = 'Conv2D';
   readonly name: string | undefined;
-  readonly activation: Exclude<Activation, 'softmax'>;
+  readonly activation: ActivationFunction;
   readonly filters: number;
   readonly kernelSize: [number, number];
   readonly #options: Conv2DOptions;
@@ -41,7 +41,7 @@ export class Conv2D implements Layer {
     this.filters = filters;
     this.kernelSize = kernelSize;
     this.name = options.name;
-    this.activation = options.activation ?? 'linear';
+    this.activation = activationOf(options.activation ?? 'linear');
     this.#options = options;
   }
 
@@ -84,9 +84,9 @@ export class Conv2D implements Layer {
     return this.finish(convolve(x, kernel!, this.window(x.shape)), bias);
   }
 
-  /** Bias and activation; both commute with max pooling, so they may come after it. */
+  /** Bias and activation; the bias, and an activation that is monotone, may as well come after max pooling. */
   finish(convolved: Value, bias: Value | undefined): Value {
-    return activate(bias ? addBias(convolved, bias) : convolved, this.activation);
+    return this.activation.forward(bias ? addBias(convolved, bias) : convolved);
   }
 
   infer(x: Value, [kernel, bias]: Value[]): Value {
@@ -100,7 +100,9 @@ export class Conv2D implements Layer {
     const shape = ['N', this.filters, outHeight, outWidth] as const;
     const weights = onnx.transpose(kernel!, [3, 2, 0, 1]);
     const y = onnx.conv(toChannelsFirst(x), weights, bias, shape, attributes);
-    return toChannelsLast(inferActivation(y, this.activation));
+    // Softmax goes over the last axis, which must be the channels'; for the others the place is free.
+    if (this.activation.name === 'softmax') return this.activation.infer(toChannelsLast(y));
+    return toChannelsLast(this.activation.infer(y));
   }
 }
 

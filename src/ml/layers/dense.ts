@@ -3,7 +3,7 @@ import { addBias } from '../ops/bias.ts';
 import { linear } from '../ops/linear.ts';
 import * as onnx from '../primitives.ts';
 import type { Shape } from '../shape.ts';
-import { type Activation, activate, inferActivation } from './activation.ts';
+import { type Activation, activationOf } from './activation.ts';
 import { glorotUniform, zeros } from './initializers.ts';
 import { type Initializer, type Layer, type Parameter, requireRank } from './layer.ts';
 
@@ -18,7 +18,8 @@ export interface DenseOptions {
 /** x [N, K] by kernel [K, units] plus bias [units], as Keras' Dense
  * (https://keras.io/api/layers/core_layers/dense/). */
 export function dense(units: number, options: DenseOptions = {}): Layer {
-  const { activation = 'linear', useBias = true, kernelInitializer = glorotUniform } = options;
+  const { useBias = true, kernelInitializer = glorotUniform } = options;
+  const activation = activationOf(options.activation ?? 'linear');
   return {
     type: 'Dense',
     name: options.name,
@@ -33,10 +34,10 @@ export function dense(units: number, options: DenseOptions = {}): Layer {
     },
     forward(x: Value, [kernel, bias]: Value[]): Value {
       const product = linear(x, kernel!);
-      return activate(bias ? addBias(product, bias) : product, activation);
+      return activation.forward(bias ? addBias(product, bias) : product);
     },
     infer(x: Value, [kernel, bias]: Value[]): Value {
-      return inferActivation(onnx.gemm(x, kernel!, bias && { c: bias }), activation);
+      return activation.infer(onnx.gemm(x, kernel!, bias && { c: bias }));
     },
   };
 }

@@ -6,11 +6,12 @@ import { Graph, type Value } from '../graph.ts';
 import * as onnx from '../primitives.ts';
 import { randomGenerator } from '../random.ts';
 import type { Shape } from '../shape.ts';
-import { relu, softmax } from './activations.ts';
+import { elu, leakyRelu, relu, sigmoid, silu, softmax, softplus, tanh } from './activations.ts';
 import { addBias } from './bias.ts';
 import { conv2d } from './conv2d.ts';
 import { conv2dMaxPool } from './conv2d-max-pool.ts';
 import { crossEntropyFromLogits, crossEntropyFromProbabilities } from './cross-entropy.ts';
+import { gelu, geluApproximate } from './gelu.ts';
 import { linear } from './linear.ts';
 import { maxPool2d } from './max-pool2d.ts';
 import { patchConv2dMaxPool } from './patch-conv2d-max-pool.ts';
@@ -29,7 +30,15 @@ interface Case {
   /** Which inputs get a gradient; all by default. */
   wanted?: number[];
   range?: readonly [number, number];
+  /** float32 where onnxruntime has an operator for no other type; the test is coarser then. */
+  float?: 'float32' | 'float64';
 }
+
+/** The step of the finite difference, and by how much it may be off. */
+const precision = {
+  float64: { step: 1e-6, tolerance: 1e-7 },
+  float32: { step: 1e-2, tolerance: 5e-4 },
+};
 
 const window = (height: number, width: number, changes: Partial<Window> = {}): Window => ({
   height,
@@ -95,6 +104,15 @@ const cases: Case[] = [
   { name: 'addBias', inputs: [image(2, 3, 4), [4]], op: (x, bias) => addBias(x!, bias!) },
   { name: 'relu', inputs: [['N', 6]], op: (x) => relu(x!) },
   { name: 'softmax', inputs: [['N', 4]], op: (x) => softmax(x!) },
+  { name: 'softmax over the last of four axes', inputs: [image(2, 1, 3)], op: (x) => softmax(x!) },
+  { name: 'sigmoid', inputs: [['N', 6]], op: (x) => sigmoid(x!) },
+  { name: 'tanh', inputs: [['N', 6]], op: (x) => tanh(x!) },
+  { name: 'leakyRelu', inputs: [['N', 6]], op: (x) => leakyRelu(x!, 0.3) },
+  { name: 'elu', inputs: [['N', 6]], op: (x) => elu(x!, 1.5) },
+  { name: 'silu', inputs: [['N', 6]], op: (x) => silu(x!) },
+  { name: 'softplus', inputs: [['N', 6]], op: (x) => softplus(x!) },
+  { name: 'gelu', inputs: [['N', 6]], op: (x) => gelu(x!), float: 'float32' },
+  { name: 'gelu, approximate', inputs: [['N', 6]], op: (x) => geluApproximate(x!) },
   { name: 'scale', inputs: [['N', 4]], op: (x) => scale(x!, 0.25, -1) },
   { name: 'reshape', inputs: [image(2, 3, 2)], op: (x) => reshape(x!, ['N', 12]) },
   {
@@ -116,23 +134,24 @@ for (const {
   op,
   wanted = inputs.map((_, index) => index),
   range = [-1, 1] as const,
+  float = 'float64',
 } of cases) {
   const [low, high] = range;
   test(`the gradient of ${name} agrees with finite differences`, async () => {
     const seed = 7;
     const random = randomGenerator(seed);
-    const graph = new Graph({ float: 'float64' });
-    const values = inputs.map((shape, index) => graph.input(`x${index}`, 'float64', shape));
+    const graph = new Graph({ float });
+    const values = inputs.map((shape, index) => graph.input(`x${index}`, float, shape));
     const output = op(...values);
-    const scalar = weightedSum(output, graph.input('weights', 'float64', output.shape));
+    const scalar = weightedSum(output, graph.input('weights', float, output.shape));
     graph.output('scalar', scalar);
     const variables = wanted.map((index) => values[index]!);
     gradients(scalar, variables).forEach((gradient, position) => {
       graph.output(`gradient${wanted[position]}`, gradient);
     });
     const session = await ort.InferenceSession.create(graph.toModel());
-    const points = inputs.map((shape) => randomTensor(shape, () => low + (high - low) * random()));
-    const feeds: Record<string, ort.Tensor> = { weights: randomTensor(output.shape, random) };
+    const points = inputs.map((shape) => randomTensor(float, shape, () => low + (high - low) * random()));
+    const feeds: Record<string, ort.Tensor> = { weights: randomTensor(float, output.shape, random) };
     points.forEach((point, index) => {
       feeds[`x${index}`] = point;
     });
@@ -140,10 +159,10 @@ for (const {
       feeds.labels = new ort.Tensor('int64', BigInt64Array.of(2n, 0n), [batch]);
     }
     const analytic = await session.run(feeds);
-    const step = 1e-6;
+    const { step, tolerance } = precision[float];
     for (const index of wanted) {
-      const data = points[index]!.data as Float64Array;
-      const gradient = analytic[`gradient${index}`]!.data as Float64Array;
+      const data = points[index]!.data as Float64Array | Float32Array;
+      const gradient = analytic[`gradient${index}`]!.data as Float64Array | Float32Array;
       assert.equal(gradient.length, data.length);
       for (let at = 0; at < data.length; at += 1) {
         const centre = data[at]!;
@@ -156,7 +175,7 @@ for (const {
         const numeric = (ends[0]! - ends[1]!) / (2 * step);
         const difference = Math.abs(numeric - gradient[at]!);
         assert.ok(
-          difference < 1e-7 * Math.max(1, Math.abs(numeric)),
+          difference < tolerance * Math.max(1, Math.abs(numeric)),
           `input ${index}, element ${at}: ${gradient[at]} against ${numeric} (seed ${seed})`,
         );
       }
@@ -172,8 +191,9 @@ function weightedSum(x: Value, weights: Value): Value {
   return differentiable([x], total, (dy) => [onnx.mul(weights, dy)]);
 }
 
-const randomTensor = (shape: Shape, draw: () => number): ort.Tensor => {
+const randomTensor = (float: 'float32' | 'float64', shape: Shape, draw: () => number): ort.Tensor => {
   const dims = shape.map((dim) => (dim === 'N' ? batch : (dim as number)));
   const size = dims.reduce((product, dim) => product * dim, 1);
-  return new ort.Tensor('float64', Float64Array.from({ length: size }, draw), dims);
+  const data = Float64Array.from({ length: size }, draw);
+  return new ort.Tensor(float, float === 'float64' ? data : Float32Array.from(data), dims);
 };

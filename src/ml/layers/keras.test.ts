@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as ort from 'onnxruntime-node';
+import { keras } from '../fixtures/keras.ts';
+import {
+  activation,
+  activations,
+  bake,
+  conv2d,
+  dense,
+  elu,
+  exportModel,
+  input,
+  type Layer,
+  leakyRelu,
+  sequential,
+  tensor,
+} from '../index.ts';
+
+/** Fixture, shape of one example, layer. */
+const cases: [string, number[], Layer][] = [
+  ['relu', [5], activation('relu')],
+  ['sigmoid', [5], activation('sigmoid')],
+  ['tanh', [5], activation('tanh')],
+  ['softmax', [5], activation('softmax')],
+  ['leaky_relu', [5], activation('leaky_relu')],
+  ['elu', [5], activation('elu')],
+  ['gelu', [5], activation('gelu')],
+  ['gelu approximate', [5], activation(activations.gelu({ approximate: true }))],
+  ['silu', [5], activation('silu')],
+  ['swish', [5], activation('swish')],
+  ['softplus', [5], activation('softplus')],
+  ['LeakyReLU', [5], leakyRelu()],
+  ['ELU', [5], elu({ alpha: 0.5 })],
+  ['Dense softplus', [4], dense(3, { activation: 'softplus' })],
+  ['Conv2D same strides', [5, 4, 2], conv2d(2, 3, { strides: 2, padding: 'same', activation: 'silu' })],
+  ['Conv2D dilation no bias', [4, 4, 2], conv2d(2, 2, { dilationRate: 2, useBias: false })],
+];
+
+for (const [name, shape, layer] of cases) {
+  test(`${name} gives Keras' numbers, in the model and in the exported file`, async () => {
+    const { x, y, weights } = keras.layers[name]!;
+    const model = sequential([input(shape), layer], { threads: 1 });
+    model.weights = Float32Array.from(weights);
+    const images = tensor(Float32Array.from(x), [2, ...shape]);
+    const predicted = await model.predict(images);
+    await model.close();
+    assertClose(predicted.data as Float32Array, y);
+    const exported = exportModel(model);
+    const session = await ort.InferenceSession.create(bake(exported.graph, exported.weights));
+    const feeds = { input: new ort.Tensor('float32', images.data as Float32Array, images.shape) };
+    const output = (await session.run(feeds))[session.outputNames[0]!]!;
+    assert.deepEqual(output.dims, predicted.shape);
+    assertClose(output.data as Float32Array, y);
+  });
+}
+
+function assertClose(actual: Float32Array, expected: number[]): void {
+  assert.equal(actual.length, expected.length);
+  actual.forEach((value, index) => {
+    const difference = Math.abs(value - expected[index]!);
+    assert.ok(
+      difference <= 1e-5 * Math.max(1, Math.abs(value)),
+      `element ${index}: ${value} against ${expected[index]}`,
+    );
+  });
+}
+
+test('an activation that does not exist is refused with the names of those that do', () => {
+  assert.throws(
+    () => dense(3, { activation: 'relu7' as 'relu' }),
+    /no activation "relu7": use one of linear/,
+  );
+});
