@@ -3,6 +3,7 @@ import { flattenNested, shapeOfNested, shown } from './nested.ts';
 
 /** Tensor data as it lies in memory: numbers, 64-bit integers, or strings (BYTES). */
 export type TensorData =
+  | Float16Array
   | Float32Array
   | Float64Array
   | Int8Array
@@ -35,7 +36,7 @@ const datatypes = {
   INT16: { onnx: 'int16', array: Int16Array },
   INT32: { onnx: 'int32', array: Int32Array },
   INT64: { onnx: 'int64', array: BigInt64Array },
-  FP16: { onnx: 'float16', array: Uint16Array },
+  FP16: { onnx: 'float16', array: Float16Array },
   FP32: { onnx: 'float32', array: Float32Array },
   FP64: { onnx: 'float64', array: Float64Array },
   BYTES: { onnx: 'string', array: undefined },
@@ -60,8 +61,6 @@ export function datatypeOf(onnxType: string): Datatype {
 
 /** Reads a tensor's JSON `data`: flat or nested in row-major order. Throws BadRequest that names `where`. */
 export function fromJson(datatype: Datatype, values: unknown, count: number, where: string): TensorData {
-  if (datatype === 'FP16')
-    throw new StatusError('BadRequest', `${where}: FP16 has no JSON form, send it as binary data`);
   if (!Array.isArray(values)) throw new StatusError('BadRequest', `${where}: data must be an array`);
   const flat = Array.isArray(values[0]) ? flattenNested(values, shapeOfNested(values, where), where) : values;
   if (flat.length !== count) {
@@ -74,8 +73,20 @@ export function fromJson(datatype: Datatype, values: unknown, count: number, whe
   if (kind.array === undefined)
     return flat.map((value, i) => expect(value, typeof value === 'string', i, 'a string', where));
   if (kind.array === BigInt64Array || kind.array === BigUint64Array) {
+    const [lowest, highest] = [
+      BigInt(datatype === 'UINT64' ? 0 : Number.MIN_SAFE_INTEGER),
+      Number.MAX_SAFE_INTEGER,
+    ];
     const integers = flat.map((value, i) =>
-      BigInt(expect(value, Number.isInteger(value), i, 'an integer', where)),
+      BigInt(
+        expect(
+          value,
+          Number.isSafeInteger(value) && (value as number) >= lowest,
+          i,
+          `an integer from ${lowest} to ${highest} (larger ones: as binary data)`,
+          where,
+        ),
+      ),
     );
     return new kind.array(integers);
   }
@@ -85,6 +96,15 @@ export function fromJson(datatype: Datatype, values: unknown, count: number, whe
     );
   }
   const array = new kind.array(count);
+  if (!datatype.startsWith('FP')) {
+    for (let i = 0; i < count; i++) {
+      const value = flat[i];
+      if (typeof value === 'number') array[i] = value;
+      // What the array can't hold comes out of it changed.
+      if (array[i] !== value) expect(flat[i], false, i, `an integer that ${datatype} holds`, where);
+    }
+    return array;
+  }
   for (let i = 0; i < count; i++)
     array[i] = expect(flat[i], typeof flat[i] === 'number', i, 'a number', where);
   return array;
@@ -108,8 +128,10 @@ export function fromBytes(datatype: Datatype, bytes: Uint8Array, count: number, 
       `${where}: the shape needs ${expected} bytes of ${datatype}, got ${bytes.length}`,
     );
   }
-  const aligned = bytes.slice();
-  return new array(aligned.buffer, 0, count);
+  if (datatype === 'BOOL' && bytes.some((byte) => byte > 1))
+    throw new StatusError('BadRequest', `${where}: the bytes of BOOL must be 0 or 1`);
+  // A copy, since arrays of wider elements need an aligned start.
+  return new array(Uint8Array.from(bytes).buffer, 0, count);
 }
 
 function readStrings(bytes: Uint8Array, count: number, where: string): string[] {
@@ -119,7 +141,7 @@ function readStrings(bytes: Uint8Array, count: number, where: string): string[] 
   while (at + 4 <= bytes.length && strings.length < count) {
     const length = view.getUint32(at, true);
     if (at + 4 + length > bytes.length) break;
-    strings.push(new TextDecoder().decode(bytes.subarray(at + 4, at + 4 + length)));
+    strings.push(decodeText(bytes.subarray(at + 4, at + 4 + length), `${where}: element ${strings.length}`));
     at += 4 + length;
   }
   if (strings.length !== count || at !== bytes.length) {
@@ -129,6 +151,15 @@ function readStrings(bytes: Uint8Array, count: number, where: string): string[] 
     );
   }
   return strings;
+}
+
+/** ONNX strings are UTF-8: what is not would reach the model changed. */
+function decodeText(bytes: Uint8Array, where: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw new StatusError('BadRequest', `${where} is not UTF-8`);
+  }
 }
 
 export function toBytes(data: TensorData): Uint8Array {
@@ -144,8 +175,6 @@ export function toBytes(data: TensorData): Uint8Array {
 
 /** The JSON form of a tensor's data; 64-bit integers keep all their digits, NaN and infinities become null as in JSON. */
 export function toJson(datatype: Datatype, data: TensorData): unknown[] {
-  if (datatype === 'FP16')
-    throw new StatusError('BadRequest', 'an FP16 output has no JSON form, ask for binary data');
   if (datatype === 'BOOL') return Array.from(data as Uint8Array, Boolean);
   return Array.from(data as Iterable<unknown>, (value) =>
     typeof value === 'bigint'

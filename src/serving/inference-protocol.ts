@@ -27,7 +27,7 @@ export function readInferRequest(body: Uint8Array, headLength: number | undefine
   if (headLength !== undefined && headLength > body.length) {
     throw bad(`Inference-Header-Content-Length is ${headLength}, but the body has only ${body.length} bytes`);
   }
-  const head = parseHead(body.subarray(0, headLength));
+  const head = parseObject(body.subarray(0, headLength));
   let binary = body.subarray(headLength ?? body.length);
   const inputs: Record<string, Tensor> = {};
   if (!Array.isArray(head.inputs) || head.inputs.length === 0)
@@ -38,6 +38,7 @@ export function readInferRequest(body: Uint8Array, headLength: number | undefine
     if (Object.hasOwn(inputs, name)) throw bad(`${where}: "${name}" is given twice`);
     const size = asObject(input.parameters ?? {}, `${where}.parameters`).binary_data_size;
     if (size === undefined) {
+      if (datatype === 'FP16') throw bad(`${where}: FP16 has no JSON form, send it as binary data`);
       inputs[name] = { datatype, shape, data: fromJson(datatype, input.data, count, where) };
     } else {
       if (!isCount(size) || size > binary.length) {
@@ -45,17 +46,19 @@ export function readInferRequest(body: Uint8Array, headLength: number | undefine
           `${where}: binary_data_size is ${shown(size)}, but ${binary.length} bytes are left in the body`,
         );
       }
+      if (input.data !== undefined) throw bad(`${where}: has both data and binary_data_size`);
       inputs[name] = { datatype, shape, data: fromBytes(datatype, binary.subarray(0, size), count, where) };
       binary = binary.subarray(size);
     }
   }
   if (binary.length > 0) throw bad(`${binary.length} bytes are left after the last binary tensor`);
   if (head.id !== undefined && typeof head.id !== 'string') throw bad('id: must be a string');
-  const binaryByDefault = asObject(head.parameters ?? {}, 'parameters').binary_data_output === true;
+  const binaryByDefault = readFlag(head.parameters, 'binary_data_output', 'parameters') ?? false;
   return { id: head.id, inputs, outputs: readOutputs(head.outputs, binaryByDefault), binaryByDefault };
 }
 
-function parseHead(bytes: Uint8Array): Record<string, unknown> {
+/** Reads a JSON object. Throws BadRequest. */
+export function parseObject(bytes: Uint8Array): Record<string, unknown> {
   try {
     return asObject(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)), 'the request');
   } catch (error) {
@@ -80,12 +83,24 @@ function readTensorHead(input: unknown, where: string) {
 function readOutputs(outputs: unknown, binaryByDefault: boolean): InferRequest['outputs'] {
   if (outputs === undefined) return undefined;
   if (!Array.isArray(outputs)) throw bad('outputs: must be an array');
+  if (outputs.length === 0) return undefined;
+  const names = new Set<string>();
   return outputs.map((output, i) => {
     const { name, parameters } = asObject(output, `outputs[${i}]`);
     if (typeof name !== 'string') throw bad(`outputs[${i}].name: must be a string`);
-    const wanted = asObject(parameters ?? {}, `outputs[${i}].parameters`).binary_data;
-    return { name, binary: wanted === undefined ? binaryByDefault : wanted === true };
+    if (names.has(name)) throw bad(`outputs[${i}]: "${name}" is asked for twice`);
+    names.add(name);
+    const binary = readFlag(parameters, 'binary_data', `outputs[${i}].parameters`);
+    return { name, binary: binary ?? binaryByDefault };
   });
+}
+
+/** A parameter that is true, false or not there; others belong to extensions that are not offered, and are passed over. */
+function readFlag(parameters: unknown, name: string, where: string): boolean | undefined {
+  const value = asObject(parameters ?? {}, where)[name];
+  if (value !== undefined && typeof value !== 'boolean')
+    throw bad(`${where}.${name}: must be true or false, got ${shown(value)}`);
+  return value;
 }
 
 /** Writes the answer to `request`: JSON, or JSON followed by the outputs that were asked for as binary. */
@@ -99,7 +114,8 @@ export function writeInferResponse(
   const binaries: Uint8Array[] = [];
   const described = asked.map(({ name, binary }) => {
     const { datatype, shape, data } = outputs[name]!;
-    if (!binary) return { name, datatype, shape, data: toJson(datatype, data) };
+    // FP16 has no JSON form: as KServe does, it comes as binary whatever was asked for.
+    if (!binary && datatype !== 'FP16') return { name, datatype, shape, data: toJson(datatype, data) };
     const bytes = toBytes(data);
     binaries.push(bytes);
     return { name, datatype, shape, parameters: { binary_data_size: bytes.length } };

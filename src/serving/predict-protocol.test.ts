@@ -94,7 +94,7 @@ const refused: [string, string, number, RegExp][] = [
   ['an unknown input', '{"instances":[{"x":[1,2,3,4]}]}', 400, /no input "x"/],
   ['instances that differ', '{"instances":[{"input":[1,2,3,4]},{"x":1}]}', 400, /the same inputs as/],
   ['a wrong shape', '{"instances":[1,2]}', 400, /must have shape \[-1,4\]/],
-  ['text for numbers', '{"instances":[["a",1,2,3]]}', 400, /must be a number, got "a"/],
+  ['text for numbers', '{"instances":[["a",1,2,3]]}', 400, /must be an integer that UINT8 holds, got "a"/],
   ['lists without end', deep, 400, /nested more than 32 deep/],
 ];
 

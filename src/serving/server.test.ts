@@ -58,7 +58,10 @@ test('health, server and model metadata have the shape of the protocol', async (
     status: 200,
     body: { name: 'pets', ready: true },
   });
-  assert.deepEqual((await answerOf(await get('/v2'))).body.extensions, ['binary_tensor_data']);
+  assert.deepEqual((await answerOf(await get('/v2'))).body.extensions, [
+    'binary_tensor_data',
+    'model_repository',
+  ]);
   assert.deepEqual(await answerOf(await get('/v2/models/pets/versions/3')), {
     status: 200,
     body: {
@@ -113,7 +116,12 @@ const refused: [string, BodyInit, Record<string, string>, RegExp][] = [
   ['too little data', jsonRequest({ data: [1] }), {}, /the shape holds 4 elements, data has 1/],
   ['a negative extent', jsonRequest({ shape: [-1, 4] }), {}, /non-negative integers/],
   ['a huge shape', jsonRequest({ shape: [1e9, 1e9] }), {}, /are more than the/],
-  ['text among numbers', jsonRequest({ data: [1, 2, 'x', 4] }), {}, /data\[2\] must be a number, got "x"/],
+  [
+    'text among numbers',
+    jsonRequest({ data: [1, 2, 'x', 4] }),
+    {},
+    /data\[2\] must be an integer that UINT8 holds, got "x"/,
+  ],
   [
     'a head longer than the body',
     jsonRequest(),

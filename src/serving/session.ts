@@ -12,6 +12,7 @@ export interface Session {
   outputs: TensorMetadata[];
   /** Inputs that were checked against `inputs`. Throws ServiceUnavailable beyond `waitingMax`, InternalError if the run fails. */
   run(inputs: Record<string, Tensor>): Promise<Record<string, Tensor>>;
+  /** Ends it after what runs and waits already; later runs get ServiceUnavailable. */
   close(): Promise<void>;
 }
 
@@ -38,6 +39,8 @@ export async function startSession(options: { onnx: Uint8Array; threads: number 
     { resolve: (outputs: Record<string, Tensor>) => void; reject: (error: Error) => void }
   >();
   let lastId = 0;
+  let hasEnded = false;
+  let onDrained: (() => void) | undefined;
   const loaded = await new Promise<Extract<WorkerReply, { kind: 'loaded' }>>((resolve, reject) => {
     worker.once('error', (error: Error) => {
       reject(
@@ -57,17 +60,24 @@ export async function startSession(options: { onnx: Uint8Array; threads: number 
     pending.delete(reply.id);
     if (reply.kind === 'result') waiting?.resolve(fromWorker(reply.outputs));
     else waiting?.reject(new StatusError('InternalError', `the model failed: ${reply.message}`));
+    if (pending.size === 0) onDrained?.();
   });
 
   function failAll(message: string): void {
     for (const { reject } of pending.values()) reject(new StatusError('ServiceUnavailable', message));
     pending.clear();
+    hasEnded = true;
+    onDrained?.();
   }
 
   return {
     inputs: loaded.inputs.map(toMetadata),
     outputs: loaded.outputs.map(toMetadata),
     run(inputs) {
+      if (hasEnded)
+        throw new StatusError('ServiceUnavailable', 'the model is being unloaded; try again', {
+          details: { retryAfterSeconds: 1 },
+        });
       if (pending.size >= waitingMax) {
         throw new StatusError('ServiceUnavailable', `${waitingMax} requests wait already; try again`, {
           details: { retryAfterSeconds: 1 },
@@ -80,6 +90,8 @@ export async function startSession(options: { onnx: Uint8Array; threads: number 
       });
     },
     async close() {
+      hasEnded = true;
+      if (pending.size > 0) await new Promise<void>((resolve) => (onDrained = resolve));
       await worker.terminate();
     },
   };
