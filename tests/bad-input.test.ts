@@ -1,6 +1,6 @@
 // What a person meets who gets something wrong: a clear error, and nothing lost or left behind.
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -27,6 +27,34 @@ test('a data folder that another server uses is refused with the folder and its 
   const output = await shell.run('selvage up --port 0', { code: 1 });
   assert.match(output, new RegExp(`^selvage: .*${join(shell.home, '.selvage')}.*${first.process.pid}`, 'm'));
   assert.doesNotMatch(output, /\n\s+at /);
+});
+
+test('a data folder that cannot be written to is refused with what to do', async (t) => {
+  const shell = openShell(t);
+  writeFileSync(join(shell.home, 'file'), '');
+  const output = await shell.run(`selvage up --port 0 --data-dir ${shell.home}/file/x`, { code: 1 });
+  assert.match(output, /^selvage: cannot write to the data folder .*\/file\/x: ENOTDIR.*--data-dir/m);
+  assert.doesNotMatch(output, /\n\s+at /);
+  assert.match(await shell.run('selvage up --port 99999', { code: 1 }), /'99999' is invalid.*at most 65535/);
+});
+
+test("root and an ordinary user stay out of each other's data folders", {
+  skip: process.getuid?.() !== 0 && 'needs root, to be two users',
+}, async (t) => {
+  const shell = openShell(t, { ordinaryUser: true });
+  await shell.run(`selvage build examples/my-app -t my-app:1.0.0`);
+  const asRoot = openShell(t);
+  const dataDir = join(shell.home, '.selvage');
+  const refused = await asRoot.run(`selvage up --port 0 --data-dir ${dataDir}`, { code: 1 });
+  assert.match(
+    refused,
+    /^selvage: the data folder .* belongs to user 65534, and this runs as user 0; .*--data-dir/m,
+  );
+  await shell.start('selvage up --port 0').until(/API ready/);
+  // sudo that keeps $HOME: kubectl's configuration gets the new context and stays its user's.
+  const kubeconfig = join(shell.home, '.kube', 'config');
+  await asRoot.start(`selvage up --port 0 --kubeconfig ${kubeconfig}`).until(/API ready/);
+  assert.equal(statSync(kubeconfig).uid, 65534);
 });
 
 test('manifests, images and files that are wrong get errors that say what is wrong', {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { dataDir, dataDirHelp } from './data-dir.ts';
-import { wholeNumber } from './demo.ts';
+import { portNumber } from './demo.ts';
 import { allowAddonsOption, allowLocalEgressOption } from './grants-allowed.ts';
 
 export interface AgentFlags {
@@ -37,8 +37,8 @@ export function defineAgent(program: Command): void {
       [],
     )
     .option('--address <address>', 'address that other machines reach this one by', '127.0.0.1')
-    .option('--kubelet-port <port>', 'of the kubelet API; 0 picks a free one', wholeNumber, 0)
-    .option('--mesh-port <port>', 'on which other nodes reach pods here; 0 picks a free one', wholeNumber, 0)
+    .option('--kubelet-port <port>', 'of the kubelet API; 0 picks a free one', portNumber, 0)
+    .option('--mesh-port <port>', 'on which other nodes reach pods here; 0 picks a free one', portNumber, 0)
     .option(
       '--mesh-advertise <host:port>',
       'where other nodes dial the mesh port, if not there (a relay, a NAT)',

@@ -1,6 +1,7 @@
-import { statSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { messageOf } from '../base/errors.ts';
 
 /** Where each part keeps its files. */
 export interface DataDir {
@@ -13,7 +14,7 @@ export interface DataDir {
 
 export const dataDirHelp = 'folder that holds everything ($SELVAGE_HOME, else ~/.selvage)';
 
-/** The data folder that was asked for, else `$SELVAGE_HOME`, else `~/.selvage`. */
+/** The data folder that was asked for, else `$SELVAGE_HOME`, else `~/.selvage`; it is made, and is this user's. */
 export function dataDir(asked: string | undefined): DataDir {
   const root = resolve(asked ?? process.env.SELVAGE_HOME ?? join(homedir(), '.selvage'));
   const folders = {
@@ -22,7 +23,20 @@ export function dataDir(asked: string | undefined): DataDir {
     node: join(root, 'node'),
   };
   refuseOthersFolder(root, Object.values(folders));
+  makeFolder(root);
   return { root, ...folders, kubeconfig: join(root, 'kubeconfig') };
+}
+
+function makeFolder(root: string): void {
+  try {
+    mkdirSync(root, { recursive: true, mode: 0o700 });
+    accessSync(root, constants.W_OK);
+  } catch (error) {
+    const why = messageOf(error);
+    throw new Error(
+      `cannot write to the data folder ${root}: ${why}; choose another with --data-dir or $SELVAGE_HOME`,
+    );
+  }
 }
 
 /** What root writes into another user's data folder (`sudo` may keep $HOME) would lock that user out. */

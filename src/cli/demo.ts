@@ -30,7 +30,7 @@ export function defineDemo(program: Command): void {
     .option('--seconds <n>', 'how long the application runs before it is reported on', wholeNumber, 20)
     .option('--wan-delay <ms>', 'simulated delay to the cloud, each way', wholeNumber, 40)
     .option('--wan-rate <Mbit/s>', 'simulated rate of the link to the cloud', wholeNumber, 20)
-    .option('--port <port>', 'of the API server; 0 picks a free one', wholeNumber, 0)
+    .option('--port <port>', 'of the API server; 0 picks a free one', portNumber, 0)
     .option(
       '--data-dir <folder>',
       'keep the cluster in this folder (default: a temporary one, removed at the end)',
@@ -44,4 +44,10 @@ export function defineDemo(program: Command): void {
 export function wholeNumber(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('expected a whole number.');
   return Number(text);
+}
+
+export function portNumber(text: string): number {
+  const port = wholeNumber(text);
+  if (port > 65_535) throw new InvalidArgumentError('expected a port, at most 65535.');
+  return port;
 }

@@ -2,7 +2,7 @@ import { flushCompileCache } from 'node:module';
 import { networkInterfaces } from 'node:os';
 import { node } from '../api/kinds/node.ts';
 import { systemClock } from '../base/clock.ts';
-import { isStatus } from '../base/errors.ts';
+import { isStatus, messageOf } from '../base/errors.ts';
 import { Lifecycle, type Running } from '../base/lifecycle.ts';
 import { createLog, type Log } from '../base/log.ts';
 import { type Client, createClient } from '../client/index.ts';
@@ -79,7 +79,13 @@ async function writeKubeconfigs(
   await writeKubeconfig(dataDir.kubeconfig, connection);
   if (flags.kubeconfig === false) return dataDir.kubeconfig;
   const path = typeof flags.kubeconfig === 'string' ? flags.kubeconfig : defaultKubeconfig();
-  await writeKubeconfig(path, connection);
+  try {
+    await writeKubeconfig(path, connection);
+  } catch (error) {
+    throw new Error(
+      `${messageOf(error)} Name another with --kubeconfig, or leave it alone with --no-kubeconfig`,
+    );
+  }
   return path;
 }
 

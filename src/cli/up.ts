@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { dataDir, dataDirHelp } from './data-dir.ts';
-import { wholeNumber } from './demo.ts';
+import { portNumber, wholeNumber } from './demo.ts';
 import { allowAddonsOption, allowLocalEgressOption } from './grants-allowed.ts';
 
 export interface UpFlags {
@@ -24,7 +24,7 @@ export function defineUp(program: Command): void {
     .command('up')
     .description('start a control plane and one node, in one process, and make it the cluster of kubectl')
     .option('--host <address>', 'address to listen on; 0.0.0.0 lets other machines join', '127.0.0.1')
-    .option('--port <port>', 'of the API server; 0 picks a free one', wholeNumber, 6443)
+    .option('--port <port>', 'of the API server; 0 picks a free one', portNumber, 6443)
     .option('--address <address>', 'address that other machines reach this one by (default: that of --host)')
     .option('--no-node', 'control plane only')
     .option('--name <name>', "the node's name", 'local')

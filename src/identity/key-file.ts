@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import {
+  chownSync,
   closeSync,
   fsyncSync,
   linkSync,
@@ -8,6 +9,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -42,10 +44,15 @@ export function loadOrCreateKey(path: string, bytes = 32): Buffer {
   );
 }
 
-/** Replaces the file at `path` as a whole: a reader sees the old content or the new. Mode 0600; durable on return. */
+/**
+ * Replaces the file at `path` as a whole: a reader sees the old content or the new. Mode 0600; durable on return.
+ * Where root replaces another user's file (`sudo` may keep $HOME), it stays that user's.
+ */
 export function writePrivateFile(path: string, content: Uint8Array | string): void {
   const temporary = writeTemporary(path, content);
   try {
+    const replaced = process.getuid?.() === 0 ? statSync(path, { throwIfNoEntry: false }) : undefined;
+    if (replaced) chownSync(temporary, replaced.uid, replaced.gid);
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });
