@@ -142,6 +142,12 @@ export function reduceSum(x: Value, axis: number, { keepDims = false } = {}): Va
   return x.graph.node('ReduceSum', inputs, { dtype: x.dtype, shape }, { keepdims: keepDims ? 1 : 0 });
 }
 
+export function reduceMax(x: Value, axis: number, { keepDims = false } = {}): Value {
+  const shape = reduced(x.shape, axis, keepDims);
+  const attributes = { axes: [axis], keepdims: keepDims ? 1 : 0 };
+  return x.graph.node('ReduceMax', [x], { dtype: x.dtype, shape }, attributes);
+}
+
 export function argMax(x: Value, axis: number): Value {
   const shape = reduced(x.shape, axis, false);
   return x.graph.node('ArgMax', [x], { dtype: 'int64', shape }, { axis, keepdims: 0 });
@@ -181,6 +187,18 @@ export function conv(
 /** ONNX's own max pooling over [N, C, H, W]. */
 export const maxPool = (x: Value, shape: Shape, attributes: Attributes): Value =>
   x.graph.node('MaxPool', [x], { dtype: x.dtype, shape }, attributes);
+
+/** ONNX's own average pooling over [N, C, H, W]; padding does not count. */
+export const averagePool = (x: Value, shape: Shape, attributes: Attributes): Value =>
+  x.graph.node('AveragePool', [x], { dtype: x.dtype, shape }, attributes);
+
+/** The mean of each channel of [N, C, H, W]: [N, C, 1, 1]. */
+export const globalAveragePool = (x: Value): Value =>
+  x.graph.node('GlobalAveragePool', [x], { dtype: x.dtype, shape: [x.shape[0]!, x.shape[1]!, 1, 1] });
+
+/** The largest of each channel of [N, C, H, W]: [N, C, 1, 1]. */
+export const globalMaxPool = (x: Value): Value =>
+  x.graph.node('GlobalMaxPool', [x], { dtype: x.dtype, shape: [x.shape[0]!, x.shape[1]!, 1, 1] });
 
 /** A dimension that must be known while the graph is built. */
 function fixed(x: Value, axis: number): number {

@@ -5,16 +5,21 @@ import { keras } from '../fixtures/keras.ts';
 import {
   activation,
   activations,
+  averagePooling2d,
   bake,
   conv2d,
   dense,
   elu,
   exportModel,
+  globalAveragePooling2d,
+  globalMaxPooling2d,
   input,
   type Layer,
   leakyRelu,
+  reshape,
   sequential,
   tensor,
+  zeroPadding2d,
 } from '../index.ts';
 
 /** Fixture, shape of one example, layer. */
@@ -35,6 +40,20 @@ const cases: [string, number[], Layer][] = [
   ['Dense softplus', [4], dense(3, { activation: 'softplus' })],
   ['Conv2D same strides', [5, 4, 2], conv2d(2, 3, { strides: 2, padding: 'same', activation: 'silu' })],
   ['Conv2D dilation no bias', [4, 4, 2], conv2d(2, 2, { dilationRate: 2, useBias: false })],
+  ['AveragePooling2D', [4, 5, 2], averagePooling2d(2)],
+  ['AveragePooling2D same', [5, 4, 2], averagePooling2d(3, { strides: 2, padding: 'same' })],
+  ['GlobalAveragePooling2D', [3, 2, 2], globalAveragePooling2d()],
+  ['GlobalAveragePooling2D keepdims', [3, 2, 2], globalAveragePooling2d({ keepDims: true })],
+  ['GlobalMaxPooling2D', [3, 2, 2], globalMaxPooling2d()],
+  [
+    'ZeroPadding2D',
+    [2, 2, 2],
+    zeroPadding2d([
+      [1, 0],
+      [2, 1],
+    ]),
+  ],
+  ['Reshape', [4, 3], reshape([-1, 2])],
 ];
 
 for (const [name, shape, layer] of cases) {

@@ -1,7 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { architecture } from '../architecture.ts';
-import { conv2d, dense, dropout, flatten, input, maxPool2d, rescaling } from '../index.ts';
+import {
+  averagePooling2d,
+  conv2d,
+  dense,
+  dropout,
+  flatten,
+  globalMaxPooling2d,
+  input,
+  maxPool2d,
+  rescaling,
+  reshape,
+  zeroPadding2d,
+} from '../index.ts';
 import { randomGenerator } from '../random.ts';
 import { glorotUniform } from './initializers.ts';
 import type { Layer } from './layer.ts';
@@ -46,6 +58,15 @@ const misfits: [string, Layer[], RegExp][] = [
     /Conv2D\(4, 3x3\) needs a 4-D input, got \[N, 192\]: give images/,
   ],
   ['too large a kernel', [maxPool2d(4), conv2d(4, 3)], /Conv2D\(4, 3x3\) does not fit into 2x2 pixels/],
+  ['global pooling of vectors', [flatten(), globalMaxPooling2d()], /GlobalMaxPooling2D needs a 4-D input/],
+  ['padding of vectors', [flatten(), zeroPadding2d()], /ZeroPadding2D needs a 4-D input/],
+  ['too much averaging', [averagePooling2d(9)], /AveragePooling2D\(9x9\) does not fit into 8x8 pixels/],
+  [
+    'a shape of another size',
+    [reshape([5, 5])],
+    /Reshape\(\[5, 5\]\) holds 25 numbers, got \[N, 8, 8, 3\] with 192: change/,
+  ],
+  ['a shape that does not divide', [reshape([-1, 5])], /holds a multiple of 5 numbers/],
   ['too much pooling', [maxPool2d(9)], /MaxPooling2D\(9x9\) does not fit into 8x8 pixels/],
 ];
 

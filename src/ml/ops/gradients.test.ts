@@ -7,17 +7,20 @@ import * as onnx from '../primitives.ts';
 import { randomGenerator } from '../random.ts';
 import type { Shape } from '../shape.ts';
 import { elu, leakyRelu, relu, sigmoid, silu, softmax, softplus, tanh } from './activations.ts';
+import { averagePool2d } from './average-pool2d.ts';
 import { addBias } from './bias.ts';
 import { conv2d } from './conv2d.ts';
 import { conv2dMaxPool } from './conv2d-max-pool.ts';
 import { crossEntropyFromLogits, crossEntropyFromProbabilities } from './cross-entropy.ts';
 import { gelu, geluApproximate } from './gelu.ts';
+import { globalAveragePool2d, globalMaxPool2d } from './global-pool2d.ts';
 import { linear } from './linear.ts';
 import { maxPool2d } from './max-pool2d.ts';
 import { patchConv2dMaxPool } from './patch-conv2d-max-pool.ts';
 import { reshape } from './reshape.ts';
 import { scale } from './scale.ts';
 import type { Window } from './window.ts';
+import { zeroPadding2d } from './zero-padding2d.ts';
 
 /** The batch size that stands for N in these tests. */
 const batch = 2;
@@ -93,6 +96,27 @@ const cases: Case[] = [
   { name: 'maxPool2d', ...pooling(window(5, 6, { kernel: [2, 2], strides: [2, 2] })) },
   { name: 'maxPool2d, overlapping', ...pooling(window(5, 6, { strides: [2, 1] })) },
   { name: 'maxPool2d, same padding', ...pooling(window(5, 5, { strides: [2, 2], padding: 'same' })) },
+  {
+    name: 'averagePool2d, overlapping',
+    inputs: [image(5, 6, 2)],
+    op: (x) => averagePool2d(x!, window(5, 6, { strides: [2, 1] })),
+  },
+  {
+    name: 'averagePool2d, same padding',
+    inputs: [image(5, 4, 2)],
+    op: (x) => averagePool2d(x!, window(5, 4, { strides: [2, 2], padding: 'same' })),
+  },
+  { name: 'globalAveragePool2d', inputs: [image(3, 2, 2)], op: (x) => globalAveragePool2d(x!) },
+  { name: 'globalMaxPool2d', inputs: [image(3, 2, 2)], op: (x) => globalMaxPool2d(x!) },
+  {
+    name: 'zeroPadding2d',
+    inputs: [image(3, 2, 2)],
+    op: (x) =>
+      zeroPadding2d(x!, [
+        [1, 0],
+        [2, 1],
+      ]),
+  },
   {
     name: 'linear',
     inputs: [
