@@ -182,3 +182,9 @@ export function toJson(datatype: Datatype, data: TensorData): unknown[] {
       : value,
   );
 }
+
+/** `count` zeros, or empty strings. */
+export function zeros(datatype: Datatype, count: number): TensorData {
+  const { array } = datatypes[datatype];
+  return array === undefined ? Array<string>(count).fill('') : new array(count);
+}
