@@ -23,14 +23,16 @@ export {
   leakyRelu,
 } from './layers/activation.ts';
 export { averagePooling2d } from './layers/average-pooling2d.ts';
+export { batchNormalization } from './layers/batch-normalization.ts';
 export { conv2d } from './layers/conv2d.ts';
 export { dense } from './layers/dense.ts';
 export { dropout } from './layers/dropout.ts';
 export { flatten } from './layers/flatten.ts';
 export { globalAveragePooling2d, globalMaxPooling2d } from './layers/global-pooling2d.ts';
-export { glorotUniform, zeros } from './layers/initializers.ts';
+export { glorotUniform, ones, zeros } from './layers/initializers.ts';
 export { type Input, input } from './layers/input.ts';
 export type { Initializer, Layer } from './layers/layer.ts';
+export { layerNormalization } from './layers/layer-normalization.ts';
 export { maxPool2d } from './layers/max-pool2d.ts';
 export { rescaling } from './layers/rescaling.ts';
 export { reshape } from './layers/reshape.ts';

@@ -200,6 +200,16 @@ export const globalAveragePool = (x: Value): Value =>
 export const globalMaxPool = (x: Value): Value =>
   x.graph.node('GlobalMaxPool', [x], { dtype: x.dtype, shape: [x.shape[0]!, x.shape[1]!, 1, 1] });
 
+/** ONNX's own normalization over the last axis; gain and offset [C]. */
+export function layerNormalization(x: Value, gain: Value, offset: Value | undefined, epsilon: number): Value {
+  const inputs = offset ? [x, gain, offset] : [x, gain];
+  return x.graph.node('LayerNormalization', inputs, x, { axis: -1, epsilon });
+}
+
+/** ONNX's own normalization of axis 1 by given statistics: gain, offset, mean and variance [C]. */
+export const batchNormalization = (x: Value, statistics: Value[], epsilon: number): Value =>
+  x.graph.node('BatchNormalization', [x, ...statistics], x, { epsilon });
+
 /** A dimension that must be known while the graph is built. */
 function fixed(x: Value, axis: number): number {
   const dim = x.shape[axis];

@@ -17,12 +17,19 @@ export function trainProgram(
   seed: number,
 ): Uint8Array {
   const graph = new Graph();
-  const { outputs, weights, leaves } = buildForward(graph, model, { isTraining: true, seed });
+  const assigned = new Map<Value, Value>();
+  const { outputs, weights, leaves, trainable } = buildForward(graph, model, {
+    isTraining: true,
+    seed,
+    assign: (parameter, next) => assigned.set(parameter, next),
+  });
   const labels = labelsInput(graph);
   const lossValue = loss.build(outputs, labels);
-  const parts = gradients(lossValue, leaves).map((gradient, index) =>
-    onnx.reshape(gradient, [leafSize(leaves[index]!)]),
-  );
+  const found = gradients(lossValue, trainable);
+  const parts = leaves.map((leaf) => {
+    const gradient = found[trainable.indexOf(leaf)] ?? zeros(leaf);
+    return onnx.reshape(gradient, [leafSize(leaf)]);
+  });
   const slots = optimizer.slots.map((name) => graph.input(name, 'float32', [model.parameterCount]));
   const next = optimizer.update({
     weights,
@@ -31,7 +38,7 @@ export function trainProgram(
     iteration: graph.input('iteration', 'float32', []),
     learningRate: graph.input('learning_rate', 'float32', []),
   });
-  graph.output('next_weights', next.weights);
+  graph.output('next_weights', replaceAssigned(next.weights, leaves, assigned));
   optimizer.slots.forEach((name, index) => {
     graph.output(`next_${name}`, next.slots[index]!);
   });
@@ -40,10 +47,26 @@ export function trainProgram(
   return graph.toModel();
 }
 
+/** The flat weights with the values that layers set themselves in their places. */
+function replaceAssigned(weights: Value, leaves: Value[], assigned: Map<Value, Value>): Value {
+  if (assigned.size === 0) return weights;
+  let offset = 0;
+  const parts = leaves.map((leaf) => {
+    const start = offset;
+    offset += leafSize(leaf);
+    const next = assigned.get(leaf);
+    return next ? onnx.reshape(next, [leafSize(leaf)]) : onnx.slice(weights, 0, start, offset);
+  });
+  return onnx.concat(parts, 0);
+}
+
+const zeros = (leaf: Value): Value =>
+  leaf.graph.constant(new Array<number>(leafSize(leaf)).fill(0), [leafSize(leaf)]);
+
 /** The evaluation step: `x`, `y` and `weights` to the batch's mean `loss` and its count of `correct` answers. */
 export function evaluateProgram(model: Architecture, loss: Loss): Uint8Array {
   const graph = new Graph();
-  const { outputs } = buildForward(graph, model, { isTraining: false, seed: 0 });
+  const { outputs } = buildForward(graph, model, inference);
   const labels = labelsInput(graph);
   graph.output('loss', loss.build(outputs, labels));
   graph.output('correct', countCorrect(outputs, labels));
@@ -53,23 +76,27 @@ export function evaluateProgram(model: Architecture, loss: Loss): Uint8Array {
 /** The prediction: `x` and `weights` to `output` [N, ...]. */
 export function predictProgram(model: Architecture): Uint8Array {
   const graph = new Graph();
-  graph.output('output', buildForward(graph, model, { isTraining: false, seed: 0 }).outputs);
+  graph.output('output', buildForward(graph, model, inference).outputs);
   return graph.toModel();
 }
+
+const inference: ForwardContext = { isTraining: false, seed: 0, assign: () => {} };
 
 function buildForward(graph: Graph, model: Architecture, context: ForwardContext) {
   const { dtype, shape } = model.input;
   const x = graph.input('x', dtype, ['N', ...shape]);
   const weights = graph.input('weights', 'float32', [model.parameterCount]);
   const leaves: Value[] = [];
+  const trainable: Value[] = [];
   const parametersOf = ({ parameters }: PlacedLayer) =>
-    parameters.map(({ offset, size, shape }) => {
+    parameters.map(({ offset, size, shape, isTrainable = true }) => {
       const leaf = onnx.reshape(onnx.slice(weights, 0, offset, offset + size), shape);
       leaves.push(leaf);
+      if (isTrainable) trainable.push(leaf);
       return leaf;
     });
   const outputs = lower(model.layers, onnx.cast(x, 'float32'), parametersOf, context);
-  return { outputs, weights, leaves };
+  return { outputs, weights, leaves, trainable };
 }
 
 const leafSize = ({ shape }: Value): number => shape.reduce<number>((size, dim) => size * (dim as number), 1);

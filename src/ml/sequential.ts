@@ -64,7 +64,7 @@ export class Sequential {
     this.#state = { weights: initialWeights(this.architecture, seed), slots: [], iteration: 0 };
   }
 
-  /** All trainable parameters, in the order of the layers. */
+  /** All parameters, moving statistics too, in the order of the layers. */
   get weights(): Float32Array {
     return this.#state.weights;
   }

@@ -2,6 +2,8 @@ import type { Initializer } from './layer.ts';
 
 export const zeros: Initializer = (shape) => new Float32Array(size(shape));
 
+export const ones: Initializer = (shape) => new Float32Array(size(shape)).fill(1);
+
 /** Uniform in ±sqrt(6 / (fanIn + fanOut)) (Glorot and Bengio, 2010), Keras' default for kernels. The last two
  * axes are inputs and outputs, the ones before them the receptive field. */
 export const glorotUniform: Initializer = (shape, random) => {

@@ -7,17 +7,22 @@ import {
   activations,
   averagePooling2d,
   bake,
+  batchNormalization,
   conv2d,
   dense,
   elu,
   exportModel,
+  flatten,
   globalAveragePooling2d,
   globalMaxPooling2d,
   input,
   type Layer,
+  layerNormalization,
   leakyRelu,
   reshape,
   sequential,
+  sgd,
+  sparseCategoricalCrossentropy,
   tensor,
   zeroPadding2d,
 } from '../index.ts';
@@ -54,6 +59,10 @@ const cases: [string, number[], Layer][] = [
     ]),
   ],
   ['Reshape', [4, 3], reshape([-1, 2])],
+  ['LayerNormalization', [5], layerNormalization()],
+  ['LayerNormalization images', [2, 2, 3], layerNormalization({ center: false, epsilon: 0.1 })],
+  ['BatchNormalization', [3], batchNormalization()],
+  ['BatchNormalization images', [2, 2, 3], batchNormalization({ epsilon: 0.1 })],
 ];
 
 for (const [name, shape, layer] of cases) {
@@ -90,4 +99,31 @@ test('an activation that does not exist is refused with the names of those that 
     () => dense(3, { activation: 'relu7' as 'relu' }),
     /no activation "relu7": use one of linear/,
   );
+});
+
+test('batchNormalization trains as in Keras, moving statistics too', async () => {
+  const { x, before, after, loss, y } = keras.batchNormalizationTraining;
+  const model = sequential([input([3]), dense(4), batchNormalization(), dense(3)], { threads: 1 });
+  model.weights = Float32Array.from(before);
+  model.compile({
+    optimizer: sgd({ learningRate: 0.1 }),
+    loss: sparseCategoricalCrossentropy({ fromLogits: true }),
+  });
+  const examples = tensor(Float32Array.from(x), [6, 3]);
+  const labels = [0, 1, 2, 0, 1, 2];
+  const history = await model.fit(examples, labels, { batchSize: 6, epochs: 3, shuffle: false });
+  assertClose(Float32Array.from(history.loss), loss);
+  assertClose(model.weights, after);
+  assertClose((await model.predict(examples)).data as Float32Array, y);
+  await model.close();
+});
+
+test('batchNormalization of images learns their statistics', async () => {
+  const model = sequential([input([2, 2, 1]), batchNormalization({ momentum: 0 }), flatten(), dense(2)]);
+  model.compile({ optimizer: sgd(), loss: sparseCategoricalCrossentropy({ fromLogits: true }) });
+  const images = tensor(Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8), [2, 2, 2, 1]);
+  await model.fit(images, [0, 1], { batchSize: 2 });
+  const [, , mean, variance] = model.weights;
+  assert.deepEqual([mean, variance], [4.5, 5.25]);
+  await model.close();
 });

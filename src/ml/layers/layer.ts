@@ -8,12 +8,16 @@ export interface Parameter {
   name: string;
   shape: number[];
   initializer: Initializer;
+  /** False for what the layer sets itself while training; true by default. */
+  isTrainable?: boolean;
 }
 
 export interface ForwardContext {
   /** Whether this is a training step: dropout acts then only. */
   isTraining: boolean;
   seed: number;
+  /** In a training step, gives a parameter that is not trainable its value after the step. */
+  assign(parameter: Value, next: Value): void;
 }
 
 /** One layer of a model; images are [N, height, width, channels]. */

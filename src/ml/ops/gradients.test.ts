@@ -12,6 +12,7 @@ import { addBias } from './bias.ts';
 import { conv2d } from './conv2d.ts';
 import { conv2dMaxPool } from './conv2d-max-pool.ts';
 import { crossEntropyFromLogits, crossEntropyFromProbabilities } from './cross-entropy.ts';
+import { multiplyGain } from './gain.ts';
 import { gelu, geluApproximate } from './gelu.ts';
 import { globalAveragePool2d, globalMaxPool2d } from './global-pool2d.ts';
 import { linear } from './linear.ts';
@@ -19,6 +20,7 @@ import { maxPool2d } from './max-pool2d.ts';
 import { patchConv2dMaxPool } from './patch-conv2d-max-pool.ts';
 import { reshape } from './reshape.ts';
 import { scale } from './scale.ts';
+import { standardize } from './standardize.ts';
 import type { Window } from './window.ts';
 import { zeroPadding2d } from './zero-padding2d.ts';
 
@@ -126,6 +128,17 @@ const cases: Case[] = [
     op: (x, weights) => linear(x!, weights!),
   },
   { name: 'addBias', inputs: [image(2, 3, 4), [4]], op: (x, bias) => addBias(x!, bias!) },
+  { name: 'multiplyGain', inputs: [image(2, 3, 4), [4]], op: (x, gain) => multiplyGain(x!, gain!) },
+  {
+    name: 'standardize, along the channels',
+    inputs: [image(2, 2, 4)],
+    op: (x) => standardize(x!, 3, 1e-3).y,
+  },
+  {
+    name: 'standardize, over the batch',
+    inputs: [image(3, 1, 2)],
+    op: (x) => standardize(reshape(x!, ['3N', 2]), 0, 0.1).y,
+  },
   { name: 'relu', inputs: [['N', 6]], op: (x) => relu(x!) },
   { name: 'softmax', inputs: [['N', 4]], op: (x) => softmax(x!) },
   { name: 'softmax over the last of four axes', inputs: [image(2, 1, 3)], op: (x) => softmax(x!) },
@@ -216,7 +229,10 @@ function weightedSum(x: Value, weights: Value): Value {
 }
 
 const randomTensor = (float: 'float32' | 'float64', shape: Shape, draw: () => number): ort.Tensor => {
-  const dims = shape.map((dim) => (dim === 'N' ? batch : (dim as number)));
+  const dims = shape.map((dim) => {
+    if (typeof dim === 'number') return dim;
+    return dim === 'N' ? batch : Number.parseInt(dim, 10) * batch;
+  });
   const size = dims.reduce((product, dim) => product * dim, 1);
   const data = Float64Array.from({ length: size }, draw);
   return new ort.Tensor(float, float === 'float64' ? data : Float32Array.from(data), dims);
