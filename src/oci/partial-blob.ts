@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { open, readdir, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-
+import { basename, dirname, join } from 'node:path';
+import { isRunning } from '../base/is-running.ts';
 import type { ContentStore } from './content-store.ts';
 import { hexOf } from './digest.ts';
 import { orMissing } from './durable-file.ts';
@@ -28,9 +28,7 @@ export class PartialBlob {
     const hex = hexOf(digest);
     const path = join(folder, `${hex}.${process.pid}.${randomUUID()}`);
     claimed.add(path);
-    for (const name of await readdir(folder)) {
-      const old = join(folder, name);
-      if (!name.startsWith(hex) || claimed.has(old) || isOwned(name)) continue;
+    for (const old of await leftOf(join(folder, hex))) {
       if (await orMissing(rename(old, path).then(() => true))) break;
     }
     await (await open(path, 'a')).close();
@@ -51,24 +49,27 @@ export class PartialBlob {
     await handle.close();
   }
 
-  /** Leaves the file for a later claim, if there is anything in it and it hasn't become a blob. */
+  /** Leaves the file for a later claim, if there is anything in it; once it is a blob, no other partial file of it is needed. */
   async release(): Promise<void> {
     const size = await orMissing(this.size());
-    if (size === 0) await rm(this.path, { force: true });
-    else if (size !== undefined) await rename(this.path, this.#resting);
+    if (size === undefined) for (const old of await leftOf(this.#resting)) await rm(old, { force: true });
+    else if (size === 0) await rm(this.path, { force: true });
+    else await rename(this.path, this.#resting);
     claimed.delete(this.path);
   }
+}
+
+/** The partial files of a blob that nobody writes. */
+async function leftOf(resting: string): Promise<string[]> {
+  const folder = dirname(resting);
+  return (await readdir(folder))
+    .filter((name) => name.startsWith(basename(resting)) && !isOwned(name))
+    .map((name) => join(folder, name))
+    .filter((path) => !claimed.has(path));
 }
 
 /** Whether another, living process holds a partial file. */
 function isOwned(name: string): boolean {
   const pid = Number(name.split('.')[1]);
-  if (!pid || pid === process.pid) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // EPERM: it lives, but is another user's.
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
+  return Boolean(pid) && pid !== process.pid && isRunning(pid);
 }

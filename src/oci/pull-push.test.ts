@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { appendFile, readdir, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -7,6 +9,8 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 
 import { isStatus } from '../base/errors.ts';
+import { isRunning } from '../base/is-running.ts';
+import { until } from '../base/until.ts';
 import type { ContentStore } from './content-store.ts';
 import { digestOf } from './digest.ts';
 import { progressBytesMin } from './download.ts';
@@ -149,6 +153,28 @@ test('a partial file of a process that died is taken over, a damaged one is not 
   await appendFile(join(local.folder, 'partial', hex), 'too long');
   await get();
   assert.equal(await local.stat(digestOf(layer)), 100_000);
+});
+
+test('a partial file of a process that ended, waited for or not, is taken over, and goes with the blob', {
+  skip: process.platform !== 'linux' && 'who waits for whom is seen in /proc',
+}, async (t) => {
+  const { remote, local, get, seen } = await start(t);
+  const layer = noise(100_000);
+  await putImage(remote, 'app:1', [layer]);
+  const hex = digestOf(layer).slice(7);
+  // The shell becomes `sleep`, which waits for no child.
+  const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 60'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  t.after(() => parent.kill());
+  const [output] = await once(parent.stdout, 'data');
+  const pid = Number(output);
+  await until('the child has ended', () => !isRunning(pid));
+  for (const name of ['one', 'two'])
+    await writeFile(join(local.folder, 'partial', `${hex}.${pid}.${name}`), layer.subarray(0, 60_000));
+  await get();
+  assert.equal(seen.find((each) => each.path.endsWith(hex))?.range, 'bytes=60000-');
+  assert.deepEqual(await partials(local), []);
 });
 
 test('a registry without ranges is served by beginning again', async (t) => {

@@ -3,13 +3,13 @@ import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import net, { type Socket } from 'node:net';
 import path from 'node:path';
+import { isRunning } from '../../../base/is-running.ts';
 import type { Log } from '../../../base/log.ts';
 import type { RouteTable } from '../../../mesh/route-table.ts';
 import type { Runtime } from '../runtime.ts';
 import { requestConnect } from './connect-stream.ts';
 import { type ShimPaths, shimPaths } from './paths.ts';
 import { prepareModules } from './prepared-modules.ts';
-import { isRunning } from './process-memory.ts';
 import {
   type ContainerUsage,
   type ListenerSpec,

@@ -40,17 +40,3 @@ function statFields(pid: number): string[] {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 }
-
-/** Whether the process exists and has not ended; one that nobody has waited for yet has ended. */
-export function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-  try {
-    return statFields(pid)[0] !== 'Z';
-  } catch {
-    return process.platform !== 'linux';
-  }
-}

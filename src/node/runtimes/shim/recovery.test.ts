@@ -5,12 +5,12 @@ import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { isRunning } from '../../../base/is-running.ts';
 import { silentLog } from '../../../base/log.ts';
 import { until } from '../../../base/until.ts';
 import { ask, makeFolder, specOf, startListening, type TestFolder, waitFor } from '../fixture.ts';
 import { connectShim, type ShimClient } from './client.ts';
 import { shimPaths } from './paths.ts';
-import { isRunning } from './process-memory.ts';
 
 function makeTestFolder(t: TestContext): TestFolder {
   const folder = makeFolder();
