@@ -1,5 +1,6 @@
 /** The learning library without anything that needs Node: for browsers, with `setEngine(() => localEngine(...))`. */
-export type { Callback, TrainingInfo } from './callbacks/callback.ts';
+export type { Callback, TrainedModel, TrainingInfo } from './callbacks/callback.ts';
+export { type EarlyStoppingOptions, earlyStopping } from './callbacks/early-stopping.ts';
 export type { History } from './callbacks/history.ts';
 export { type ProgressStream, progressBar } from './callbacks/progress-bar.ts';
 export type { Dataset, LabelledImages } from './datasets/dataset.ts';

@@ -8,6 +8,7 @@ import {
   conv2d,
   dense,
   dropout,
+  earlyStopping,
   flatten,
   input,
   maxPool2d,
@@ -177,6 +178,38 @@ test('a callback ends the training by stopTraining, an abort signal in the middl
   assert.deepEqual(cut.loss, [], 'no epoch came to its end');
   assert.notDeepEqual(big.weights, before, 'the steps done are kept');
   await Promise.all([model.close(), big.close()]);
+});
+
+test('validationSplit keeps the last examples for validation, and trains on the others only', async () => {
+  const { model, x, y } = tiny();
+  const { model: other } = tiny();
+  const [head, tail] = [0, 1].map((part) =>
+    tensor(x.data.slice(part * 28, part ? 40 : 28), [part ? 3 : 7, 4]),
+  );
+  const split = await model.fit(x, y, { epochs: 3, validationSplit: 0.3 });
+  const expected = await other.fit(head!, y.slice(0, 7), { epochs: 3, validationData: [tail!, y.slice(7)] });
+  assert.deepEqual(split, expected);
+  await assert.rejects(
+    model.fit(x, y, { validationSplit: 0.95 }),
+    /0\.95 of 10 examples leaves a part empty/,
+  );
+  await assert.rejects(model.fit(x, y, { validationSplit: 2 }), /must be between 0 and 1/);
+  await Promise.all([model.close(), other.close()]);
+});
+
+test('early stopping ends fit() and leaves the weights of the best epoch', async () => {
+  const { model, x, y } = tiny();
+  // Steps this long overshoot, so the loss soon rises.
+  model.compile({
+    optimizer: sgd({ learningRate: 1e3 }),
+    loss: sparseCategoricalCrossentropy({ fromLogits: true }),
+  });
+  const stop = earlyStopping({ patience: 2, restoreBestWeights: true });
+  const history = await model.fit(x, y, { epochs: 200, validationData: [x, y], callbacks: [stop] });
+  assert.ok(history.val_loss!.length < 200);
+  const { loss } = await model.evaluate(x, y);
+  assert.ok(Math.abs(loss - Math.min(...history.val_loss!)) <= 1e-6 * loss);
+  await model.close();
 });
 
 test('a callback may evaluate and predict while the training waits for it', async () => {

@@ -11,8 +11,9 @@ import { randomGenerator } from './random.ts';
 import { ShapeError } from './shape.ts';
 import { summarize } from './summary.ts';
 import type { Tensor } from './tensor.ts';
-import type { Engine, Program, TrainingState } from './training/engine.ts';
+import type { Engine, Examples, Program, TrainingState } from './training/engine.ts';
 import { createEngine } from './training/engine-factory.ts';
+import { splitExamples } from './training/validation-split.ts';
 
 export interface SequentialOptions {
   name?: string;
@@ -32,6 +33,8 @@ export interface FitOptions {
   batchSize?: number;
   shuffle?: boolean;
   validationData?: [x: Tensor, y: ArrayLike<number>];
+  /** The share of the examples, the last ones, that is kept for validation; `validationData` goes before it. */
+  validationSplit?: number;
   callbacks?: Callback[];
   /** Ends the training after the batch at hand; the weights so far stay. */
   signal?: AbortSignal;
@@ -116,19 +119,17 @@ export class Sequential {
   }
 
   async #fit(x: Tensor, y: ArrayLike<number>, options: FitOptions): Promise<History> {
-    const { epochs = 1, batchSize = 32, shuffle = true, validationData, callbacks = [], signal } = options;
+    const { epochs = 1, batchSize = 32, shuffle = true, callbacks = [], signal } = options;
     const { optimizer, train, evaluate } = this.#requireCompiled('fit');
-    const examples = checkExamples(this.architecture, x, y, 'fit');
-    const validation = validationData && {
-      program: evaluate,
-      examples: checkExamples(this.architecture, ...validationData, 'fit (validationData)'),
-    };
+    const [examples, held] = this.#splitValidation(checkExamples(this.architecture, x, y, 'fit'), options);
+    const validation = held && { program: evaluate, examples: held };
     checkCount('epochs', epochs);
     checkCount('batchSize', batchSize);
     const recorder = historyRecorder();
     const all = [recorder, ...callbacks];
     this.stopTraining = false;
-    for (const callback of all) callback.onTrainBegin?.({ epochs, examples: examples.y.length, batchSize });
+    const info = { epochs, examples: examples.y.length, batchSize };
+    for (const callback of all) callback.onTrainBegin?.(info, this);
     this.#state = await this.#engine.train(
       {
         program: train,
@@ -156,6 +157,16 @@ export class Sequential {
     );
     for (const callback of all) callback.onTrainEnd?.();
     return recorder.history;
+  }
+
+  #splitValidation(
+    examples: Examples,
+    { validationData, validationSplit = 0 }: FitOptions,
+  ): [training: Examples, validation?: Examples] {
+    if (validationData) {
+      return [examples, checkExamples(this.architecture, ...validationData, 'fit (validationData)')];
+    }
+    return validationSplit === 0 ? [examples] : splitExamples(examples, validationSplit);
   }
 
   /** The mean loss and the share of right answers on examples that the model need not have seen. */

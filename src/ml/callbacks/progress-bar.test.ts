@@ -2,13 +2,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { progressBar } from './progress-bar.ts';
 
+const model = { weights: new Float32Array(), stopTraining: false };
+
 /** A training of 2 epochs of 1,000 examples, 1 s of training and 0.2 s of validation each. */
 function record(isTTY: boolean): string {
   let nowMs = 0;
   let written = '';
   const stream = { isTTY, columns: 100, write: (text: string) => (written += text) };
   const bar = progressBar(stream, { now: () => nowMs });
-  bar.onTrainBegin?.({ epochs: 2, examples: 1000, batchSize: 100 });
+  bar.onTrainBegin?.({ epochs: 2, examples: 1000, batchSize: 100 }, model);
   for (const epoch of [0, 1]) {
     for (let seen = 100; seen <= 1000; seen += 100) {
       nowMs += 100;
@@ -55,7 +57,7 @@ function lineOf(columns: number): string {
     line = text.replace('\r\u001b[2K', '');
   };
   const bar = progressBar({ isTTY: true, columns, write });
-  bar.onTrainBegin?.({ epochs: 1, examples: 10, batchSize: 1 });
+  bar.onTrainBegin?.({ epochs: 1, examples: 10, batchSize: 1 }, model);
   bar.onBatchEnd?.({ epoch: 0, seen: 5, loss: 1, accuracy: 0.5 });
   return line;
 }

@@ -1,0 +1,23 @@
+import type { Tensor } from '../tensor.ts';
+import type { Examples } from './engine.ts';
+
+/** Keeps the last share of the examples for validation, before any shuffling, as Keras' validation_split.
+ * @throws RangeError where either part would be empty. */
+export function splitExamples({ x, y }: Examples, share: number): [training: Examples, validation: Examples] {
+  const at = Math.floor(y.length * (1 - share));
+  if (!(share > 0 && share < 1) || at === 0 || at === y.length) {
+    throw new RangeError(
+      `validationSplit ${share} of ${y.length} examples leaves a part empty: it must be between 0 and 1, ` +
+        'with examples on both sides',
+    );
+  }
+  return [
+    { x: rows(x, 0, at), y: y.subarray(0, at) },
+    { x: rows(x, at, y.length), y: y.subarray(at) },
+  ];
+}
+
+function rows({ dtype, shape: [count, ...shape], data }: Tensor, start: number, end: number): Tensor {
+  const stride = data.length / count!;
+  return { dtype, shape: [end - start, ...shape], data: data.subarray(start * stride, end * stride) };
+}
