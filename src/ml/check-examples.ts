@@ -1,4 +1,5 @@
 import type { Architecture } from './architecture.ts';
+import type { Loss } from './losses/loss.ts';
 import { ShapeError } from './shape.ts';
 import type { Tensor } from './tensor.ts';
 import type { Examples } from './training/engine.ts';
@@ -21,14 +22,24 @@ export function checkInput({ input }: Architecture, x: Tensor, method: string): 
   }
 }
 
-/** Checks x and the class numbers y, one for each example. */
+/** Class numbers or single values, one for each example, or rows of values [count, outputs]. */
+export type Targets = ArrayLike<number> | Tensor;
+
+/** Checks x and the targets y: class numbers or values, as the loss needs them. */
 export function checkExamples(
   model: Architecture,
   x: Tensor,
-  y: ArrayLike<number>,
+  y: Targets,
+  loss: Loss,
   method: string,
 ): Examples {
   checkInput(model, x, method);
+  if (loss.targets === 'values') return { x, y: values(model, x, y, loss, method) };
+  if (isTensor(y)) {
+    throw new ShapeError(
+      `${method} got targets of shape [${y.shape.join(', ')}]: ${loss.name} needs one class number an example`,
+    );
+  }
   if (y.length !== x.shape[0]) {
     throw new ShapeError(`${method} got ${x.shape[0]} examples but ${y.length} labels`);
   }
@@ -42,3 +53,16 @@ export function checkExamples(
   }
   return { x, y: labels };
 }
+
+function values(model: Architecture, x: Tensor, y: Targets, loss: Loss, method: string): Float32Array {
+  const [count, outputs] = [x.shape[0]!, model.outputShape[1] as number];
+  const shape = isTensor(y) ? y.shape : outputs === 1 ? [y.length, 1] : [y.length];
+  if (shape.length !== 2 || shape[0] !== count || shape[1] !== outputs) {
+    throw new ShapeError(
+      `${method}: ${loss.name} needs targets of shape [${count}, ${outputs}], got [${shape.join(', ')}]`,
+    );
+  }
+  return Float32Array.from(isTensor(y) ? y.data : y, Number);
+}
+
+const isTensor = (y: Targets): y is Tensor => 'shape' in y;

@@ -8,7 +8,7 @@ import { lower } from './lower.ts';
 import type { Optimizer } from './optimizers/optimizer.ts';
 import * as onnx from './primitives.ts';
 
-/** The training step: images `x` [N, ...], labels `y` [N], `weights` [P], the optimizer's slots [P], `iteration`
+/** The training step: images `x` [N, ...], targets `y` [N] or [N, K], `weights` [P], the optimizer's slots [P], `iteration`
  * and `learning_rate`, to `next_...` of the state, the batch's mean `loss` and its count of `correct` answers. */
 export function trainProgram(
   model: Architecture,
@@ -23,8 +23,8 @@ export function trainProgram(
     seed,
     assign: (parameter, next) => assigned.set(parameter, next),
   });
-  const labels = labelsInput(graph);
-  const lossValue = loss.build(outputs, labels);
+  const targets = targetsInput(graph, loss, outputs);
+  const lossValue = loss.build(outputs, targets);
   const found = gradients(lossValue, trainable);
   const parts = leaves.map((leaf) => {
     const gradient = found[trainable.indexOf(leaf)] ?? zeros(leaf);
@@ -43,7 +43,7 @@ export function trainProgram(
     graph.output(`next_${name}`, next.slots[index]!);
   });
   graph.output('loss', lossValue);
-  graph.output('correct', countCorrect(outputs, labels));
+  graph.output('correct', countCorrect(loss, outputs, targets));
   return graph.toModel();
 }
 
@@ -67,9 +67,9 @@ const zeros = (leaf: Value): Value =>
 export function evaluateProgram(model: Architecture, loss: Loss): Uint8Array {
   const graph = new Graph();
   const { outputs } = buildForward(graph, model, inference);
-  const labels = labelsInput(graph);
-  graph.output('loss', loss.build(outputs, labels));
-  graph.output('correct', countCorrect(outputs, labels));
+  const targets = targetsInput(graph, loss, outputs);
+  graph.output('loss', loss.build(outputs, targets));
+  graph.output('correct', countCorrect(loss, outputs, targets));
   return graph.toModel();
 }
 
@@ -101,9 +101,17 @@ function buildForward(graph: Graph, model: Architecture, context: ForwardContext
 
 const leafSize = ({ shape }: Value): number => shape.reduce<number>((size, dim) => size * (dim as number), 1);
 
-/** Class numbers. */
-const labelsInput = (graph: Graph): Value => onnx.cast(graph.input('y', 'int32', ['N']), 'int64');
+function targetsInput(graph: Graph, { targets }: Loss, outputs: Value): Value {
+  if (targets === 'values') return graph.input('y', 'float32', outputs.shape);
+  return onnx.cast(graph.input('y', 'int32', ['N']), 'int64');
+}
 
-function countCorrect(outputs: Value, labels: Value): Value {
-  return onnx.reduceSum(onnx.mask(onnx.equal(onnx.argMax(outputs, 1), labels)), 0);
+/** Of several outputs the largest is the answer; a single one answers yes from one half on (logits: from 0). */
+function countCorrect({ targets: kind, fromLogits }: Loss, outputs: Value, targets: Value): Value {
+  const { graph } = outputs;
+  const isRight = (a: Value, b: Value) => onnx.reduceSum(onnx.mask(onnx.equal(a, b)), 0);
+  if (kind === 'classes') return isRight(onnx.argMax(outputs, 1), targets);
+  if (outputs.shape[1] !== 1) return isRight(onnx.argMax(outputs, 1), onnx.argMax(targets, 1));
+  const answer = onnx.mask(onnx.greater(outputs, graph.constant(fromLogits ? 0 : 0.5)));
+  return isRight(onnx.reshape(answer, ['N']), onnx.reshape(targets, ['N']));
 }

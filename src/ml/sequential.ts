@@ -1,7 +1,7 @@
 import { type Architecture, architecture } from './architecture.ts';
 import type { Callback } from './callbacks/callback.ts';
 import { type History, historyRecorder } from './callbacks/history.ts';
-import { checkExamples, checkInput } from './check-examples.ts';
+import { checkExamples, checkInput, type Targets } from './check-examples.ts';
 import type { Input } from './layers/input.ts';
 import type { Layer } from './layers/layer.ts';
 import type { Loss } from './losses/loss.ts';
@@ -32,7 +32,7 @@ export interface FitOptions {
   epochs?: number;
   batchSize?: number;
   shuffle?: boolean;
-  validationData?: [x: Tensor, y: ArrayLike<number>];
+  validationData?: [x: Tensor, y: Targets];
   /** The share of the examples, the last ones, that is kept for validation; `validationData` goes before it. */
   validationSplit?: number;
   callbacks?: Callback[];
@@ -107,8 +107,8 @@ export class Sequential {
     this.#state = { weights: this.weights, slots, iteration: 0 };
   }
 
-  /** Trains on images x [count, ...] and class numbers y, in another thread. */
-  async fit(x: Tensor, y: ArrayLike<number>, options: FitOptions = {}): Promise<History> {
+  /** Trains on x [count, ...] and class numbers or values y, as the loss needs them, in another thread. */
+  async fit(x: Tensor, y: Targets, options: FitOptions = {}): Promise<History> {
     if (this.#isTraining) throw new Error(`fit() is already running on ${this.name}: await it first`);
     this.#isTraining = true;
     try {
@@ -118,17 +118,21 @@ export class Sequential {
     }
   }
 
-  async #fit(x: Tensor, y: ArrayLike<number>, options: FitOptions): Promise<History> {
+  async #fit(x: Tensor, y: Targets, options: FitOptions): Promise<History> {
     const { epochs = 1, batchSize = 32, shuffle = true, callbacks = [], signal } = options;
-    const { optimizer, train, evaluate } = this.#requireCompiled('fit');
-    const [examples, held] = this.#splitValidation(checkExamples(this.architecture, x, y, 'fit'), options);
+    const { optimizer, loss, train, evaluate } = this.#requireCompiled('fit');
+    const [examples, held] = this.#splitValidation(
+      checkExamples(this.architecture, x, y, loss, 'fit'),
+      loss,
+      options,
+    );
     const validation = held && { program: evaluate, examples: held };
     checkCount('epochs', epochs);
     checkCount('batchSize', batchSize);
     const recorder = historyRecorder();
     const all = [recorder, ...callbacks];
     this.stopTraining = false;
-    const info = { epochs, examples: examples.y.length, batchSize };
+    const info = { epochs, examples: examples.x.shape[0]!, batchSize };
     for (const callback of all) callback.onTrainBegin?.(info, this);
     this.#state = await this.#engine.train(
       {
@@ -161,10 +165,11 @@ export class Sequential {
 
   #splitValidation(
     examples: Examples,
+    loss: Loss,
     { validationData, validationSplit = 0 }: FitOptions,
   ): [training: Examples, validation?: Examples] {
     if (validationData) {
-      return [examples, checkExamples(this.architecture, ...validationData, 'fit (validationData)')];
+      return [examples, checkExamples(this.architecture, ...validationData, loss, 'fit (validationData)')];
     }
     return validationSplit === 0 ? [examples] : splitExamples(examples, validationSplit);
   }
@@ -172,11 +177,11 @@ export class Sequential {
   /** The mean loss and the share of right answers on examples that the model need not have seen. */
   async evaluate(
     x: Tensor,
-    y: ArrayLike<number>,
+    y: Targets,
     { batchSize = 32 }: { batchSize?: number } = {},
   ): Promise<{ loss: number; accuracy: number }> {
-    const { evaluate } = this.#requireCompiled('evaluate');
-    const examples = checkExamples(this.architecture, x, y, 'evaluate');
+    const { evaluate, loss } = this.#requireCompiled('evaluate');
+    const examples = checkExamples(this.architecture, x, y, loss, 'evaluate');
     checkCount('batchSize', batchSize);
     return this.#engine.evaluate({ program: evaluate, weights: this.weights, examples, batchSize });
   }

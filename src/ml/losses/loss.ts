@@ -5,6 +5,8 @@ export interface Loss {
   readonly name: string;
   /** Whether the model's outputs are logits rather than probabilities. */
   readonly fromLogits: boolean;
-  /** outputs [N, classes], labels int64 [N]. */
-  build(outputs: Value, labels: Value): Value;
+  /** Class numbers, int64 [N], or values of the outputs' shape. */
+  readonly targets: 'classes' | 'values';
+  /** outputs [N, K] and the targets to a scalar. */
+  build(outputs: Value, targets: Value): Value;
 }

@@ -7,6 +7,7 @@ export function sparseCategoricalCrossentropy({ fromLogits = false }: { fromLogi
   return {
     name: 'sparse_categorical_crossentropy',
     fromLogits,
+    targets: 'classes',
     build: fromLogits ? crossEntropyFromLogits : crossEntropyFromProbabilities,
   };
 }

@@ -9,9 +9,14 @@ import type { Shape } from '../shape.ts';
 import { elu, leakyRelu, relu, sigmoid, silu, softmax, softplus, tanh } from './activations.ts';
 import { averagePool2d } from './average-pool2d.ts';
 import { addBias } from './bias.ts';
+import {
+  categoricalCrossEntropyFromLogits,
+  categoricalCrossEntropyFromProbabilities,
+} from './categorical-cross-entropy.ts';
 import { conv2d } from './conv2d.ts';
 import { conv2dMaxPool } from './conv2d-max-pool.ts';
 import { crossEntropyFromLogits, crossEntropyFromProbabilities } from './cross-entropy.ts';
+import * as loss from './elementwise-losses.ts';
 import { multiplyGain } from './gain.ts';
 import { gelu, geluApproximate } from './gelu.ts';
 import { globalAveragePool2d, globalMaxPool2d } from './global-pool2d.ts';
@@ -56,6 +61,7 @@ const window = (height: number, width: number, changes: Partial<Window> = {}): W
 });
 
 const image = (height: number, width: number, channels: number) => ['N' as const, height, width, channels];
+const targets = ({ graph, shape, dtype }: Value) => graph.input('targets', dtype, shape);
 const labels = ({ graph }: Value) => graph.input('labels', 'int64', ['N']);
 
 const convolution = (w: Window): Pick<Case, 'inputs' | 'op'> => ({
@@ -163,6 +169,31 @@ const cases: Case[] = [
     op: (x) => crossEntropyFromProbabilities(x!, labels(x!)),
     range: [0.1, 0.9],
   },
+  { name: 'meanSquaredError', inputs: [['N', 3]], op: (x) => loss.meanSquaredError(x!, targets(x!)) },
+  { name: 'meanAbsoluteError', inputs: [['N', 3]], op: (x) => loss.meanAbsoluteError(x!, targets(x!)) },
+  { name: 'huber', inputs: [['N', 3]], op: (x) => loss.huber(x!, targets(x!), 0.7) },
+  {
+    name: 'binaryCrossEntropyFromLogits',
+    inputs: [['N', 3]],
+    op: (x) => loss.binaryCrossEntropyFromLogits(x!, targets(x!)),
+  },
+  {
+    name: 'binaryCrossEntropyFromProbabilities',
+    inputs: [['N', 3]],
+    op: (x) => loss.binaryCrossEntropyFromProbabilities(x!, targets(x!)),
+    range: [0.1, 0.9],
+  },
+  {
+    name: 'categoricalCrossEntropyFromLogits',
+    inputs: [['N', 3]],
+    op: (x) => categoricalCrossEntropyFromLogits(x!, targets(x!)),
+  },
+  {
+    name: 'categoricalCrossEntropyFromProbabilities',
+    inputs: [['N', 3]],
+    op: (x) => categoricalCrossEntropyFromProbabilities(x!, targets(x!)),
+    range: [0.1, 0.9],
+  },
 ];
 
 for (const {
@@ -194,6 +225,9 @@ for (const {
     });
     if (session.inputNames.includes('labels')) {
       feeds.labels = new ort.Tensor('int64', BigInt64Array.of(2n, 0n), [batch]);
+    }
+    if (session.inputNames.includes('targets')) {
+      feeds.targets = randomTensor(float, values[0]!.shape, random);
     }
     const analytic = await session.run(feeds);
     const { step, tolerance } = precision[float];

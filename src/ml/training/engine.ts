@@ -1,9 +1,9 @@
 import type { Tensor } from '../tensor.ts';
 
-/** Images or other examples, with one class number each. */
+/** Images or other examples, with one class number (int32) or one row of values (float32) each. */
 export interface Examples {
   x: Tensor;
-  y: Int32Array;
+  y: Int32Array | Float32Array;
 }
 
 /** An ONNX graph of `programs.ts`; engines keep its session under `id`. */

@@ -57,7 +57,7 @@ export function localEngine(
       const means = new Means();
       let reportedMs = now();
       const onBatch = () => {
-        if (now() - reportedMs < reportIntervalMs && means.seen < job.examples.y.length) return;
+        if (now() - reportedMs < reportIntervalMs && means.seen < job.examples.x.shape[0]!) return;
         reportedMs = now();
         listener.onBatch({ epoch, seen: means.seen, ...means.logs() });
       };

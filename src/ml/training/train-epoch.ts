@@ -22,7 +22,7 @@ export async function trainEpoch(
 ): Promise<TrainingState> {
   // The steps done so far make each epoch's order its own, also over several calls.
   const random = randomGenerator(seed + start.iteration);
-  const order = shuffle ? permutation(examples.y.length, random) : undefined;
+  const order = shuffle ? permutation(examples.x.shape[0]!, random) : undefined;
   const names = ['weights', ...slots];
   let state = [start.weights, ...start.slots].map(toVector);
   let { iteration } = start;

@@ -4,16 +4,18 @@ import type { Examples } from './engine.ts';
 /** Keeps the last share of the examples for validation, before any shuffling, as Keras' validation_split.
  * @throws RangeError where either part would be empty. */
 export function splitExamples({ x, y }: Examples, share: number): [training: Examples, validation: Examples] {
-  const at = Math.floor(y.length * (1 - share));
-  if (!(share > 0 && share < 1) || at === 0 || at === y.length) {
+  const count = x.shape[0]!;
+  const at = Math.floor(count * (1 - share));
+  const width = y.length / count;
+  if (!(share > 0 && share < 1) || at === 0 || at === count) {
     throw new RangeError(
-      `validationSplit ${share} of ${y.length} examples leaves a part empty: it must be between 0 and 1, ` +
+      `validationSplit ${share} of ${count} examples leaves a part empty: it must be between 0 and 1, ` +
         'with examples on both sides',
     );
   }
   return [
-    { x: rows(x, 0, at), y: y.subarray(0, at) },
-    { x: rows(x, at, y.length), y: y.subarray(at) },
+    { x: rows(x, 0, at), y: y.subarray(0, at * width) },
+    { x: rows(x, at, count), y: y.subarray(at * width) },
   ];
 }
 
