@@ -54,7 +54,9 @@ export function exportModel(model: Sequential, options: ExportOptions = {}): Exp
   if (labels && labels.length !== classes) {
     throw new Error(`The model has ${classes} outputs, got ${labels.length} labels`);
   }
-  const outputName = model.loss ? (model.loss.fromLogits ? 'logits' : 'probabilities') : 'output';
+  const outputName = { true: 'logits', false: 'probabilities', undefined: 'output' }[
+    `${model.loss?.fromLogits}`
+  ];
   const { input, outputShape } = architecture;
   const openDims = (shape: readonly unknown[]) => shape.map((dim) => (typeof dim === 'number' ? dim : -1));
   return {

@@ -5,6 +5,7 @@ import {
   binaryCrossentropy,
   categoricalCrossentropy,
   dense,
+  exportModel,
   huber,
   input,
   type Loss,
@@ -81,4 +82,14 @@ test('targets that do not fit the loss are refused with what is needed', async (
   await assert.rejects(model.fit(x, matrix([1, 2], 1)), /mean_squared_error needs targets .*got \[2, 1\]/);
   model.compile({ optimizer: sgd(), loss: sparseCategoricalCrossentropy() });
   await assert.rejects(model.fit(x, matrix([1, 2, 3, 4, 5, 6], 3)), /needs one class number an example/);
+});
+
+test('an exported output is named after what the loss takes it for', () => {
+  const losses = [meanSquaredError(), binaryCrossentropy(), binaryCrossentropy({ fromLogits: true })];
+  const names = losses.map((loss) => {
+    const model = sequential([input([4]), dense(1)]);
+    model.compile({ optimizer: sgd(), loss });
+    return exportModel(model).metadata.outputs[0]!.name;
+  });
+  assert.deepEqual(names, ['output', 'probabilities', 'logits']);
 });

@@ -3,7 +3,7 @@ import type { Loss } from './loss.ts';
 
 const regression = (name: string, build: Loss['build']): Loss => ({
   name,
-  fromLogits: false,
+  fromLogits: undefined,
   targets: 'values',
   build,
 });
