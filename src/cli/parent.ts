@@ -14,8 +14,8 @@ export function tellParent(message: ReadyMessage): void {
 }
 
 /**
- * Resolves when this process should end: Ctrl-C, SIGTERM, or the parent that listens is gone. A second Ctrl-C while
- * ending ends at once.
+ * Resolves when this process should end: Ctrl-C, SIGTERM, the terminal or the parent that listens is gone. A second
+ * Ctrl-C while ending ends at once.
  */
 export function untilToldToStop(): Promise<void> {
   return new Promise((resolve) => {
@@ -32,6 +32,11 @@ export function untilToldToStop(): Promise<void> {
       tell();
     });
     process.on('SIGTERM', tell);
+    process.on('SIGHUP', () => {
+      // The terminal is gone: what is still said to it must not end us before our work has ended.
+      for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+      tell();
+    });
     process.on('disconnect', tell);
   });
 }
