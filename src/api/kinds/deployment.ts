@@ -3,7 +3,7 @@ import { immutable } from '../immutable.ts';
 import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
 import { labelSelector } from '../parts/meta.ts';
 import { podTemplateSpec } from '../parts/podSpec.ts';
-import { checkCountOrPercent, checkShare, checkWorkload } from '../parts/workload.ts';
+import { checkCountOrPercent, checkShare, checkWorkload, replicaScale } from '../parts/workload.ts';
 import type { Path } from '../path.ts';
 import type { Report } from '../report.ts';
 import {
@@ -127,14 +127,7 @@ export const deployment = defineKind<Deployment>({
   categories: ['all'],
   namespaced: true,
   schema,
-  subresources: {
-    status: true,
-    scale: {
-      specReplicas: '.spec.replicas',
-      statusReplicas: '.status.replicas',
-      selector: '.spec.selector',
-    },
-  },
+  subresources: { status: true, scale: replicaScale },
   columns: [
     nameColumn,
     {

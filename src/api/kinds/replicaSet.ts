@@ -3,7 +3,7 @@ import { immutable } from '../immutable.ts';
 import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
 import { labelSelector } from '../parts/meta.ts';
 import { podTemplateSpec } from '../parts/podSpec.ts';
-import { checkWorkload } from '../parts/workload.ts';
+import { checkWorkload, replicaScale } from '../parts/workload.ts';
 import { integer, keyedList, object, oneOf, refine, required, string, type TypeOf, time } from '../schema.ts';
 import { ageColumn, nameColumn } from '../table.ts';
 
@@ -60,14 +60,7 @@ export const replicaSet = defineKind<ReplicaSet>({
   categories: ['all'],
   namespaced: true,
   schema,
-  subresources: {
-    status: true,
-    scale: {
-      specReplicas: '.spec.replicas',
-      statusReplicas: '.status.replicas',
-      selector: '.spec.selector',
-    },
-  },
+  subresources: { status: true, scale: replicaScale },
   columns: [
     nameColumn,
     { name: 'Desired', type: 'integer', doc: 'Pods wanted.', value: (set) => set.spec?.replicas ?? 0 },

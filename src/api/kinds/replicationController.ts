@@ -1,7 +1,7 @@
 import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
 import { matchesLabels, requirementsOf } from '../label-selector.ts';
 import { podTemplateSpec } from '../parts/podSpec.ts';
-import { checkWorkload } from '../parts/workload.ts';
+import { checkWorkload, replicaScale } from '../parts/workload.ts';
 import {
   integer,
   keyedList,
@@ -87,14 +87,7 @@ export const replicationController = defineKind<ReplicationController>({
   categories: ['all'],
   namespaced: true,
   schema,
-  subresources: {
-    status: true,
-    scale: {
-      specReplicas: '.spec.replicas',
-      statusReplicas: '.status.replicas',
-      selector: '.spec.selector',
-    },
-  },
+  subresources: { status: true, scale: replicaScale },
   columns: [
     nameColumn,
     { name: 'Desired', type: 'integer', doc: 'Pods wanted.', value: ({ spec }) => spec?.replicas ?? 0 },

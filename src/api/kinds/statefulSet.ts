@@ -4,7 +4,7 @@ import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
 import { labelSelector } from '../parts/meta.ts';
 import { podTemplateSpec } from '../parts/podSpec.ts';
 import { persistentVolumeClaimTemplate } from '../parts/volumeClaim.ts';
-import { checkWorkload } from '../parts/workload.ts';
+import { checkWorkload, replicaScale } from '../parts/workload.ts';
 import type { Path } from '../path.ts';
 import type { Report } from '../report.ts';
 import {
@@ -124,14 +124,7 @@ export const statefulSet = defineKind<StatefulSet>({
   categories: ['all'],
   namespaced: true,
   schema,
-  subresources: {
-    status: true,
-    scale: {
-      specReplicas: '.spec.replicas',
-      statusReplicas: '.status.replicas',
-      selector: '.spec.selector',
-    },
-  },
+  subresources: { status: true, scale: replicaScale },
   columns: [
     nameColumn,
     {

@@ -1,4 +1,5 @@
 import { intOrPercentErrors } from '../int-or-string.ts';
+import type { ScalePaths } from '../kind.ts';
 import { matchesLabels, requirementsOf } from '../label-selector.ts';
 import type { Path } from '../path.ts';
 import type { Report } from '../report.ts';
@@ -51,4 +52,11 @@ export const checkShare: Check<number | string> = (value, at, report) => {
   if (typeof value === 'string' && Number.parseInt(value, 10) > 100) {
     report.invalid(at, value, 'must not be greater than 100%');
   }
+};
+
+/** The scale subresource of every kind that keeps a number of pods of one template. */
+export const replicaScale: ScalePaths = {
+  specReplicas: '.spec.replicas',
+  statusReplicas: '.status.replicas',
+  selector: '.spec.selector',
 };
