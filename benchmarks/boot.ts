@@ -3,13 +3,13 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import https from 'node:https';
-import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { deployment } from '../src/api/kinds/deployment.ts';
 import { connectCluster } from '../src/cli/cluster-connection.ts';
+import { freePort } from '../src/cli/demo/free-port.ts';
 import { untilPodReady } from '../src/cli/demo/wait.ts';
 import { type MemoryUse, memoryOf, memoryOfAll, processesWith } from '../src/cli/terminal/memory.ts';
 import { percentile } from '../src/cli/terminal/units.ts';
@@ -112,14 +112,6 @@ async function end({ process: child, home }: Up): Promise<void> {
   child.kill('SIGTERM');
   await exited;
   rmSync(home, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as net.AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 const row = (name: string, text: string) => console.log(`${name.padEnd(44)} ${text}`);

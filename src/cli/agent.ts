@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { dataDir, dataDirHelp } from './data-dir.ts';
-import { portNumber } from './demo.ts';
 import { allowAddonsOption, allowLocalEgressOption } from './grants-allowed.ts';
+import { portNumber } from './option-numbers.ts';
 
 export interface AgentFlags {
   server: string;

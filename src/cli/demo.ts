@@ -1,4 +1,5 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
+import { portNumber, wholeNumber } from './option-numbers.ts';
 
 export interface DemoFlags {
   once?: true;
@@ -39,15 +40,4 @@ export function defineDemo(program: Command): void {
       const { runDemo } = await import('./demo/run.ts');
       await runDemo({ ...flags, data: flags.data ?? process.env.SELVAGE_DATA });
     });
-}
-
-export function wholeNumber(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('expected a whole number.');
-  return Number(text);
-}
-
-export function portNumber(text: string): number {
-  const port = wholeNumber(text);
-  if (port > 65_535) throw new InvalidArgumentError('expected a port, at most 65535.');
-  return port;
 }

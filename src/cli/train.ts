@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { dataDir, dataDirHelp } from './data-dir.ts';
-import { wholeNumber } from './demo.ts';
+import { wholeNumber } from './option-numbers.ts';
 import { formatBytes } from './terminal/units.ts';
 
 interface TrainFlags {

@@ -1,5 +1,4 @@
 import { mkdirSync } from 'node:fs';
-import net from 'node:net';
 import { join } from 'node:path';
 import type { Lifecycle } from '../../base/lifecycle.ts';
 import { silentLog } from '../../base/log.ts';
@@ -7,6 +6,7 @@ import { type ClusterConnection, connectCluster } from '../cluster-connection.ts
 import { type DataDir, dataDir } from '../data-dir.ts';
 import { startWideAreaLink, type WideAreaLink } from '../wan/client.ts';
 import type { LinkShape } from '../wan/link.ts';
+import { freePort } from './free-port.ts';
 import { type SelvageProcess, startProcess } from './process.ts';
 
 const podGraceSeconds = 5;
@@ -121,12 +121,4 @@ async function endShims(dirs: string[]): Promise<void> {
     }).catch(() => undefined);
     await shim?.shutdown({ graceSeconds: podGraceSeconds });
   }
-}
-
-async function freePort(): Promise<number> {
-  const probe = net.createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as net.AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
 }
