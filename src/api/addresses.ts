@@ -4,6 +4,8 @@ import type { EndpointSlice } from './kinds/endpointSlice.ts';
 import type { Event } from './kinds/event.ts';
 import type { Lease } from './kinds/lease.ts';
 import type { Node } from './kinds/node.ts';
+import type { PersistentVolume } from './kinds/persistentVolume.ts';
+import type { PersistentVolumeClaim } from './kinds/persistentVolumeClaim.ts';
 import type { Pod } from './kinds/pod.ts';
 import type { Secret } from './kinds/secret.ts';
 import type { Service } from './kinds/service.ts';
@@ -18,6 +20,14 @@ import type { KindAddress, KubeObject } from './object.ts';
 export const configMap: KindAddress<ConfigMap> = inCore('ConfigMap', 'configmaps');
 export const event: KindAddress<Event> = inCore('Event', 'events');
 export const node: KindAddress<Node> = { ...inCore<Node>('Node', 'nodes'), namespaced: false };
+export const persistentVolume: KindAddress<PersistentVolume> = {
+  ...inCore<PersistentVolume>('PersistentVolume', 'persistentvolumes'),
+  namespaced: false,
+};
+export const persistentVolumeClaim: KindAddress<PersistentVolumeClaim> = inCore(
+  'PersistentVolumeClaim',
+  'persistentvolumeclaims',
+);
 export const pod: KindAddress<Pod> = inCore('Pod', 'pods');
 export const secret: KindAddress<Secret> = inCore('Secret', 'secrets');
 export const service: KindAddress<Service> = inCore('Service', 'services');

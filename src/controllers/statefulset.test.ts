@@ -98,13 +98,8 @@ test('a broken update stops at the last pod', async () => {
 });
 
 test('what is wrong with a StatefulSet is said in the words that Kubernetes uses', async () => {
-  const claim = { metadata: { name: 'data' }, spec: { accessModes: ['ReadWriteOnce'] } };
   const refused = (object: StatefulSet, pattern: RegExp) =>
     assert.rejects(cluster.client.create(statefulSetKind, object), pattern);
-  await refused(
-    database('a', { volumeClaimTemplates: [claim] }),
-    /volumeClaimTemplates: Forbidden: Persistent/,
-  );
   await refused(
     database('a', { updateStrategy: { type: 'OnDelete', rollingUpdate: { partition: 1 } } }),
     /only allowed for updateStrategy 'RollingUpdate'/,

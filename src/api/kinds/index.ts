@@ -9,11 +9,15 @@ import { daemonSet } from './daemonSet.ts';
 import { deployment } from './deployment.ts';
 import { endpointSlice } from './endpointSlice.ts';
 import { event } from './event.ts';
+import { eventsV1Event } from './eventsV1Event.ts';
+import { horizontalPodAutoscaler } from './horizontalPodAutoscaler.ts';
 import { inferenceService } from './inferenceService.ts';
 import { job } from './job.ts';
 import { lease } from './lease.ts';
 import { namespace } from './namespace.ts';
 import { node } from './node.ts';
+import { persistentVolume } from './persistentVolume.ts';
+import { persistentVolumeClaim } from './persistentVolumeClaim.ts';
 import { pod } from './pod.ts';
 import { podDisruptionBudget } from './podDisruptionBudget.ts';
 import { replicaSet } from './replicaSet.ts';
@@ -24,14 +28,18 @@ import { secret } from './secret.ts';
 import { service } from './service.ts';
 import { serviceAccount } from './serviceAccount.ts';
 import { statefulSet } from './statefulSet.ts';
+import { storageClass } from './storageClass.ts';
 
 /** Every kind that the API serves. A new one is a file beside this one, and its line here. */
 export const kinds: KindDefinition[] = [
   configMap,
   endpointSlice,
   event,
+  eventsV1Event,
   namespace,
   node,
+  persistentVolume,
+  persistentVolumeClaim,
   pod,
   replicationController,
   secret,
@@ -42,6 +50,7 @@ export const kinds: KindDefinition[] = [
   deployment,
   replicaSet,
   statefulSet,
+  horizontalPodAutoscaler,
   job,
   cronJob,
   podDisruptionBudget,
@@ -51,5 +60,6 @@ export const kinds: KindDefinition[] = [
   clusterRoleBinding,
   role,
   roleBinding,
+  storageClass,
   inferenceService,
 ];

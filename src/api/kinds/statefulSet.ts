@@ -3,7 +3,6 @@ import { isEqualSemantically } from '../equal.ts';
 import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
 import { labelSelector } from '../parts/meta.ts';
 import { podTemplateSpec } from '../parts/podSpec.ts';
-import { persistentVolumeClaimTemplate } from '../parts/volumeClaim.ts';
 import { checkWorkload, replicaScale } from '../parts/workload.ts';
 import type { Path } from '../path.ts';
 import type { Report } from '../report.ts';
@@ -20,6 +19,7 @@ import {
   time,
 } from '../schema.ts';
 import { ageColumn, nameColumn } from '../table.ts';
+import { persistentVolumeClaimObject } from './persistentVolumeClaim.ts';
 
 export const rollingUpdateStatefulSetStrategy = object(
   'io.k8s.api.apps.v1.RollingUpdateStatefulSetStrategy',
@@ -78,7 +78,9 @@ const fields = object('io.k8s.api.apps.v1.StatefulSetSpec', {
   serviceName: string({ doc: 'The headless Service under which its pods have names.' }),
   template: required(refine(podTemplateSpec, { default: {} })),
   updateStrategy: refine(statefulSetUpdateStrategy, { default: {} }),
-  volumeClaimTemplates: list(persistentVolumeClaimTemplate, { doc: 'Claims for each pod; refused here.' }),
+  volumeClaimTemplates: list(refine(persistentVolumeClaimObject, { complete: sayKind }), {
+    doc: 'Claims that each pod gets of its own, and finds again.',
+  }),
 });
 export type StatefulSetSpec = TypeOf<typeof fields>;
 
@@ -137,14 +139,14 @@ export const statefulSet = defineKind<StatefulSet>({
   ],
 });
 
+/** A template is a whole claim, though nobody writes it so. */
+function sayKind(claim: Record<string, unknown>): void {
+  claim.apiVersion ??= 'v1';
+  claim.kind ??= 'PersistentVolumeClaim';
+}
+
 function checkSpec(spec: StatefulSetSpec, at: Path, report: Report): void {
   checkWorkload('statefulset', spec, at, report);
-  if ((spec.volumeClaimTemplates?.length ?? 0) > 0) {
-    report.forbidden(
-      at.child('volumeClaimTemplates'),
-      'PersistentVolumeClaims are not served here yet; use volumes that a node has, such as emptyDir, in spec.template',
-    );
-  }
 }
 
 const changeable = [
