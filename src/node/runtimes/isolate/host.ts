@@ -21,6 +21,8 @@ const compileCacheDelayMs = 1_000;
 const init = Promise.withResolvers<Extract<ToPod, { type: 'init' }>>();
 let mesh: MeshClient | undefined;
 let servers: HandedServers | undefined;
+/** Routes and identities that came in one breath with `init`, before the mesh was made. */
+const early: ToPod[] = [];
 const tls = new MeshTls((port, socket) => accept(port, socket));
 const channel = new ShimChannel(onMessage);
 lockDown();
@@ -28,6 +30,7 @@ const { program, table, identity } = await init.promise;
 mesh = createMesh(program);
 if (table) mesh.setTable(table);
 if (identity) onMessage({ type: 'identity', identity }, undefined);
+for (const message of early.splice(0)) onMessage(message, undefined);
 servers = new HandedServers({ podIP: program.podIP, onChange: onListenChange });
 servers.install();
 adoptProgram(program);
@@ -43,10 +46,12 @@ function onMessage(message: ToPod, socket: Socket | undefined): void {
       init.resolve(message);
       break;
     case 'table':
-      mesh?.setTable(message.table);
+      if (mesh) mesh.setTable(message.table);
+      else early.push(message);
       break;
     case 'identity':
-      mesh?.setIdentity(message.identity);
+      if (mesh) mesh.setIdentity(message.identity);
+      else early.push(message);
       tls.setIdentity(message.identity);
       break;
     case 'dialed':

@@ -103,6 +103,18 @@ test('a pod calls a pod on another node over mutual TLS, once both have identiti
   await until('it is accepted again', async () => (await wary()) === 'from b: server');
 });
 
+test('a pod that is told routes and identity while its process starts knows both', async () => {
+  await a.pushRoutes(routes(['spiffe://cluster.local/ns/default/sa/nobody'], 'before'));
+  const starting = startCaller('early', '10.42.0.6');
+  const told = [
+    a.pushRoutes(routes(['spiffe://cluster.local/ns/default/sa/server'], 'meanwhile')),
+    a.pushIdentity('early', identityOf('early')),
+  ];
+  const call = await starting;
+  await Promise.all(told);
+  assert.equal(await call(), 'from b: server');
+});
+
 test('a renewed identity is used without a restart', async () => {
   await b.pushIdentity('server', identityOf('renewed'));
   await a.pushRoutes(routes(['spiffe://cluster.local/ns/default/sa/renewed'], '4'));
