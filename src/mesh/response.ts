@@ -44,8 +44,11 @@ async function bodyOf(
   for (let chunk = message.read() as Buffer | null; chunk !== null; chunk = message.read() as Buffer | null) {
     chunks.push(chunk);
   }
-  // With its end the connection goes back to the pool, for the caller's next request.
-  await new Promise((resolve) => message.once('end', resolve).resume());
+  // With its end the connection goes back to the pool, for the caller's next request. A message whose request was aborted
+  // closes without one.
+  if (!message.closed) {
+    await new Promise((resolve) => message.once('end', resolve).once('close', resolve).resume());
+  }
   // A Buffer of its own is a Uint8Array over plain memory, never shared.
   return (chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)) as Uint8Array<ArrayBuffer>;
 }

@@ -42,7 +42,7 @@ export class MeshSync implements Running {
   readonly #slices: Informer<EndpointSlice>;
   readonly #stopping = new AbortController();
   #timer: CancelTimer | undefined;
-  #syncing: Promise<void> | undefined;
+  #listening: Promise<void> | undefined;
   #isDirty = false;
   #hasSynced = false;
   #table: RouteTable | undefined;
@@ -87,41 +87,38 @@ export class MeshSync implements Running {
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.#timer?.();
-    await this.#syncing;
+    await this.#listening;
   }
 
   #changed(): void {
-    if (this.#stopping.signal.aborted) return;
-    this.#isDirty = true;
-    if (this.#timer || this.#syncing) return;
+    if (this.#stopping.signal.aborted || this.#timer) return;
     this.#timer = this.#options.clock.after(coalesceMs, () => {
       this.#timer = undefined;
-      this.#syncing = this.#sync().finally(() => {
-        this.#syncing = undefined;
-        if (this.#isDirty) this.#changed();
-      });
+      // Routes wait for no listener, and for no API server to be told of one.
+      if (this.#hasSynced) this.#compile();
+      this.#isDirty = true;
+      this.#listening ??= this.#keepListening();
     });
   }
 
-  async #sync(): Promise<void> {
+  async #keepListening(): Promise<void> {
     const { log, clock } = this.#options;
-    for (let failures = 1; !this.#stopping.signal.aborted; failures++) {
+    for (let failures = 0; this.#isDirty && !this.#stopping.signal.aborted; ) {
       this.#isDirty = false;
       try {
-        // Before everything has been listed, what we would compile lacks what is only late: the last known holds.
-        if (this.#hasSynced) this.#compile();
         await this.#listen();
-        return;
+        failures = 0;
       } catch (error) {
-        log.debug('mesh not in step, will retry', { error: messageOf(error) });
-        this.#isDirty = false;
-        await sleep(clock, backoffMs(failures, retry), this.#stopping.signal);
+        log.debug('listeners not in step, will retry', { error: messageOf(error) });
+        this.#isDirty = true;
+        await sleep(clock, backoffMs(++failures, retry), this.#stopping.signal);
       }
     }
+    this.#listening = undefined;
   }
 
   #compile(): void {
-    const { nodeName, nodes, state } = this.#options;
+    const { nodeName, nodes, state, log } = this.#options;
     const table = compileRoutes({
       // The kinds' types allow undefined where the mesh's inputs leave fields out; both mean the same.
       services: this.#services.list() as Parameters<typeof compileRoutes>[0]['services'],
@@ -131,8 +128,12 @@ export class MeshSync implements Running {
     });
     if (table.version === this.#table?.version) return;
     this.#table = table;
-    state.saveFact('routes', table);
     this.#pushTable();
+    try {
+      state.saveFact('routes', table);
+    } catch (error) {
+      log.warn('routes not kept for an offline start', { error: messageOf(error) });
+    }
   }
 
   #pushTable(): void {
