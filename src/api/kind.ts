@@ -21,6 +21,14 @@ export interface ScalePaths {
   selector: string;
 }
 
+/** How a kind that is a further version of another one, in its group or in another, turns into it and back. */
+export interface StoredAs<T extends KubeObject, S extends KubeObject = KubeObject> {
+  kind: KindDefinition<S>;
+  /** Keeps the metadata as they are. Owns nothing of what it is given, nor does `fromStored`. */
+  toStored(object: T): S;
+  fromStored(stored: S): T;
+}
+
 /** What one file under `kinds/` says of its kind. Everything else derives from it. */
 export interface KindDeclaration<T extends KubeObject> {
   group: string;
@@ -46,7 +54,11 @@ export interface KindDeclaration<T extends KubeObject> {
   keepsStatusOnCreate?: true;
   /** False where writes are many and applies few: who owns which field is kept only from the first apply on. */
   isTracked?: false;
+  /** Says that its objects are those of another kind, seen in this version: one storage, selectable and watchable by both. */
+  storedAs?: StoredAs<T>;
   check?: (object: T, report: Report, root: Path) => void;
+  /** What must be true of a new object beside that. */
+  checkCreate?: (object: T, report: Report, root: Path) => void;
   checkUpdate?: (next: T, previous: T, report: Report, root: Path) => void;
 }
 
@@ -64,7 +76,9 @@ export interface KindDefinition<T extends KubeObject = KubeObject> extends KindA
   readonly statusWritesMetadata: boolean;
   readonly keepsStatusOnCreate: boolean;
   readonly isTracked?: boolean;
+  readonly storedAs?: StoredAs<T>;
   check?(object: T, report: Report, root: Path): void;
+  checkCreate?(object: T, report: Report, root: Path): void;
   checkUpdate?(next: T, previous: T, report: Report, root: Path): void;
 }
 
@@ -82,7 +96,25 @@ export function defineKind<T extends KubeObject>(declaration: KindDeclaration<T>
     selectableFields: {},
     statusWritesMetadata: false,
     keepsStatusOnCreate: false,
+    ...(declaration.storedAs && takenFrom(declaration.storedAs)),
     ...declaration,
+  };
+}
+
+/** What a further version shares with the one that is stored, unless it says otherwise. */
+function takenFrom<T extends KubeObject>({ kind, toStored }: StoredAs<T>): Partial<KindDefinition<T>> {
+  return {
+    shortNames: kind.shortNames,
+    categories: kind.categories,
+    nameRule: kind.nameRule,
+    subresources: kind.subresources,
+    statusWritesMetadata: kind.statusWritesMetadata,
+    keepsStatusOnCreate: kind.keepsStatusOnCreate,
+    ...(kind.isTracked !== undefined && { isTracked: kind.isTracked }),
+    columns: kind.columns.map((column) => ({
+      ...column,
+      value: (object: T, nowMs: number) => column.value(toStored(object), nowMs),
+    })),
   };
 }
 

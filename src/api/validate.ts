@@ -21,6 +21,13 @@ export function validate<T extends KubeObject>(kind: KindDefinition<T>, object: 
   return report.causes;
 }
 
+/** What is wrong with an object that is to be made, beside what is wrong with any. */
+export function validateCreate<T extends KubeObject>(kind: KindDefinition<T>, object: T): StatusCause[] {
+  const report = new Report();
+  kind.checkCreate?.(object, report, new Path());
+  return report.causes;
+}
+
 /** What is wrong with replacing `previous` by `next`, beside what is wrong with `next` itself. */
 export function validateUpdate<T extends KubeObject>(
   kind: KindDefinition<T>,

@@ -12,7 +12,7 @@ import { keyOfMeta } from './owner.ts';
 export function run(context: Context, kinds: readonly KindDefinition[]): Running {
   const { client, informers } = context;
   // Events come in numbers, own nothing and are owned by nothing.
-  const followed: KindAddress[] = kinds.filter(({ kind }) => kind !== 'Event');
+  const followed: KindAddress[] = kinds.filter(({ kind, storedAs }) => kind !== 'Event' && !storedAs);
   const byName = new Map(followed.map((kind) => [nameOf(kind), kind]));
   const byReference = new Map(followed.map((kind) => [`${apiVersionOf(kind)}/${kind.kind}`, kind]));
 

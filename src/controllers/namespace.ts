@@ -13,7 +13,7 @@ const pageItemsMax = 500;
 export function run(context: Context, kinds: readonly KindDefinition[]): Running {
   const { client, informers } = context;
   const namespaces = informers.of(namespaceKind);
-  const contents: KindAddress[] = kinds.filter(({ namespaced }) => namespaced);
+  const contents: KindAddress[] = kinds.filter(({ namespaced, storedAs }) => namespaced && !storedAs);
   const isTerminating = (name: string) => Boolean(namespaces.get(name)?.metadata?.deletionTimestamp);
 
   async function reconcile(name: string): Promise<undefined> {

@@ -1,6 +1,9 @@
 import { ageOf } from '../duration.ts';
 import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
+import { qualifiedName } from '../names.ts';
 import { objectReference } from '../parts/meta.ts';
+import type { Path } from '../path.ts';
+import type { Report } from '../report.ts';
 import { integer, microTime, object, refine, required, string, type TypeOf, time } from '../schema.ts';
 import { nameColumn } from '../table.ts';
 
@@ -49,13 +52,7 @@ export const event = defineKind<Event>({
   namespaced: true,
   isTracked: false,
   schema,
-  check({ involvedObject, metadata }, report, root) {
-    const at = root.child('involvedObject').child('namespace');
-    const expected = involvedObject?.namespace || 'default';
-    if (metadata?.namespace !== expected) {
-      report.invalid(at, involvedObject?.namespace ?? '', 'does not match event.namespace');
-    }
-  },
+  check: (object, report, root) => checkEvent(object, report, root, 'reportingComponent'),
   columns: [
     { name: 'Last Seen', doc: 'When it happened last.', value: lastSeen },
     { name: 'Type', doc: 'Normal or Warning.', value: (event) => event.type ?? '' },
@@ -100,6 +97,38 @@ export const event = defineKind<Event>({
     type: (event) => event.type ?? '',
   },
 });
+
+const reportCharactersMax = 128;
+const messageCharactersMax = 1024;
+
+/**
+ * What every event has to keep to, in either group; `reporterField` is what the group calls who reports it. An event
+ * with an eventTime is one of the newer sort, of which more is asked.
+ */
+export function checkEvent(event: Event, report: Report, root: Path, reporterField: string): void {
+  const namespaceAt = root.child('involvedObject').child('namespace');
+  const about = event.involvedObject?.namespace ?? '';
+  const place = event.metadata?.namespace ?? '';
+  const isNew = event.eventTime !== undefined;
+  const fits = about === '' ? place === 'default' || (isNew && place === 'kube-system') : about === place;
+  // Of a new event only the lack of a namespace is held against it.
+  if (!fits && (about === '' || !isNew)) report.invalid(namespaceAt, about, 'does not match event.namespace');
+  if (!isNew) return;
+  const reporterAt = root.child(reporterField);
+  const reporter = event.reportingComponent ?? '';
+  if (reporter === '') report.required(reporterAt);
+  for (const wrong of qualifiedName(reporter)) report.invalid(reporterAt, reporter, wrong);
+  for (const field of ['reportingInstance', 'action', 'reason'] as const) {
+    const text = event[field] ?? '';
+    if (text === '') report.required(root.child(field));
+    if (text.length > reportCharactersMax) {
+      report.invalid(root.child(field), '', `can have at most ${reportCharactersMax} characters`);
+    }
+  }
+  if ((event.message ?? '').length > messageCharactersMax) {
+    report.invalid(root.child('message'), '', `can have at most ${messageCharactersMax} characters`);
+  }
+}
 
 function firstSeen({ firstTimestamp, eventTime }: Event, nowMs: number): string {
   return ageOf(firstTimestamp ?? eventTime, nowMs);

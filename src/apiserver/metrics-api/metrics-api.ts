@@ -30,7 +30,7 @@ export async function answerMetrics(context: Context, usage: NodeUsage, call: Ca
   if (!kind) throw noSuchPath();
   const selection = selectionOf(call, readListOptions(request.query));
   const stored = context.store.list(selection.prefix).items;
-  const objects = stored.map(objectOf).filter((object) => selection.matches(object));
+  const objects = stored.map((stored) => objectOf(stored)).filter((object) => selection.matches(object));
   const items =
     kind.kind === 'NodeMetrics'
       ? await nodeMetrics(usage, objects, request.signal)

@@ -4,7 +4,7 @@ import { defaults } from '../../api/defaults.ts';
 import { invalid } from '../../api/invalid.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { prepareForCreate } from '../../api/prepare.ts';
-import { validate } from '../../api/validate.ts';
+import { validate, validateCreate } from '../../api/validate.ts';
 import { toTime } from '../../base/clock.ts';
 import { isStatus, StatusError } from '../../base/errors.ts';
 import type { Call, Context } from '../context.ts';
@@ -62,7 +62,7 @@ export async function createObject(
   // Client libraries in languages with types expect a status to be there, even if it says nothing yet.
   if (kind.subresources.status) complete.status ??= {};
   strategy.admit?.(complete, undefined, call.user);
-  const causes = validate(kind, complete);
+  const causes = [...validate(kind, complete), ...validateCreate(kind, complete)];
   if (causes.length > 0) throw invalid(kind, metadata.name, causes);
   checkNamespace(context, call.resource, complete);
   const owned = managedFields ?? ownedByMaker(context, call, complete);
@@ -114,9 +114,9 @@ async function store(
           allocation?.undo();
           return object;
         }
-        const stored = await context.store.create(key, storedValueOf(object));
+        const stored = await context.store.create(key, storedValueOf(object, kind));
         allocation?.keep();
-        return objectOf(stored);
+        return objectOf(stored, kind);
       } catch (error) {
         if (!isStatus(error, 'AlreadyExists') || tries >= options.triesMax) throw error;
         metadata.name = generatedName(metadata.generateName!);

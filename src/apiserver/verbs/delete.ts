@@ -44,7 +44,9 @@ export async function deleteCollection(context: Context, call: Call): Promise<Ku
   const { kind } = call.resource;
   const selection = selectionOf(call, readListOptions(call.request.query));
   const page = context.store.list(selection.prefix);
-  const chosen = page.items.map(objectOf).filter((object) => selection.matches(object));
+  const chosen = page.items
+    .map((stored) => objectOf(stored, kind))
+    .filter((object) => selection.matches(object));
   const items: KubeObject[] = [];
   for (const { metadata } of chosen) {
     const one = { ...call, info: { ...call.info, namespace: metadata!.namespace } };
@@ -95,7 +97,7 @@ async function deleteStored(
   stored: StoredObject,
   options: DeleteOptions,
 ): Promise<Deleted> {
-  const current = objectOf(stored);
+  const current = objectOf(stored, call.resource.kind);
   checkPreconditions(call, current, options);
   const refusal = call.resource.strategy.refuseDelete?.(current);
   if (refusal) throw refusal;
@@ -105,8 +107,12 @@ async function deleteStored(
     return { object: await remove(context, call, stored.key, stored.revision, next), isRemoved: true };
   }
   if (options.dryRun || next === current) return { object: next, isRemoved: false };
-  const updated = await context.store.update(stored.key, storedValueOf(next), stored.revision);
-  return { object: objectOf(updated), isRemoved: false };
+  const updated = await context.store.update(
+    stored.key,
+    storedValueOf(next, call.resource.kind),
+    stored.revision,
+  );
+  return { object: objectOf(updated, call.resource.kind), isRemoved: false };
 }
 
 function checkPreconditions(call: Call, current: KubeObject, options: DeleteOptions): void {

@@ -8,5 +8,5 @@ export function get(context: Context, call: Call): KubeObject {
   const name = call.info.name!;
   const stored = context.store.get(keyOf(call.resource.kind, call.info.namespace, name));
   if (!stored) throw notFound(call.resource.kind, name);
-  return objectOf(stored);
+  return objectOf(stored, call.resource.kind);
 }

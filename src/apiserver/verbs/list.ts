@@ -1,3 +1,4 @@
+import type { KindDefinition } from '../../api/kind.ts';
 import type { KubeList, KubeObject } from '../../api/object.ts';
 import { apiVersionOf } from '../../api/object.ts';
 import { isStatus, StatusError } from '../../base/errors.ts';
@@ -16,8 +17,8 @@ export function list(context: Context, call: Call): KubeList {
   const options = readListOptions(call.request.query);
   const selection = selectionOf(call, options);
   const start = readStart(context.store, selection.prefix, options);
-  const page = collect(context.store, selection, options.limit, start);
   const { kind } = call.resource;
+  const page = collect(context.store, { kind, selection, limit: options.limit }, start);
   return {
     apiVersion: apiVersionOf(kind),
     kind: `${kind.kind}List`,
@@ -89,7 +90,13 @@ interface Page {
   remaining: number | undefined;
 }
 
-function collect(store: Store, selection: Selection, limit: number | undefined, start: Start): Page {
+interface Wanted {
+  kind: KindDefinition;
+  selection: Selection;
+  limit: number | undefined;
+}
+
+function collect(store: Store, { kind, selection, limit }: Wanted, start: Start): Page {
   const items: KubeObject[] = [];
   let { after, atRevision } = start;
   for (;;) {
@@ -100,7 +107,7 @@ function collect(store: Store, selection: Selection, limit: number | undefined, 
     });
     atRevision = page.revision;
     for (const [index, stored] of page.items.entries()) {
-      const object = objectOf(stored);
+      const object = objectOf(stored, kind);
       if (!selection.matches(object)) continue;
       items.push(object);
       const isLast = index === page.items.length - 1 && page.next === undefined;

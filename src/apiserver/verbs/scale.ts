@@ -26,7 +26,7 @@ export async function scale(context: Context, call: Call): Promise<KubeObject> {
   if (verb === 'get') {
     const stored = context.store.get(keyOf(call.resource.kind, namespace, name!));
     if (!stored) throw notFound(call.resource.kind, name!);
-    return scaleOf(objectOf(stored), paths);
+    return scaleOf(objectOf(stored, call.resource.kind), paths);
   }
   checkFieldManager(call);
   if (isApply(call)) return scaleOf(await applyConfig(context, call, configurationOf(call, paths)), paths);

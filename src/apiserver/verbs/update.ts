@@ -67,7 +67,7 @@ export async function change(context: Context, call: Call, change: Change): Prom
   for (let tries = 1; ; tries++) {
     const stored = context.store.get(key);
     if (!stored) throw notFound(call.resource.kind, name);
-    const current = objectOf(stored);
+    const current = objectOf(stored, call.resource.kind);
     const next = prepare(context, call, change.next(current), current, change);
     if (isEqualJson(next, current)) return current;
     const allocation = call.resource.strategy.allocate?.(next, current);
@@ -77,9 +77,13 @@ export async function change(context: Context, call: Call, change: Change): Prom
     }
     try {
       if (isGone(call, next)) return await remove(context, call, key, stored.revision, next);
-      const updated = await context.store.update(key, storedValueOf(next), stored.revision);
+      const updated = await context.store.update(
+        key,
+        storedValueOf(next, call.resource.kind),
+        stored.revision,
+      );
       allocation?.keep();
-      return objectOf(updated);
+      return objectOf(updated, call.resource.kind);
     } catch (error) {
       allocation?.undo();
       if (!isStatus(error, 'Conflict') || tries >= conflictTriesMax) {

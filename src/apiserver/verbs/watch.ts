@@ -1,3 +1,4 @@
+import type { KindDefinition } from '../../api/kind.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { apiVersionOf } from '../../api/object.ts';
 import type { Clock } from '../../base/clock.ts';
@@ -23,6 +24,7 @@ export function watch(context: Context, call: Call): AsyncIterable<WatchEvent> {
   const startsWithState = options.sendInitialEvents ?? revision === 0;
   const selection = selectionOf(call, options);
   const watched: Watched = {
+    kind: call.resource.kind,
     selection,
     // Read now and not when the first event is asked for: a watch begins with its request.
     initial: startsWithState ? context.store.list(selection.prefix) : undefined,
@@ -50,6 +52,7 @@ function checkOptions(options: ListOptions): void {
 }
 
 interface Watched {
+  kind: KindDefinition;
   selection: Selection;
   /** What the watch begins with, as ADDED events; absent where it goes on from `fromRevision`. */
   initial: ListPage | undefined;
@@ -87,7 +90,7 @@ async function* follow(context: Context, watched: Watched, signal: AbortSignal):
   const fromRevision = initial?.revision ?? watched.fromRevision;
   if (initial) {
     for (const stored of initial.items) {
-      const object = objectOf(stored);
+      const object = objectOf(stored, watched.kind);
       if (watched.selection.matches(object)) yield { type: 'ADDED', object };
     }
     if (watched.marksInitialEnd) {
@@ -118,7 +121,7 @@ async function* follow(context: Context, watched: Watched, signal: AbortSignal):
     }
     if (next.done || signal.aborted) return;
     pending = nextChange();
-    const event = translate(next.value, watched.selection);
+    const event = translate(next.value, watched);
     if (event) yield event;
   }
 }
@@ -127,17 +130,24 @@ async function* follow(context: Context, watched: Watched, signal: AbortSignal):
  * What a change means to a watcher that sees only matching objects: entering the selection is ADDED, leaving it
  * is DELETED with the last state that matched, at the revision of the change.
  */
-export function translate(event: StoreEvent, selection: Selection): WatchEvent | undefined {
+export function translate(
+  event: StoreEvent,
+  { kind, selection }: Pick<Watched, 'kind' | 'selection'>,
+): WatchEvent | undefined {
   const { revision } = event;
   if (event.type === 'delete') {
-    const object = objectOf({ value: event.value, revision });
+    const object = objectOf({ value: event.value, revision }, kind);
     return selection.matches(object) ? { type: 'DELETED', object } : undefined;
   }
-  const object = objectOf({ value: event.value, revision });
+  const object = objectOf({ value: event.value, revision }, kind);
   if (selection.matchesAll) return { type: event.created ? 'ADDED' : 'MODIFIED', object };
-  const matched = !event.created && event.previous !== undefined && selection.matches(event.previous);
+  const { previous } = event;
+  if (event.created || previous === undefined)
+    return selection.matches(object) ? { type: 'ADDED', object } : undefined;
+  // What is stored needs no revision to be matched.
+  const matched = selection.matches(kind.storedAs ? objectOf({ value: previous, revision }, kind) : previous);
   if (selection.matches(object)) return { type: matched ? 'MODIFIED' : 'ADDED', object };
-  return matched ? { type: 'DELETED', object: objectOf({ value: event.previous!, revision }) } : undefined;
+  return matched ? { type: 'DELETED', object: objectOf({ value: previous, revision }, kind) } : undefined;
 }
 
 function withTick<T>(pending: Promise<T>, clock: Clock): Promise<T | 'tick'> {

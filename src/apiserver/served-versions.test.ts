@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { openWatch, send, take } from './test-request.ts';
+import { startTestServer, type TestServer } from './test-server.ts';
+
+let server: TestServer;
+before(async () => {
+  server = await startTestServer({ listens: false });
+});
+after(() => server.close());
+
+const core = '/api/v1/namespaces/default/events';
+const own = '/apis/events.k8s.io/v1/namespaces/default/events';
+const regarding = { kind: 'Pod', namespace: 'default', name: 'web', uid: 'u-1' };
+
+const newer = (name: string, more: object = {}) => ({
+  apiVersion: 'events.k8s.io/v1',
+  kind: 'Event',
+  metadata: { name },
+  eventTime: '2026-01-02T03:04:05.000006Z',
+  reportingController: 'example.com/controller',
+  reportingInstance: 'controller-1',
+  action: 'Binding',
+  reason: 'Scheduled',
+  type: 'Normal',
+  note: 'assigned',
+  regarding,
+  ...more,
+});
+
+test('an object that is made in one version is read, listed and deleted in the other', async () => {
+  const transport = server.server.transport();
+  const made = await send(transport, `POST ${own}`, { body: newer('both') });
+  assert.equal(made.code, 201, JSON.stringify(made.object));
+  assert.equal(made.object.note, 'assigned');
+  assert.equal(made.object.message, undefined);
+
+  const { object: seen } = await send(transport, `GET ${core}/both`);
+  assert.deepEqual(
+    [seen.apiVersion, seen.message, seen.involvedObject, seen.reportingComponent, seen.note, seen.regarding],
+    ['v1', 'assigned', regarding, 'example.com/controller', undefined, undefined],
+  );
+  const listed = await send(transport, `GET ${core}?fieldSelector=involvedObject.name=web`);
+  assert.deepEqual(
+    listed.object.items?.map(({ metadata }) => metadata?.name),
+    ['both'],
+  );
+  const inOwn = await send(transport, `GET ${own}?fieldSelector=regarding.name=web`);
+  assert.equal(inOwn.object.kind, 'EventList');
+  assert.equal(inOwn.object.apiVersion, 'events.k8s.io/v1');
+  assert.equal((inOwn.object.items?.[0] as { note?: string }).note, 'assigned');
+  const refused = await send(transport, `GET ${own}?fieldSelector=involvedObject.name=web`);
+  assert.equal(refused.code, 400);
+
+  assert.equal((await send(transport, `DELETE ${core}/both`)).code, 200);
+  assert.equal((await send(transport, `GET ${own}/both`)).code, 404);
+});
+
+test('a watch sees what is written in the other version, in its own', async () => {
+  const transport = server.server.transport();
+  const { object: list } = await send(transport, `GET ${own}`);
+  const stop = new AbortController();
+  const at = `watch=1&resourceVersion=${list.metadata?.resourceVersion}`;
+  const options = { signal: stop.signal };
+  const events = await openWatch(transport, `GET ${own}?${at}&fieldSelector=reason=Pulled`, options);
+  const older = {
+    apiVersion: 'v1',
+    kind: 'Event',
+    metadata: { name: 'older' },
+    involvedObject: regarding,
+    reason: 'Pulled',
+    message: 'pulled it',
+    count: 3,
+    source: { component: 'kubelet', host: 'n1' },
+  };
+  assert.equal((await send(transport, `POST ${core}`, { body: older })).code, 201);
+  const { value } = await events.next();
+  assert.equal(value.type, 'ADDED');
+  assert.deepEqual(
+    [value.object.apiVersion, value.object.note, value.object.deprecatedCount, value.object.deprecatedSource],
+    ['events.k8s.io/v1', 'pulled it', 3, { component: 'kubelet', host: 'n1' }],
+  );
+  await send(transport, `PATCH ${core}/older`, {
+    body: { reason: 'Failed' },
+    headers: { 'content-type': 'application/merge-patch+json' },
+  });
+  assert.deepEqual(await take(events, 1), ['DELETED older']);
+  stop.abort();
+  assert.equal((await events.next()).done, true);
+});
+
+test('each version keeps its own rules', async () => {
+  const transport = server.server.transport();
+  const loose = { apiVersion: 'v1', kind: 'Event', metadata: { name: 'loose' }, involvedObject: regarding };
+  assert.equal((await send(transport, `POST ${core}`, { body: loose })).code, 201);
+
+  const bare = {
+    ...newer('strict', { type: 'Odd', deprecatedCount: 2, deprecatedSource: { component: 'x' } }),
+    eventTime: undefined,
+  };
+  const refused = await send(transport, `POST ${own}`, { body: bare });
+  assert.deepEqual(refused.object.details.causes, [
+    { reason: 'FieldValueRequired', message: 'Required value', field: 'eventTime' },
+    {
+      reason: 'FieldValueInvalid',
+      message: 'Invalid value: "": has invalid value: Odd',
+      field: 'type',
+    },
+    { reason: 'FieldValueInvalid', message: 'Invalid value: "": needs to be unset', field: 'count' },
+    { reason: 'FieldValueInvalid', message: 'Invalid value: "": needs to be unset', field: 'source' },
+  ]);
+
+  await send(transport, `POST ${own}`, { body: newer('fixed') });
+  const headers = { 'content-type': 'application/merge-patch+json' };
+  const series = { count: 1, lastObservedTime: '2026-01-02T03:04:06.000000Z' };
+  const once = await send(transport, `PATCH ${own}/fixed`, { body: { series }, headers });
+  assert.match(once.object.message, /series.count: Invalid value: "": should be at least 2/);
+  const again = await send(transport, `PATCH ${own}/fixed`, {
+    body: { series: { ...series, count: 2 } },
+    headers,
+  });
+  assert.equal(again.code, 200);
+  assert.equal((await send(transport, `GET ${core}/fixed`)).object.series.count, 2);
+  const other = await send(transport, `PATCH ${own}/fixed`, { body: { note: 'else' }, headers });
+  assert.match(other.object.message, /message: Invalid value: "else": field is immutable/);
+  const through = await send(transport, `PATCH ${core}/fixed`, { body: { message: 'else' }, headers });
+  assert.equal(through.code, 200);
+  assert.equal((await send(transport, `GET ${own}/fixed`)).object.note, 'else');
+});
+
+test('columns are those of the stored kind, and a patch names the fields of the version that it is sent to', async () => {
+  const transport = server.server.transport();
+  await send(transport, `POST ${own}`, { body: newer('shown') });
+  const headers = { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' };
+  const [first, second] = await Promise.all([
+    send(transport, `GET ${core}/shown`, { headers }),
+    send(transport, `GET ${own}/shown`, { headers }),
+  ]);
+  assert.deepEqual(second.object.columnDefinitions, first.object.columnDefinitions);
+  assert.deepEqual(second.object.rows[0].cells.slice(1), first.object.rows[0].cells.slice(1));
+});
