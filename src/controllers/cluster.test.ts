@@ -83,7 +83,9 @@ test('a pod that fits nowhere says why, and is scheduled when a node comes that 
       found
     );
   });
-  const why = "0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector.";
+  const why =
+    "0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector. " +
+    'preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling.';
   assert.equal(waiting.status?.conditions?.find(({ type }) => type === 'PodScheduled')?.message, why);
   await until('the event', async () => {
     const { items } = await cluster.client.list(eventKind, { namespace: 'default' });

@@ -1,94 +1,126 @@
 import type { Pod } from '../api/kinds/pod.ts';
-import type { PodAffinityTerm } from '../api/parts/affinity.ts';
-import type { NodeState, Snapshot } from './cluster-state.ts';
-import { matchesSelector } from './labels.ts';
+import type { Cluster } from './cluster-state.ts';
+import type { Filter, Refusal } from './filter.ts';
+import type { NodeState, PlacedPod } from './node-state.ts';
+import { type AffinityTerms, affinityTermsOf, isMeant, type Term } from './pod-affinity-term.ts';
+import { TopologyCounts } from './topology-counts.ts';
 
-/** Undefined when the node may take the pod, else why not, in the words of kube-scheduler. */
-export function podAffinityViolation(pod: Pod, state: NodeState, snapshot: Snapshot): string | undefined {
-  const { podAffinity, podAntiAffinity } = pod.spec?.affinity ?? {};
-  const near = podAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [];
-  if (near.length > 0 && !meetsAffinity(pod, near, state, snapshot)) {
-    return "node(s) didn't match pod affinity rules";
+/** How much another pod's required affinity weighs as a preference of ours (kube-scheduler's hardPodAffinityWeight). */
+const requiredWeight = 1;
+
+const tooFar: Refusal = { reasons: ["node(s) didn't match pod affinity rules"], isFinal: true };
+const tooNear: Refusal = { reasons: ["node(s) didn't match pod anti-affinity rules"], isFinal: false };
+const repelled: Refusal = {
+  reasons: ["node(s) didn't satisfy existing pods anti-affinity rules"],
+  isFinal: false,
+};
+
+/** InterPodAffinity: the pod's own required terms, and the anti-affinity of pods that are there already. */
+export function podAffinityFilter(pod: Pod, cluster: Cluster): Filter | undefined {
+  const own = affinityTermsOf(pod);
+  const rules = new AffinityRules(pod, own, cluster);
+  rules.countAll();
+  if (!own?.near.length && !own?.far.length && rules.isUncontested) return undefined;
+  return {
+    plugin: 'InterPodAffinity',
+    check: (state) => rules.check(state),
+    adjust: (placed, state, by) => rules.count(placed, state, by),
+  };
+}
+
+class AffinityRules {
+  #pod: Pod;
+  #near: readonly Term[];
+  #far: readonly Term[];
+  #cluster: Cluster;
+  /** Pods that all the pod's affinity terms mean, those that its anti-affinity means, and those whose anti-affinity means it. */
+  #wanted = new TopologyCounts();
+  #unwanted = new TopologyCounts();
+  #refusing = new TopologyCounts();
+
+  constructor(pod: Pod, own: AffinityTerms | undefined, cluster: Cluster) {
+    this.#pod = pod;
+    this.#near = own?.near ?? [];
+    this.#far = own?.far ?? [];
+    this.#cluster = cluster;
   }
-  const far = podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [];
-  if (far.some((term) => countInDomain(pod, term, state, snapshot) > 0)) {
-    return "node(s) didn't match pod anti-affinity rules";
+
+  get isUncontested(): boolean {
+    return this.#refusing.isEmpty;
   }
-  if (isRepelled(pod, state, snapshot)) {
-    return "node(s) didn't satisfy existing pods anti-affinity rules";
+
+  countAll(): void {
+    for (const [placed, state] of this.#cluster.repelling) this.#countRefusal(placed, state, 1);
+    for (const [placed, state] of candidates([...this.#near, ...this.#far], this.#cluster))
+      this.#countOwn(placed, state, 1);
   }
-  return undefined;
-}
 
-/** The weights of the preferred terms, each times the pods that it finds near the node; anti-affinity counts negative. */
-export function podAffinityPreference(pod: Pod, state: NodeState, snapshot: Snapshot): number {
-  const { podAffinity, podAntiAffinity } = pod.spec?.affinity ?? {};
-  const weigh = (terms: readonly { weight: number; podAffinityTerm: PodAffinityTerm }[] | undefined) =>
-    (terms ?? []).reduce(
-      (total, { weight, podAffinityTerm }) =>
-        total + weight * countInDomain(pod, podAffinityTerm, state, snapshot),
-      0,
-    );
-  return (
-    weigh(podAffinity?.preferredDuringSchedulingIgnoredDuringExecution) -
-    weigh(podAntiAffinity?.preferredDuringSchedulingIgnoredDuringExecution)
-  );
-}
-
-function meetsAffinity(
-  pod: Pod,
-  terms: readonly PodAffinityTerm[],
-  state: NodeState,
-  snapshot: Snapshot,
-): boolean {
-  if (terms.some(({ topologyKey }) => domainOf(state, topologyKey) === undefined)) return false;
-  if (terms.every((term) => countInDomain(pod, term, state, snapshot) > 0)) return true;
-  // The first of pods that want to be near each other has to be allowed somewhere.
-  const isFirst = terms.every((term) =>
-    snapshot.nodes.every(({ pods }) => ![...pods.values()].some((placed) => isMeant(term, pod, placed.pod))),
-  );
-  return isFirst && terms.every((term) => isMeant(term, pod, pod));
-}
-
-/** Whether a pod that is near already refuses this one. */
-function isRepelled(pod: Pod, state: NodeState, snapshot: Snapshot): boolean {
-  return snapshot.nodes.some((other) =>
-    [...other.pods.values()].some(({ pod: existing }) => {
-      const terms =
-        existing.spec?.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [];
-      return terms.some((term) => {
-        const domain = domainOf(state, term.topologyKey);
-        return (
-          domain !== undefined && domain === domainOf(other, term.topologyKey) && isMeant(term, existing, pod)
-        );
-      });
-    }),
-  );
-}
-
-function countInDomain(pod: Pod, term: PodAffinityTerm, state: NodeState, snapshot: Snapshot): number {
-  const domain = domainOf(state, term.topologyKey);
-  if (domain === undefined) return 0;
-  let count = 0;
-  for (const other of snapshot.nodes) {
-    if (domainOf(other, term.topologyKey) !== domain) continue;
-    for (const placed of other.pods.values()) if (isMeant(term, pod, placed.pod)) count++;
+  count(placed: PlacedPod, state: NodeState, by: 1 | -1): void {
+    this.#countRefusal(placed, state, by);
+    this.#countOwn(placed, state, by);
   }
-  return count;
+
+  check({ labels }: NodeState): Refusal | undefined {
+    if (!this.#isNear(labels)) return tooFar;
+    if (this.#far.some(({ topologyKey }) => this.#unwanted.at(topologyKey, labels[topologyKey]) > 0))
+      return tooNear;
+    return this.#refusing.touches(labels) ? repelled : undefined;
+  }
+
+  #isNear(labels: Readonly<Record<string, string>>): boolean {
+    if (this.#near.some(({ topologyKey }) => labels[topologyKey] === undefined)) return false;
+    const isThere = ({ topologyKey }: Term) => this.#wanted.at(topologyKey, labels[topologyKey]) > 0;
+    if (this.#near.every(isThere)) return true;
+    // The first of pods that want to be near each other has to be allowed somewhere.
+    return this.#wanted.isEmpty && this.#near.every((term) => this.#means(term, this.#pod));
+  }
+
+  #countRefusal(placed: PlacedPod, { labels }: NodeState, by: 1 | -1): void {
+    for (const term of placed.affinity?.far ?? [])
+      if (this.#means(term, this.#pod)) this.#refusing.add(term.topologyKey, labels[term.topologyKey], by);
+  }
+
+  #countOwn({ pod }: PlacedPod, { labels }: NodeState, by: 1 | -1): void {
+    if (this.#near.length > 0 && this.#near.every((term) => this.#means(term, pod)))
+      for (const { topologyKey } of this.#near) this.#wanted.add(topologyKey, labels[topologyKey], by);
+    for (const term of this.#far)
+      if (this.#means(term, pod)) this.#unwanted.add(term.topologyKey, labels[term.topologyKey], by);
+  }
+
+  #means(term: Term, other: Pod): boolean {
+    return isMeant(term, other, this.#cluster.namespaceLabels);
+  }
 }
 
-/** Whether `owner`'s term is about `other`. Namespaces are chosen by name; `namespaceSelector: {}` means all of them. */
-function isMeant(term: PodAffinityTerm, owner: Pod, other: Pod): boolean {
-  const { namespaces = [], namespaceSelector, labelSelector } = term;
-  const named = namespaces.length > 0 || namespaceSelector ? namespaces : [owner.metadata?.namespace ?? ''];
-  const isInNamespace = namespaceSelector !== undefined || named.includes(other.metadata?.namespace ?? '');
-  return (
-    isInNamespace &&
-    !other.metadata?.deletionTimestamp &&
-    matchesSelector(labelSelector, other.metadata?.labels)
-  );
+/**
+ * What the preferences for and against being near others come to on a node: the pod's own, and those of the pods that
+ * are there. Undefined when nobody has any.
+ */
+export function podAffinityScores(pod: Pod, cluster: Cluster): ((state: NodeState) => number) | undefined {
+  const own = affinityTermsOf(pod);
+  const sums = new TopologyCounts();
+  const means = (term: Term, other: Pod) => isMeant(term, other, cluster.namespaceLabels);
+  const addFor = (terms: readonly Term[], other: Pod, { labels }: NodeState, sign: number) => {
+    for (const term of terms)
+      if (means(term, other)) sums.add(term.topologyKey, labels[term.topologyKey], sign * term.weight);
+  };
+  const preferred = [...(own?.preferNear ?? []), ...(own?.preferFar ?? [])];
+  for (const [placed, state] of candidates(preferred, cluster)) {
+    addFor(own!.preferNear, placed.pod, state, 1);
+    addFor(own!.preferFar, placed.pod, state, -1);
+  }
+  for (const [{ affinity }, state] of cluster.affine) {
+    addFor(affinity!.near, pod, state, requiredWeight);
+    addFor(affinity!.preferNear, pod, state, 1);
+    addFor(affinity!.preferFar, pod, state, -1);
+  }
+  return sums.isEmpty ? undefined : (state) => sums.sumAt(state.labels);
 }
 
-function domainOf({ node }: NodeState, topologyKey: string): string | undefined {
-  return node.metadata?.labels?.[topologyKey];
+/** The pods that any of the terms can be about, each once. */
+function* candidates(terms: readonly Term[], cluster: Cluster): Iterable<[PlacedPod, NodeState]> {
+  if (terms.length === 0) return;
+  const selects = terms.some(({ namespaceRequirements }) => namespaceRequirements !== undefined);
+  const named = new Set(terms.flatMap(({ namespaces }) => [...namespaces]));
+  for (const namespace of selects ? cluster.namespaces() : named) yield* cluster.podsIn(namespace);
 }

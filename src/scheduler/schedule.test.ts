@@ -1,63 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Node, NodeSpec } from '../api/kinds/node.ts';
 import type { Pod } from '../api/kinds/pod.ts';
 import type { Service } from '../api/kinds/service.ts';
 import type { PodSpec } from '../api/parts/podSpec.ts';
-import { ClusterState } from './cluster-state.ts';
-import { schedule } from './schedule.ts';
-
-const zone = 'topology.kubernetes.io/zone';
-const hostname = 'kubernetes.io/hostname';
-
-function node(
-  name: string,
-  options: {
-    labels?: Record<string, string>;
-    spec?: NodeSpec;
-    ready?: boolean;
-    allocatable?: Record<string, string>;
-    images?: string[];
-  } = {},
-): Node {
-  const { labels = {}, spec = {}, ready = true, images = [] } = options;
-  return {
-    metadata: { name, labels: { [hostname]: name, ...labels } },
-    spec,
-    status: {
-      allocatable: { cpu: '4', memory: '8Gi', pods: '110', ...options.allocatable },
-      conditions: [{ type: 'Ready', status: ready ? 'True' : 'Unknown' }],
-      images: images.map((image) => ({ names: [image] })),
-    },
-  };
-}
-
-function pod(
-  name: string,
-  options: {
-    spec?: Partial<PodSpec>;
-    labels?: Record<string, string>;
-    requests?: Record<string, string>;
-  } = {},
-): Pod {
-  const { spec = {}, labels = {}, requests = {} } = options;
-  return {
-    metadata: { name, namespace: 'default', uid: name, labels },
-    spec: { containers: [{ name: 'main', image: 'app:1', resources: { requests } }], ...spec },
-  };
-}
-
-function cluster(nodes: Node[], placed: [Pod, string][] = [], services: Service[] = []) {
-  const state = new ClusterState(() => services);
-  for (const each of nodes) state.putNode(each);
-  for (const [each, nodeName] of placed) state.assume(each, nodeName);
-  return state;
-}
-
-const place = (state: ClusterState, each: Pod) => {
-  const decision = schedule(state.snapshot(), each);
-  return decision.node ?? decision.message;
-};
+import { cluster, hostname, node, place, pod, zone } from './testing.ts';
 
 test('without nodes it says so', () => {
   assert.equal(place(cluster([]), pod('a')), 'no nodes available to schedule pods');
@@ -79,8 +25,10 @@ test('the message counts the nodes for each reason, in the words of kube-schedul
   options.spec = { nodeSelector: { disk: 'ssd' } };
   assert.equal(
     place(state, pod('a', options)),
-    '0/7 nodes are available: 1 node(s) had untolerated taint {gpu: yes}, 1 node(s) were not ready, ' +
-      "1 node(s) were unschedulable, 4 node(s) didn't match Pod's node affinity/selector.",
+    '0/7 nodes are available: 1 node(s) had untolerated taint {gpu: yes}, ' +
+      '1 node(s) had untolerated taint {node.kubernetes.io/not-ready: }, 1 node(s) were unschedulable, ' +
+      "4 node(s) didn't match Pod's node affinity/selector. " +
+      'preemption: 0/7 nodes are available: 7 Preemption is not helpful for scheduling.',
   );
   const small = cluster([
     node('small-1', { allocatable: { cpu: '100m', memory: '1Mi' } }),
@@ -89,7 +37,8 @@ test('the message counts the nodes for each reason, in the words of kube-schedul
   ]);
   assert.equal(
     place(small, pod('a', { requests: { cpu: '250m', memory: '64Mi' } })),
-    '0/3 nodes are available: 1 Insufficient memory, 1 Too many pods, 2 Insufficient cpu.',
+    '0/3 nodes are available: 1 Insufficient memory, 1 Too many pods, 2 Insufficient cpu. ' +
+      'preemption: 0/3 nodes are available: 3 No preemption victims found for incoming pod.',
   );
 });
 
@@ -99,7 +48,8 @@ test('pods that are being bound count before their binding has come back', () =>
   state.assume(pod('a', { requests: { cpu: '700m' } }), 'n1');
   assert.equal(
     place(state, pod('b', { requests: { cpu: '700m' } })),
-    '0/1 nodes are available: 1 Insufficient cpu.',
+    '0/1 nodes are available: 1 Insufficient cpu. ' +
+      'preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.',
   );
   state.removePod('default/a');
   assert.equal(place(state, pod('b', { requests: { cpu: '700m' } })), 'n1');
@@ -202,7 +152,9 @@ test('DoNotSchedule keeps the zones within maxSkew', () => {
   assert.equal(
     place(cluster(nodes, [[pod('w1', { labels }), 'a1']]), pod('w2', { labels, spec, requests })),
     "0/3 nodes are available: 1 Insufficient cpu, 1 node(s) didn't match pod topology spread constraints, " +
-      "1 node(s) didn't match pod topology spread constraints (missing required label).",
+      "1 node(s) didn't match pod topology spread constraints (missing required label). " +
+      'preemption: 0/3 nodes are available: 1 Preemption is not helpful for scheduling, ' +
+      '2 No preemption victims found for incoming pod.',
   );
 });
 
@@ -236,7 +188,7 @@ test('pods of one Service spread over zones first, then over nodes', () => {
     metadata: { name: 'web', namespace: 'default' },
     spec: { selector: { app: 'web' }, ports: [{ port: 80 }] },
   };
-  const state = cluster(nodes, [], [service]);
+  const state = cluster(nodes, [], { services: [service] });
   const chosen: string[] = [];
   for (let i = 0; i < 4; i++) {
     const each = pod(`web-${i}`, { labels: { app: 'web' } });
@@ -265,7 +217,8 @@ test('preferred affinity, soft taints and a present image decide between equals'
   assert.equal(place(cluster([node('n1'), node('n2', { labels: { disk: 'ssd' } })]), preferring), 'n2');
   const taint = { key: 'old', effect: 'PreferNoSchedule' as const };
   assert.equal(place(cluster([node('n1', { spec: { taints: [taint] } }), node('n2')]), pod('a')), 'n2');
-  assert.equal(place(cluster([node('n1'), node('n2', { images: ['app:1'] })]), pod('a')), 'n2');
+  const images = [{ name: 'app:1', sizeBytes: 500 * 1024 * 1024 }];
+  assert.equal(place(cluster([node('n1'), node('n2', { images })]), pod('a')), 'n2');
 });
 
 test('the emptier node is better', () => {

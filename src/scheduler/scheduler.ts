@@ -1,24 +1,37 @@
-import { node as nodeKind } from '../api/kinds/node.ts';
+import { namespace as namespaceKind } from '../api/kinds/namespace.ts';
+import { type Node, node as nodeKind } from '../api/kinds/node.ts';
+import { persistentVolume as volumeKind } from '../api/kinds/persistentVolume.ts';
+import { persistentVolumeClaim as claimKind } from '../api/kinds/persistentVolumeClaim.ts';
 import { type Pod, pod as podKind } from '../api/kinds/pod.ts';
-import { type Service, service as serviceKind } from '../api/kinds/service.ts';
+import { podDisruptionBudget as budgetKind } from '../api/kinds/podDisruptionBudget.ts';
+import { replicaSet as replicaSetKind } from '../api/kinds/replicaSet.ts';
+import { replicationController as replicationControllerKind } from '../api/kinds/replicationController.ts';
+import { service as serviceKind } from '../api/kinds/service.ts';
+import { statefulSet as statefulSetKind } from '../api/kinds/statefulSet.ts';
+import { storageClass as storageClassKind } from '../api/kinds/storageClass.ts';
 import type { KindAddress, KubeObject } from '../api/object.ts';
-import { type Clock, toTime } from '../base/clock.ts';
-import { isStatus, messageOf } from '../base/errors.ts';
+import type { Clock } from '../base/clock.ts';
+import { messageOf } from '../base/errors.ts';
 import type { Running } from '../base/lifecycle.ts';
 import type { Log } from '../base/log.ts';
-import { keyOf } from '../client/cache.ts';
+import { type Change, keyOf } from '../client/cache.ts';
 import type { Client } from '../client/client.ts';
-import { createEventRecorder, subjectOf } from '../client/events.ts';
+import { createEventRecorder } from '../client/events.ts';
 import { createInformer, type Informer } from '../client/informer.ts';
-import { createWorkQueue } from '../client/work-queue.ts';
+import { Binder } from './binder.ts';
 import { ClusterState } from './cluster-state.ts';
+import type { ClusterEvent } from './hints.ts';
+import { likeness } from './likeness.ts';
+import { Outcomes } from './outcomes.ts';
 import { schedule } from './schedule.ts';
+import { SchedulingQueue } from './scheduling-queue.ts';
+import { VolumeBinder } from './volume-binder.ts';
+import { prepareVolumes } from './volumes.ts';
 
-/** An unschedulable pod is tried again when something changes, but at first not sooner than this, and then doubling, */
-const retryInitialMs = 100;
-const retryMaxMs = 10_000;
-/** and this often in any case, should a change have gone unnoticed. */
-const retryAnywayMs = 300_000;
+/** Pods that are placed in one turn of the event loop: each takes up to about a millisecond. */
+const podsPerTurn = 8;
+/** Bindings that are under way at once; what they write shares its flushes to disk. */
+export const bindingsMax = 64;
 
 export interface SchedulerOptions {
   client: Client;
@@ -30,148 +43,261 @@ export interface SchedulerOptions {
   informers?: { of<T extends KubeObject>(kind: KindAddress<T>): Informer<T> };
 }
 
-interface Binding extends KubeObject {
-  target: { apiVersion: 'v1'; kind: 'Node'; name: string };
-}
-
 /** Binds pods to nodes until it is stopped. */
 export function startScheduler(options: SchedulerOptions): Running {
-  const { client, clock, log, schedulerName = 'default-scheduler' } = options;
-  const stopping = new AbortController();
-  const events = createEventRecorder({ client, clock, log, component: schedulerName });
-  const own = <T extends KubeObject>(kind: KindAddress<T>): Informer<T> => {
-    const informer = createInformer({ client, kind, clock, log });
-    informer.start(stopping.signal);
-    return informer;
-  };
-  const of = options.informers ? options.informers.of.bind(options.informers) : own;
-  const [nodes, pods] = [of(nodeKind), of(podKind)];
-  const services: Informer<Service> = of(serviceKind);
-  const state = new ClusterState(() => services.list());
-  const waiting = new Map<string, { failures: number; triedMs: number }>();
+  return new Scheduler(options);
+}
 
-  const isMine = (pod: Pod) =>
-    !pod.spec?.nodeName &&
-    !pod.metadata?.deletionTimestamp &&
-    !pod.spec?.schedulingGates?.length &&
-    pod.status?.phase !== 'Failed' &&
-    pod.status?.phase !== 'Succeeded' &&
-    (pod.spec?.schedulerName || 'default-scheduler') === schedulerName;
+class Scheduler implements Running {
+  #log: Log;
+  #name: string;
+  #stopping = new AbortController();
+  #informers: ReturnType<typeof followAll>;
+  #cluster: ClusterState;
+  #queue: SchedulingQueue;
+  #volumes: VolumeBinder;
+  #binder: Binder;
+  #outcomes: Outcomes;
+  #events: ReturnType<typeof createEventRecorder>;
+  #detach: (() => void)[];
+  #bindings = new Set<Promise<void>>();
+  #start = 0;
+  #isStarted = false;
+  #isDue = false;
 
-  const queue = createWorkQueue({ clock, log, process: (key) => attempt(key) });
-
-  async function attempt(key: string): Promise<number | undefined> {
-    const pod = pods.get(key);
-    if (!pod || !isMine(pod)) {
-      waiting.delete(key);
-      return undefined;
-    }
-    const decision = schedule(state.snapshot(), pod);
-    if (decision.node === undefined) return postpone(key, pod, decision.message);
-    state.assume(pod, decision.node);
-    try {
-      await bind(client, pod, decision.node);
-    } catch (error) {
-      state.removePod(key);
-      if (isStatus(error, 'NotFound')) return undefined;
-      // Someone else bound it; the watch will tell where.
-      if (isStatus(error, 'Conflict')) return retryInitialMs;
-      throw error;
-    }
-    waiting.delete(key);
-    const { namespace, name } = pod.metadata ?? {};
-    const message = `Successfully assigned ${namespace}/${name} to ${decision.node}`;
-    events.record(subjectOf(podKind, pod), 'Normal', 'Scheduled', message);
-    return undefined;
-  }
-
-  async function postpone(key: string, pod: Pod, message: string): Promise<number> {
-    const failures = (waiting.get(key)?.failures ?? 0) + 1;
-    waiting.set(key, { failures, triedMs: clock.nowMs() });
-    events.record(subjectOf(podKind, pod), 'Warning', 'FailedScheduling', message);
-    await markUnschedulable(client, clock, pod, message).catch((error: unknown) => {
-      if (!isStatus(error, 'NotFound') && !isStatus(error, 'Conflict')) throw error;
+  constructor(options: SchedulerOptions) {
+    const { client, clock, log, schedulerName = 'default-scheduler' } = options;
+    this.#log = log.with({ component: 'scheduler' });
+    this.#name = schedulerName;
+    const own = <T extends KubeObject>(kind: KindAddress<T>): Informer<T> => {
+      const indexers = { namespace: ({ metadata }: T) => (metadata?.namespace ? [metadata.namespace] : []) };
+      const informer = createInformer({ client, kind, clock, log, indexers });
+      informer.start(this.#stopping.signal);
+      return informer;
+    };
+    this.#informers = followAll(options.informers ? options.informers.of.bind(options.informers) : own);
+    const { services, replicaSets, statefulSets, replicationControllers, namespaces, claims } =
+      this.#informers;
+    this.#cluster = new ClusterState({
+      namespaceLabels: (name) => namespaces.get(name)?.metadata?.labels,
+      likeness: (pod) =>
+        likeness(pod, {
+          services: (namespace) => services.byIndex('namespace', namespace),
+          replicaSet: (key) => replicaSets.get(key),
+          statefulSet: (key) => statefulSets.get(key),
+          replicationController: (key) => replicationControllers.get(key),
+        }),
     });
-    return retryAnywayMs;
+    this.#events = createEventRecorder({ client, clock, log, component: schedulerName });
+    this.#queue = new SchedulingQueue(clock, () => this.#wake());
+    this.#volumes = new VolumeBinder({ client, clock, claims });
+    this.#binder = new Binder({ client, volumes: this.#volumes });
+    const outcomes = { client, clock, log: this.#log, events: this.#events, schedulerName };
+    this.#outcomes = new Outcomes(outcomes);
+    this.#detach = this.#follow();
+    Promise.all(Object.values(this.#informers).map((informer) => informer.hasSynced())).then(
+      () => {
+        this.#isStarted = true;
+        this.#wake();
+      },
+      (error: unknown) => this.#log.debug('stopped before it began', { error: messageOf(error) }),
+    );
   }
 
-  /** Something changed that may let waiting pods through; each is tried again after its own back-off at the earliest. */
-  const wakeWaiting = () => {
-    for (const [key, { failures, triedMs }] of waiting) {
-      const backoffMs = Math.min(retryMaxMs, retryInitialMs * 2 ** Math.min(failures - 1, 20));
-      queue.addAfter(key, Math.max(0, triedMs + backoffMs - clock.nowMs()));
+  async stop(): Promise<void> {
+    for (const detach of this.#detach) detach();
+    this.#queue.stop();
+    this.#stopping.abort();
+    await Promise.all(this.#bindings);
+    this.#events.stop();
+  }
+
+  #follow(): (() => void)[] {
+    const { nodes, pods, claims, volumes, storageClasses } = this.#informers;
+    const onVolume = () => this.#notice({ about: 'volume' });
+    return [
+      nodes.onEvent((change) => this.#onNode(change)),
+      pods.onEvent((change) => this.#onPod(change)),
+      claims.onEvent(onVolume),
+      volumes.onEvent(onVolume),
+      storageClasses.onEvent(onVolume),
+    ];
+  }
+
+  #onNode(change: Change<Node>): void {
+    if (change.type === 'deleted') this.#cluster.removeNode(change.key);
+    else this.#cluster.putNode(change.object);
+    this.#notice({ about: 'node', change });
+  }
+
+  #onPod(change: Change<Pod>): void {
+    const { object: pod, key } = change;
+    const wasPlaced = change.type === 'modified' && holdsRoom(change.previous);
+    if (change.type !== 'deleted' && holdsRoom(pod)) {
+      this.#queue.delete(key);
+      this.#cluster.putPod(pod);
+      if (!wasPlaced) this.#noticePod('placed', pod);
+      else if (!isSame(pod.metadata?.labels, change.previous.metadata?.labels))
+        this.#noticePod('changed', pod);
+      return;
     }
-  };
+    if (change.type !== 'deleted' && this.#isMine(pod)) {
+      if (pod.status?.nominatedNodeName) this.#cluster.nominate(pod, pod.status.nominatedNodeName);
+      if (isNews(change)) this.#queue.add(pod);
+      else this.#queue.refresh(pod);
+      return;
+    }
+    const heldRoom = wasPlaced || pod.spec?.nodeName !== undefined || Boolean(pod.status?.nominatedNodeName);
+    this.#queue.delete(key);
+    this.#cluster.removePod(key);
+    if (heldRoom) this.#noticePod('gone', pod);
+  }
 
-  const stops = [
-    nodes.onEvent((change) => {
-      if (change.type === 'deleted') state.removeNode(change.key);
-      else state.putNode(change.object);
-      if (change.type !== 'deleted') wakeWaiting();
-    }),
-    pods.onEvent((change) => {
-      if (change.type === 'deleted') {
-        state.removePod(change.key);
-        waiting.delete(change.key);
-        if (change.object.spec?.nodeName) wakeWaiting();
-        return;
+  #isMine({ spec, metadata, status }: Pod): boolean {
+    return (
+      !spec?.nodeName &&
+      !metadata?.deletionTimestamp &&
+      !spec?.schedulingGates?.length &&
+      status?.phase !== 'Failed' &&
+      status?.phase !== 'Succeeded' &&
+      (spec?.schedulerName || 'default-scheduler') === this.#name
+    );
+  }
+
+  #noticePod(what: 'placed' | 'changed' | 'gone', pod: Pod): void {
+    this.#notice({ about: 'pod', what, pod, namespaceLabels: this.#cluster.namespaceLabels });
+  }
+
+  #notice(event: ClusterEvent): void {
+    this.#queue.notice(event);
+  }
+
+  /** Places what waits, a few pods a turn, so that requests are served in between. */
+  #wake(): void {
+    if (!this.#isStarted || this.#isDue || this.#stopping.signal.aborted) return;
+    this.#isDue = true;
+    setImmediate(() => {
+      this.#isDue = false;
+      for (let count = 0; count < podsPerTurn; count++) {
+        if (this.#stopping.signal.aborted || this.#bindings.size >= bindingsMax) return;
+        const pod = this.#queue.pop();
+        if (!pod) return;
+        this.#place(pod);
       }
-      state.putPod(change.object);
-      const hasEnded =
-        change.object.status?.phase === 'Failed' || change.object.status?.phase === 'Succeeded';
-      if (hasEnded) wakeWaiting();
-      if (isMine(change.object) && isNews(change)) queue.add(keyOf(change.object));
-    }),
-  ];
+      this.#wake();
+    });
+  }
 
-  void Promise.all([nodes.hasSynced(), pods.hasSynced(), services.hasSynced()]).then(
-    () => queue.start(),
-    (error: unknown) => log.debug('scheduler stopped before it began', { error: messageOf(error) }),
-  );
+  #place(pod: Pod): void {
+    const { pods, budgets, claims, volumes, storageClasses } = this.#informers;
+    const key = keyOf(pod);
+    const known = pods.get(key);
+    if (!known || !this.#isMine(known)) {
+      this.#queue.delete(key);
+      return;
+    }
+    const prepared = prepareVolumes(pod, this.#cluster, {
+      claim: (name) => claims.get(name),
+      volume: (name) => volumes.get(name),
+      volumes: () => volumes.list(),
+      storageClass: (name) => storageClasses.get(name),
+      assumedClaim: (name) => this.#volumes.assumedClaim(name),
+    });
+    const decision = schedule(this.#cluster, pod, {
+      prepared,
+      budgets: budgets.list(),
+      start: this.#start,
+      onSearched: (searched) => {
+        this.#start = (this.#start + searched) % Math.max(1, this.#cluster.nodes.length);
+      },
+    });
+    if (decision.node === undefined) {
+      const { preemption } = decision;
+      if (preemption) this.#cluster.nominate(pod, preemption.node);
+      else this.#cluster.withdraw(key);
+      const beaten = preemption ? this.#nominatedBelow(pod, preemption.node) : [];
+      this.#queue.park(key, decision.plugins);
+      this.#track(this.#outcomes.fail(pod, decision, beaten));
+      return;
+    }
+    const { node } = this.#cluster.node(decision.node)!;
+    const plan = 'planFor' in prepared ? prepared.planFor(node) : undefined;
+    this.#cluster.assume(pod, decision.node);
+    const binding = this.#bind(pod, decision.node, plan);
+    // One that waits for volumes may wait for minutes: it must not keep others from being placed.
+    if (plan) this.#own(binding);
+    else this.#track(binding);
+  }
+
+  /** Pods of lower priority that wait for the same node have to look for another. */
+  #nominatedBelow(pod: Pod, nodeName: string): Pod[] {
+    const below = this.#cluster
+      .nominated(nodeName)
+      .filter(({ priority }) => priority < (pod.spec?.priority ?? 0));
+    for (const { key } of below) this.#cluster.withdraw(key);
+    return below.map((placed) => placed.pod);
+  }
+
+  async #bind(pod: Pod, nodeName: string, plan: Parameters<Binder['bind']>[2]): Promise<void> {
+    const key = keyOf(pod);
+    try {
+      await this.#binder.bind(pod, nodeName, plan, this.#stopping.signal);
+      this.#queue.delete(key);
+      this.#outcomes.succeed(pod, nodeName);
+    } catch (error) {
+      if (this.#stopping.signal.aborted) return;
+      // Unless somebody else bound it, the watch having told so.
+      if (!this.#informers.pods.get(key)?.spec?.nodeName) {
+        this.#cluster.removePod(key);
+        this.#noticePod('gone', pod);
+      }
+      this.#queue.retry(key);
+      await this.#outcomes.failToBind(pod, error);
+    }
+  }
+
+  #track(work: Promise<void>): void {
+    const settled = this.#own(work).then(() => {
+      this.#bindings.delete(settled);
+      this.#wake();
+    });
+    this.#bindings.add(settled);
+  }
+
+  #own(work: Promise<void>): Promise<void> {
+    return work.catch((error: unknown) =>
+      this.#log.warn('cannot tell an outcome', { error: messageOf(error) }),
+    );
+  }
+}
+
+function followAll(of: <T extends KubeObject>(kind: KindAddress<T>) => Informer<T>) {
   return {
-    async stop() {
-      for (const stop of stops) stop();
-      stopping.abort();
-      await queue.stop();
-      events.stop();
-    },
+    nodes: of(nodeKind),
+    pods: of(podKind),
+    services: of(serviceKind),
+    namespaces: of(namespaceKind),
+    budgets: of(budgetKind),
+    replicaSets: of(replicaSetKind),
+    statefulSets: of(statefulSetKind),
+    replicationControllers: of(replicationControllerKind),
+    claims: of(claimKind),
+    volumes: of(volumeKind),
+    storageClasses: of(storageClassKind),
   };
+}
+
+function holdsRoom({ spec, status }: Pod): boolean {
+  return Boolean(spec?.nodeName) && status?.phase !== 'Failed' && status?.phase !== 'Succeeded';
 }
 
 /** Whether a pod is new or changed in what scheduling looks at: not by the condition that we wrote ourselves. */
-function isNews(change: { type: string; object: Pod; previous?: Pod }): boolean {
-  return (
-    change.type === 'added' ||
-    change.object.metadata?.generation !== change.previous?.metadata?.generation ||
-    JSON.stringify([change.object.spec, change.object.metadata?.labels]) !==
-      JSON.stringify([change.previous?.spec, change.previous?.metadata?.labels])
-  );
+function isNews(change: Change<Pod>): boolean {
+  if (change.type !== 'modified') return true;
+  const { object, previous } = change;
+  return !isSame([object.spec, object.metadata?.labels], [previous.spec, previous.metadata?.labels]);
 }
 
-async function bind(client: Client, pod: Pod, nodeName: string): Promise<void> {
-  const { name, namespace, uid } = pod.metadata ?? {};
-  const binding: Binding = {
-    apiVersion: 'v1',
-    kind: 'Binding',
-    metadata: { ...(name && { name }), ...(namespace && { namespace }), ...(uid && { uid }) },
-    target: { apiVersion: 'v1', kind: 'Node', name: nodeName },
-  };
-  // The binding subresource takes a Binding and answers with a Status.
-  await client.create(podKind as KindAddress<KubeObject>, binding, { subresource: 'binding' });
-}
-
-async function markUnschedulable(client: Client, clock: Clock, pod: Pod, message: string): Promise<void> {
-  const conditions = pod.status?.conditions ?? [];
-  const current = conditions.find(({ type }) => type === 'PodScheduled');
-  if (current?.status === 'False' && current.message === message) return;
-  const condition = {
-    type: 'PodScheduled',
-    status: 'False',
-    reason: 'Unschedulable',
-    message,
-    lastTransitionTime: current?.status === 'False' ? current.lastTransitionTime : toTime(clock.nowMs()),
-  };
-  const { name = '', namespace } = pod.metadata ?? {};
-  const patch = { type: 'strategic', body: { status: { conditions: [condition] } } } as const;
-  await client.patch(podKind, { name, namespace }, patch, { subresource: 'status' });
+function isSame(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
 }

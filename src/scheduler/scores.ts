@@ -1,121 +1,115 @@
 import type { Pod } from '../api/kinds/pod.ts';
-import type { NodeState, Snapshot } from './cluster-state.ts';
-import { hasLabels } from './labels.ts';
+import type { Cluster } from './cluster-state.ts';
 import { nodePreference } from './node-affinity.ts';
-import { podAffinityPreference } from './pod-affinity.ts';
-import { amountOf, assumedRequests } from './pod-resources.ts';
+import type { NodeState } from './node-state.ts';
+import { podAffinityScores } from './pod-affinity.ts';
+import { assumedRequests, podRequests } from './pod-resources.ts';
+import { spreadScores } from './spread-scores.ts';
 import { findUntolerated } from './taints.ts';
-import { countSpreads, crowding } from './topology-spread.ts';
 
-const zoneLabel = 'topology.kubernetes.io/zone';
-/** How much of the default spreading is over zones, the rest is over nodes. */
-const zoneShare = 2 / 3;
+const MiB = 1024 * 1024;
+/** An image below the first saves no time worth mentioning, one above the second (a container) all of it. */
+const imageBytesMin = 23 * MiB;
+const imageBytesMax = 1000 * MiB;
 
-/** Higher is better; 100 for the best node of each criterion and 0 for the worst, times its weight. */
-export function scoreNodes(pod: Pod, candidates: readonly NodeState[], snapshot: Snapshot): number[] {
-  const spreads = countSpreads(pod, snapshot, 'ScheduleAnyway');
-  const criteria: { weight: number; values: number[] }[] = [
-    { weight: 1, values: candidates.map((state) => leastAllocated(pod, state)) },
-    { weight: 1, values: candidates.map((state) => balanced(pod, state)) },
-    { weight: 1, values: candidates.map((state) => imageShare(pod, state)) },
-    { weight: 3, values: lessIsBetter(candidates.map((state) => softTaints(pod, state))) },
-    { weight: 2, values: moreIsBetter(candidates.map(({ node }) => nodePreference(pod, node))) },
-    { weight: 2, values: moreIsBetter(candidates.map((s) => podAffinityPreference(pod, s, snapshot))) },
-    {
-      weight: 2,
-      values:
-        spreads.length > 0
-          ? lessIsBetter(candidates.map((state) => crowding(spreads, state)))
-          : spreadAlike(pod, candidates, snapshot),
-    },
-  ];
-  return candidates.map((_, index) =>
-    criteria.reduce((total, { weight, values }) => total + weight * values[index]!, 0),
-  );
+/** Each candidate's score, higher is better: 0 to 100 for each criterion, times kube-scheduler's weight for it. */
+export function scoreNodes(pod: Pod, candidates: readonly NodeState[], cluster: Cluster): number[] {
+  const totals = candidates.map(() => 0);
+  const add = (weight: number, values: readonly number[] | undefined) => {
+    if (values) for (const [index, value] of values.entries()) totals[index]! += weight * value;
+  };
+  add(1, leastAllocated(pod, candidates));
+  add(1, balanced(pod, candidates));
+  add(1, imageLocality(pod, candidates, cluster));
+  add(3, fewestSoftTaints(pod, candidates));
+  add(2, preferredNodes(pod, candidates));
+  add(2, preferredNeighbours(pod, candidates, cluster));
+  add(2, spreadScores(pod, candidates, cluster));
+  return totals;
 }
 
-/** How much would be left free, in percent. */
-function leastAllocated(pod: Pod, state: NodeState): number {
-  const { cpu, memory } = fractions(pod, state);
-  return (100 * (1 - cpu + (1 - memory))) / 2;
+/** How much of CPU and memory would be left free, in percent. */
+function leastAllocated(pod: Pod, candidates: readonly NodeState[]): number[] {
+  const asked = assumedRequests(pod);
+  const free = (allocatable = 0, used: number) =>
+    used > allocatable ? 0 : Math.floor((100 * (allocatable - used)) / allocatable);
+  return candidates.map(({ allocatable, assumed }) => {
+    const shares = (['cpu', 'memory'] as const)
+      .filter((name) => (allocatable.get(name) ?? 0) > 0)
+      .map((name) => free(allocatable.get(name), assumed[name] + asked[name]));
+    if (shares.length === 0) return 0;
+    return Math.floor(shares.reduce((sum, share) => sum + share, 0) / shares.length);
+  });
 }
 
 /** Whether CPU and memory would be used up alike, in percent. */
-function balanced(pod: Pod, state: NodeState): number {
-  const { cpu, memory } = fractions(pod, state);
-  return 100 * (1 - Math.abs(cpu - memory) / 2);
-}
-
-function fractions(pod: Pod, { node, pods }: NodeState): { cpu: number; memory: number } {
-  const used = { ...assumedRequests(pod) };
-  for (const { assumed } of pods.values()) {
-    used.cpu += assumed.cpu;
-    used.memory += assumed.memory;
-  }
-  const share = (amount: number, name: string) => {
-    const allocatable = amountOf(node.status?.allocatable?.[name]);
-    return allocatable > 0 ? Math.min(1, amount / allocatable) : 1;
-  };
-  return { cpu: share(used.cpu, 'cpu'), memory: share(used.memory, 'memory') };
-}
-
-/** How many of the pod's images the node has, in percent: what is there need not cross the link again. */
-function imageShare(pod: Pod, { node }: NodeState): number {
-  const containers = pod.spec?.containers ?? [];
-  const present = new Set((node.status?.images ?? []).flatMap(({ names = [] }) => names));
-  const found = containers.filter(({ image }) => image !== undefined && present.has(image)).length;
-  return containers.length > 0 ? (100 * found) / containers.length : 0;
-}
-
-function softTaints(pod: Pod, { node }: NodeState): number {
-  const tolerations = pod.spec?.tolerations ?? [];
-  const taints = node.spec?.taints ?? [];
-  return taints.filter((taint) => findUntolerated([taint], tolerations, ['PreferNoSchedule'])).length;
-}
-
-/** Pods of the same owner or Service go to different zones, and there to different nodes. */
-function spreadAlike(pod: Pod, candidates: readonly NodeState[], snapshot: Snapshot): number[] {
-  const isAlike = likenessTo(pod, snapshot);
-  const countOn = (state: NodeState) =>
-    [...state.pods.values()].filter((placed) => isAlike(placed.pod)).length;
-  const inZone = new Map<string, number>();
-  for (const state of snapshot.nodes) {
-    const zone = state.node.metadata?.labels?.[zoneLabel];
-    if (zone !== undefined) inZone.set(zone, (inZone.get(zone) ?? 0) + countOn(state));
-  }
-  const byNode = lessIsBetter(candidates.map(countOn));
-  if (inZone.size === 0) return byNode;
-  const byZone = lessIsBetter(
-    candidates.map(({ node }) => inZone.get(node.metadata?.labels?.[zoneLabel] ?? '') ?? 0),
-  );
-  return byNode.map((value, index) => value * (1 - zoneShare) + byZone[index]! * zoneShare);
-}
-
-function likenessTo(pod: Pod, { services }: Snapshot): (other: Pod) => boolean {
-  const { namespace, labels, ownerReferences = [] } = pod.metadata ?? {};
-  const owner = ownerReferences.find(({ controller }) => controller)?.uid;
-  const selectors = services
-    .filter((service) => service.metadata?.namespace === namespace)
-    .map((service) => service.spec?.selector ?? {})
-    .filter((selector) => Object.keys(selector).length > 0 && hasLabels(selector, labels));
-  return ({ metadata }) =>
-    metadata?.namespace === namespace &&
-    !metadata?.deletionTimestamp &&
-    ((owner !== undefined && metadata?.ownerReferences?.some(({ uid }) => uid === owner) === true) ||
-      selectors.some((selector) => hasLabels(selector, metadata?.labels)));
-}
-
-function moreIsBetter(values: number[]): number[] {
-  const least = Math.min(...values);
-  const most = Math.max(...values);
-  return values.map((value) => (most === least ? 100 : (100 * (value - least)) / (most - least)));
-}
-
-function lessIsBetter(values: number[]): number[] {
-  const finite = values.filter(Number.isFinite);
-  const most = Math.max(0, ...finite);
-  return values.map((value) => {
-    if (!Number.isFinite(value)) return 0;
-    return most === 0 ? 100 : (100 * (most - value)) / most;
+function balanced(pod: Pod, candidates: readonly NodeState[]): number[] | undefined {
+  const requests = podRequests(pod);
+  if (!requests.get('cpu') && !requests.get('memory')) return undefined;
+  return candidates.map(({ allocatable, requested }) => {
+    const fractions = ['cpu', 'memory']
+      .filter((name) => (allocatable.get(name) ?? 0) > 0)
+      .map((name) =>
+        Math.min(1, ((requested.get(name) ?? 0) + (requests.get(name) ?? 0)) / (allocatable.get(name) ?? 1)),
+      );
+    const deviation = fractions.length < 2 ? 0 : Math.abs(fractions[0]! - fractions[1]!) / 2;
+    return Math.floor(100 * (1 - deviation));
   });
+}
+
+/** How much of the pod's images is there; one that few nodes have counts less, lest they get all such pods. */
+function imageLocality(pod: Pod, candidates: readonly NodeState[], cluster: Cluster): number[] | undefined {
+  const containers = [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])];
+  const names = containers.map(({ image = '' }) => withTag(image));
+  const spreads = names.map((name) => cluster.nodesWithImage(name) / cluster.nodes.length);
+  if (!spreads.some((spread) => spread > 0)) return undefined;
+  const bytesMax = imageBytesMax * containers.length;
+  return candidates.map(({ images }) => {
+    let bytes = 0;
+    for (const [index, name] of names.entries())
+      bytes += Math.floor((images.get(name) ?? 0) * spreads[index]!);
+    const bounded = Math.max(imageBytesMin, Math.min(bytes, bytesMax));
+    return Math.floor((100 * (bounded - imageBytesMin)) / (bytesMax - imageBytesMin));
+  });
+}
+
+/** Nodes name their images with a tag. */
+function withTag(image: string): string {
+  return image.lastIndexOf(':') <= image.lastIndexOf('/') ? `${image}:latest` : image;
+}
+
+function fewestSoftTaints(pod: Pod, candidates: readonly NodeState[]): number[] | undefined {
+  const tolerations = pod.spec?.tolerations ?? [];
+  const counts = candidates.map(({ node }) => {
+    let count = 0;
+    for (const taint of node.spec?.taints ?? [])
+      if (findUntolerated([taint], tolerations, ['PreferNoSchedule'])) count++;
+    return count;
+  });
+  const most = maxOf(counts);
+  return most === 0 ? undefined : counts.map((count) => 100 - Math.floor((100 * count) / most));
+}
+
+function preferredNodes(pod: Pod, candidates: readonly NodeState[]): number[] | undefined {
+  if (!pod.spec?.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution) return undefined;
+  const weights = candidates.map(({ node }) => nodePreference(pod, node));
+  const most = maxOf(weights);
+  return most === 0 ? undefined : weights.map((weight) => Math.floor((100 * weight) / most));
+}
+
+function preferredNeighbours(
+  pod: Pod,
+  candidates: readonly NodeState[],
+  cluster: Cluster,
+): number[] | undefined {
+  const scoreOf = podAffinityScores(pod, cluster);
+  if (!scoreOf) return undefined;
+  const sums = candidates.map(scoreOf);
+  const least = sums.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
+  const range = sums.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY) - least;
+  return range === 0 ? undefined : sums.map((sum) => Math.floor((100 * (sum - least)) / range));
+}
+
+function maxOf(values: readonly number[]): number {
+  return values.reduce((a, b) => Math.max(a, b), 0);
 }

@@ -1,0 +1,100 @@
+import type { Pod } from '../api/kinds/pod.ts';
+import { matchesLabels } from '../api/label-selector.ts';
+import type { Cluster } from './cluster-state.ts';
+import type { NodeState, PlacedPod } from './node-state.ts';
+import { podsByNode, type Spread, spreadOf } from './topology-spread.ts';
+import { hostnameLabel, zoneLabel } from './zones.ts';
+
+/** Where a pod asks for no spreading, pods alike go to different zones and nodes (kube-scheduler's system defaults). */
+const defaults = [
+  { topologyKey: hostnameLabel, maxSkew: 3 },
+  { topologyKey: zoneLabel, maxSkew: 5 },
+];
+
+/**
+ * PodTopologySpread's score of each candidate, 0 to 100: the fewer pods in its domains, the better. Undefined when the
+ * pod is to be spread neither by its own constraints nor by default.
+ */
+export function spreadScores(
+  pod: Pod,
+  candidates: readonly NodeState[],
+  cluster: Cluster,
+): number[] | undefined {
+  const own = pod.spec?.topologySpreadConstraints ?? [];
+  const spreads =
+    own.length > 0
+      ? own
+          .filter(({ whenUnsatisfiable }) => whenUnsatisfiable === 'ScheduleAnyway')
+          .map((constraint) => spreadOf(pod, constraint))
+      : defaultSpreads(pod, cluster);
+  if (spreads.length === 0) return undefined;
+  // A node outside one of the domains is worst, but by default only where there are such domains at all.
+  const needsAllKeys = own.length > 0;
+  const isIn = ({ labels }: NodeState) =>
+    !needsAllKeys || spreads.every(({ topologyKey }) => topologyKey in labels);
+  const scored = candidates.filter(isIn);
+  const pods = podsByNode(pod, cluster);
+  const tallies = spreads.map((spread) => countFor(spread, { scored, isIn, pods }));
+  const sums = candidates.map((state) =>
+    isIn(state) ? Math.round(tallies.reduce((sum, scoreOf) => sum + scoreOf(state), 0)) : undefined,
+  );
+  return normalize(sums);
+}
+
+function defaultSpreads(pod: Pod, cluster: Cluster): Spread[] {
+  const requirements = cluster.likeness(pod);
+  if (requirements.length === 0) return [];
+  return defaults.map(({ topologyKey, maxSkew }) => ({
+    topologyKey,
+    maxSkew,
+    minDomains: 1,
+    counts: (other) => matchesLabels(requirements, other.metadata?.labels),
+    isEligible: () => true,
+  }));
+}
+
+interface Counting {
+  scored: readonly NodeState[];
+  isIn: (state: NodeState) => boolean;
+  pods: ReadonlyMap<NodeState, readonly PlacedPod[]>;
+}
+
+/** A key of many domains spreads its pods thinner, so each of them weighs more. */
+function countFor(spread: Spread, { scored, isIn, pods }: Counting): (state: NodeState) => number {
+  const { topologyKey, maxSkew } = spread;
+  const countOn = (state: NodeState) => {
+    let count = 0;
+    for (const { pod } of pods.get(state) ?? []) if (spread.counts(pod)) count++;
+    return count;
+  };
+  const scoreFor = (count: number, domains: number) => count * Math.log(domains + 2) + maxSkew - 1;
+  if (topologyKey === hostnameLabel) {
+    return (state) => (topologyKey in state.labels ? scoreFor(countOn(state), scored.length) : 0);
+  }
+  const inDomain = new Map<string, number>();
+  for (const { labels } of scored)
+    if (labels[topologyKey] !== undefined) inDomain.set(labels[topologyKey], 0);
+  for (const state of pods.keys()) {
+    const domain = state.labels[topologyKey];
+    const count = domain === undefined ? undefined : inDomain.get(domain);
+    if (count !== undefined && isIn(state) && spread.isEligible(state))
+      inDomain.set(domain!, count + countOn(state));
+  }
+  return ({ labels }) => {
+    const domain = labels[topologyKey];
+    return domain === undefined ? 0 : scoreFor(inDomain.get(domain) ?? 0, inDomain.size);
+  };
+}
+
+function normalize(sums: readonly (number | undefined)[]): number[] {
+  let [least, most] = [Number.POSITIVE_INFINITY, 0];
+  for (const sum of sums) {
+    if (sum === undefined) continue;
+    least = Math.min(least, sum);
+    most = Math.max(most, sum);
+  }
+  return sums.map((sum) => {
+    if (sum === undefined) return 0;
+    return most === 0 ? 100 : Math.floor((100 * (most + least - sum)) / most);
+  });
+}
