@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { ApiRequest } from '../client/transport.ts';
 import type { Store } from '../store/store.ts';
+import type { AdmissionChain } from './admission/chain.ts';
 import type { ResourceInfo } from './request-info.ts';
 import type { Strategy } from './strategies/strategy.ts';
 import type { User } from './user.ts';
@@ -12,6 +13,7 @@ export interface Context {
   store: Store;
   clock: Clock;
   log: Log;
+  admission: AdmissionChain;
 }
 
 /** A kind as this server serves it. */
@@ -28,4 +30,6 @@ export interface Call {
   resource: Resource;
   /** Sent to the client as `Warning` headers. */
   warnings: string[];
+  /** What admission noted for the audit log, by key. */
+  auditAnnotations: Record<string, string>;
 }

@@ -40,6 +40,8 @@ export interface DeleteOptions {
   propagationPolicy?: 'Orphan' | 'Background' | 'Foreground' | undefined;
   preconditions?: { uid?: string; resourceVersion?: string } | undefined;
   dryRun: boolean;
+  /** True for a part of a request that admission has let in as a whole; never a client's word. */
+  isAdmitted?: true;
 }
 
 /** Reads delete options from the body where there is one, else from the query. */

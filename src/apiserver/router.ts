@@ -59,11 +59,12 @@ export async function route(router: Router, request: ApiRequest, user: User): Pr
   const fieldSelector = request.query.get('fieldSelector') ?? '';
   allow(router, { user, fieldSelector, resource: info, body: request.body });
   const resource = router.resources.get(`${info.group}/${info.version}/${info.resource}`);
-  if (resource) return answerResource(router, { request, info, user, resource, warnings: [] });
+  if (resource)
+    return answerResource(router, { request, info, user, resource, warnings: [], auditAnnotations: {} });
   if (info.group === metricsGroup) {
     const real = router.resources.get(`/v1/${info.resource}`);
     if (!real) throw noSuchPath();
-    const call = { request, info, user, resource: real, warnings: [] };
+    const call = { request, info, user, resource: real, warnings: [], auditAnnotations: {} };
     return {
       code: 200,
       headers: json,

@@ -7,6 +7,8 @@ import { Metrics } from '../base/metrics.ts';
 import type { ApiRequest, ApiResponse, Transport } from '../client/transport.ts';
 import type { ServiceAccountTokens } from '../identity/service-account-token.ts';
 import type { Store } from '../store/store.ts';
+import { AdmissionChain, type AdmissionPlugin } from './admission/chain.ts';
+import { createAdmissionPlugins } from './admission/plugins.ts';
 import { type Authorizer, anyOf, bootstrappers, discovery, masters } from './authorization/authorize.ts';
 import { escalationStrategies } from './authorization/escalation.ts';
 import { createNodeAuthorizer } from './authorization/node-authorizer.ts';
@@ -40,6 +42,8 @@ export interface ApiServerOptions {
   authenticators?: readonly Authenticator[];
   /** Asked after masters, discovery, bootstrappers and nodes, before roles. */
   authorizers?: readonly Authorizer[];
+  /** Asked after the server's own, in this order. */
+  admission?: readonly AdmissionPlugin[];
   /** `10.43.0.0/16` if absent. */
   serviceCidr?: string;
   /** Signs and reads tokens of service accounts; without them there are none, and pods get none. */
@@ -88,10 +92,12 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       return [`${kind.group}/${kind.version}/${kind.plural}`, { kind, strategy }];
     }),
   );
+  const admission = new AdmissionChain([...createAdmissionPlugins(), ...(options.admission ?? [])]);
+  const context = { store, clock, log, admission };
   const { authenticators = [], serviceAccountTokens: tokens } = options;
   const serviceAccounts = tokens && serviceAccountAuthenticator({ tokens, store, clock });
   const router: Router = {
-    context: { store, clock, log },
+    context,
     resources,
     authorize,
     discovery: new Discovery(kinds, reviewKinds, metricsKinds),
@@ -108,7 +114,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
         (await import('../api/openapi/v3.ts')).openapiV3(kinds, { group, version }),
     }),
     kubelet: options.kubelet,
-    usage: new NodeUsage({ store, clock, log }, options.kubelet),
+    usage: new NodeUsage(context, options.kubelet),
     reviewers: {
       authorize,
       rulesFor: (user, namespace) => rulesFor(index, user, namespace),

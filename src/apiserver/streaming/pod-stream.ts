@@ -1,5 +1,7 @@
 import type { Pod } from '../../api/kinds/pod.ts';
+import type { KubeObject } from '../../api/object.ts';
 import type { ApiRequest } from '../../client/transport.ts';
+import type { Call } from '../context.ts';
 import { badRequest, noSuchPath, notFound } from '../failures.ts';
 import { readResourceInfo } from '../request-info.ts';
 import { allow, type Router } from '../router.ts';
@@ -26,6 +28,14 @@ export async function openPodStream(
   const stored = router.context.store.get(keyOf(served.kind, info.namespace, info.name));
   if (!stored) throw notFound(served.kind, info.name);
   const pod = objectOf(stored) as Pod;
+  await admitConnection(router, {
+    request,
+    info,
+    user,
+    resource: served,
+    warnings: [],
+    auditAnnotations: {},
+  });
   if (!pod.spec?.nodeName) throw badRequest(`pod ${info.name} does not have a host assigned`);
   return kubeletRequest(
     router.context,
@@ -33,6 +43,28 @@ export async function openPodStream(
     pod.spec.nodeName,
     pathOf(info.subresource!, pod, request.query),
   );
+}
+
+const connectKinds: Record<string, string> = {
+  attach: 'PodAttachOptions',
+  exec: 'PodExecOptions',
+  portforward: 'PodPortForwardOptions',
+};
+
+async function admitConnection({ context }: Router, call: Call): Promise<void> {
+  const { query } = call.request;
+  const { name, subresource } = call.info;
+  const object: Record<string, unknown> = { kind: connectKinds[subresource!]!, apiVersion: 'v1' };
+  for (const option of ['stdin', 'stdout', 'stderr', 'tty']) {
+    if (['true', '1'].includes(query.get(option) ?? '')) object[option] = true;
+  }
+  if (query.has('container')) object.container = query.get('container');
+  if (query.has('command')) object.command = query.getAll('command');
+  if (query.has('ports'))
+    object.ports = query.getAll('ports').flatMap((ports) => ports.split(',').map(Number));
+  await context.admission
+    .begin(call, { operation: 'CONNECT', name: name!, object: object as KubeObject, dryRun: false })
+    ?.admit();
 }
 
 /** The kubelet has other names for the same options. */

@@ -10,7 +10,7 @@ import { readApplyOptions } from '../field-manager.ts';
 import { isRecord, readWriteOptions } from '../options.ts';
 import { keyOf } from '../stored.ts';
 import { createObject, takeNamespace } from './create.ts';
-import { change } from './update.ts';
+import { type Change, change } from './update.ts';
 
 /**
  * Answers a PATCH of the type `application/apply-patch+yaml`: server-side apply, which makes the object where there
@@ -39,13 +39,19 @@ export async function apply(
 }
 
 /** Applies a decoded configuration to an object that exists. */
-export function applyConfig(context: Context, call: Call, config: KubeObject): Promise<KubeObject> {
+export function applyConfig(
+  context: Context,
+  call: Call,
+  config: KubeObject,
+  seenAs?: Change['seenAs'],
+): Promise<KubeObject> {
   const { writer, force } = readApplyOptions(call);
   const { kind } = call.resource;
   return change(context, call, {
     part: call.info.subresource === 'status' ? 'status' : 'main',
     dryRun: readWriteOptions(call.request.query).dryRun,
     isApplied: true,
+    ...(seenAs && { seenAs }),
     next: (live) => {
       const time = toTime(context.clock.nowMs());
       const { object, managedFields } = applyConfiguration({ kind, writer, time, live, config, force });

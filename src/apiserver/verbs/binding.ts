@@ -1,6 +1,7 @@
 import type { Pod } from '../../api/kinds/pod.ts';
 import { toTime } from '../../base/clock.ts';
 import type { Status } from '../../base/errors.ts';
+import { admitSubresource } from '../admission/subresource.ts';
 import type { Call, Context } from '../context.ts';
 import { badRequest, conflict } from '../failures.ts';
 import { isRecord, readWriteOptions } from '../options.ts';
@@ -8,9 +9,11 @@ import { change } from './update.ts';
 
 /** Answers a POST of a Binding: gives an unscheduled pod its node. */
 export async function bind(context: Context, call: Call): Promise<Status> {
-  const { body } = call.request;
-  const target = isRecord(body) && isRecord(body.target) ? body.target : {};
-  const metadata = isRecord(body) && isRecord(body.metadata) ? body.metadata : {};
+  const { dryRun } = readWriteOptions(call.request.query);
+  const form = { apiVersion: 'v1', kind: 'Binding' };
+  const body = await admitSubresource(context, call, { form, body: call.request.body, dryRun });
+  const target = isRecord(body.target) ? body.target : {};
+  const metadata = body.metadata ?? {};
   const nodeName = target.name;
   if (typeof nodeName !== 'string' || nodeName === '')
     throw badRequest('a Binding needs target.name, the node');
@@ -19,7 +22,8 @@ export async function bind(context: Context, call: Call): Promise<Status> {
   }
   await change(context, call, {
     part: 'any',
-    dryRun: readWriteOptions(call.request.query).dryRun,
+    dryRun,
+    isAdmitted: true,
     next: (current) => {
       const pod = structuredClone(current) as Pod;
       refuseBound(pod, metadata.uid);

@@ -35,12 +35,29 @@ export async function createObject(
   managedFields?: unknown[],
 ): Promise<KubeObject> {
   const { kind, strategy } = call.resource;
-  const metadata = { ...object.metadata };
-  object.metadata = metadata;
-  takeNamespace(call, metadata);
-  if (metadata.resourceVersion) {
+  object.metadata = { ...object.metadata };
+  takeNamespace(call, object.metadata);
+  if (object.metadata.resourceVersion) {
     throw badRequest('resourceVersion should not be set on objects to be created');
   }
+  for (const field of settledByServer) delete object.metadata[field];
+  checkNamespace(context, call.resource, object);
+  const admission = context.admission.begin(call, {
+    operation: 'CREATE',
+    name: object.metadata.name ?? '',
+    object,
+    dryRun,
+  });
+  // What admission changes is nobody's, so who owns what is settled before.
+  let owned = managedFields;
+  if (admission?.mutates) {
+    admission.object = defaults(kind, object);
+    owned ??= ownedByMaker(context, call, admission.object) ?? [];
+    await admission.mutate();
+    object = admission.object;
+  }
+  const metadata = { ...object.metadata };
+  object.metadata = metadata;
   const { generateName } = metadata;
   const isGenerated = !metadata.name && !!generateName;
   if (isGenerated) metadata.name = generatedName(generateName!);
@@ -55,7 +72,6 @@ export async function createObject(
   }
   metadata.uid = randomUUID();
   metadata.creationTimestamp = toTime(context.clock.nowMs());
-  for (const field of settledByServer) delete metadata[field];
   const prepared = prepareForCreate(kind, object);
   strategy.prepareCreate?.(prepared, call.user);
   const complete = defaults(kind, prepared) as KubeObject & { status?: object };
@@ -64,10 +80,18 @@ export async function createObject(
   strategy.admit?.(complete, undefined, call.user);
   const causes = [...validate(kind, complete), ...validateCreate(kind, complete)];
   if (causes.length > 0) throw invalid(kind, metadata.name, causes);
-  checkNamespace(context, call.resource, complete);
-  const owned = managedFields ?? ownedByMaker(context, call, complete);
+  if (admission) {
+    [admission.object, admission.name] = [complete, metadata.name];
+    await admission.validate();
+  }
+  owned ??= ownedByMaker(context, call, complete);
   if (owned?.length) complete.metadata = { ...complete.metadata, managedFields: owned };
-  return store(context, call, complete, { dryRun, triesMax: isGenerated ? generateTriesMax : 1 });
+  try {
+    return await store(context, call, complete, { dryRun, triesMax: isGenerated ? generateTriesMax : 1 });
+  } catch (error) {
+    admission?.failed();
+    throw error;
+  }
 }
 
 /** The managedFields of a new object. Its first status is the server's. */
@@ -86,6 +110,8 @@ function ownedByMaker(
 
 const settledByServer = [
   'resourceVersion',
+  'uid',
+  'creationTimestamp',
   'generation',
   'deletionTimestamp',
   'deletionGracePeriodSeconds',

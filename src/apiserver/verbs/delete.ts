@@ -102,6 +102,12 @@ async function deleteStored(
   const refusal = call.resource.strategy.refuseDelete?.(current);
   if (refusal) throw refusal;
   const next = beginDeletion(context, call, current, options);
+  if (next !== current && !options.isAdmitted) {
+    const { namespace, name } = current.metadata!;
+    const write = { operation: 'DELETE', name: name!, oldObject: current, dryRun: options.dryRun } as const;
+    const one = { ...call, info: { ...call.info, namespace, name } };
+    await context.admission.begin(one, write)?.admit();
+  }
   if (isGone(call, next)) {
     if (options.dryRun) return { object: next, isRemoved: true };
     return { object: await remove(context, call, stored.key, stored.revision, next), isRemoved: true };

@@ -3,6 +3,7 @@ import { type PodDisruptionBudget, podDisruptionBudget } from '../../api/kinds/p
 import { labelSelector } from '../../api/label-selector.ts';
 import { toTime } from '../../base/clock.ts';
 import { isStatus, type Status, StatusError } from '../../base/errors.ts';
+import { admitSubresource } from '../admission/subresource.ts';
 import type { Call, Context } from '../context.ts';
 import { badRequest, forbidden, notFound } from '../failures.ts';
 import { isRecord, readDeleteOptions, readWriteOptions } from '../options.ts';
@@ -21,19 +22,23 @@ const refusal = "Cannot evict pod as it would violate the pod's disruption budge
 export async function evict(context: Context, call: Call): Promise<Status> {
   const { body, query } = call.request;
   const name = call.info.name!;
-  const eviction = isRecord(body) ? body : {};
-  const named = (eviction.metadata as { name?: unknown } | undefined)?.name;
+  const asked = isRecord(body) ? body : {};
+  const named = (asked.metadata as { name?: unknown } | undefined)?.name;
   if (named !== undefined && named !== name)
     throw badRequest('name in URL does not match name in Eviction object');
+  const isTried =
+    readWriteOptions(query).dryRun || readDeleteOptions(query, asked.deleteOptions ?? {}).dryRun;
+  const form = { apiVersion: 'policy/v1', kind: 'Eviction' };
+  const eviction = await admitSubresource(context, call, { form, body: asked, dryRun: isTried });
   const options = readDeleteOptions(query, eviction.deleteOptions ?? {});
-  const dryRun = options.dryRun || readWriteOptions(query).dryRun;
+  const dryRun = isTried || options.dryRun;
   const stored = context.store.get(keyOf(call.resource.kind, call.info.namespace, name));
   if (!stored) throw notFound(call.resource.kind, name);
   // What lies under the key of a pod is one.
   const pod = objectOf(stored) as Pod;
   if (!isFree(pod)) await spendBudget(context, pod, dryRun);
   if (!dryRun && !pod.metadata?.deletionTimestamp) await markEvicted(context, call);
-  await deleteObject(context, call, name, { ...options, dryRun });
+  await deleteObject(context, call, name, { ...options, dryRun, isAdmitted: true });
   return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 };
 }
 
@@ -119,6 +124,7 @@ async function markEvicted(context: Context, call: Call): Promise<void> {
   await change(context, call, {
     part: 'status',
     dryRun: false,
+    isAdmitted: true,
     next(current) {
       const { status } = current as Pod;
       const others = (status?.conditions ?? []).filter(({ type }) => type !== 'DisruptionTarget');

@@ -11,7 +11,7 @@ import { isRecord, readWriteOptions } from '../options.ts';
 import { keyOf, objectOf } from '../stored.ts';
 import { applyConfig } from './apply.ts';
 import { readPatch } from './patch.ts';
-import { change } from './update.ts';
+import { type Change, change } from './update.ts';
 
 /** `autoscaling/v1` Scale. */
 export interface Scale extends KubeObject {
@@ -29,12 +29,19 @@ export async function scale(context: Context, call: Call): Promise<KubeObject> {
     return scaleOf(objectOf(stored, call.resource.kind), paths);
   }
   checkFieldManager(call);
-  if (isApply(call)) return scaleOf(await applyConfig(context, call, configurationOf(call, paths)), paths);
+  const seenAs: Change['seenAs'] = {
+    show: (object) => scaleOf(object, paths),
+    take: (object, seen) => withReplicas(call, object, seen, paths),
+  };
+  if (isApply(call)) {
+    return scaleOf(await applyConfig(context, call, configurationOf(call, paths), seenAs), paths);
+  }
   const { dryRun } = readWriteOptions(call.request.query);
   const next = verb === 'update' ? () => call.request.body : readScalePatch(call);
   const changed = await change(context, call, {
     part: 'main',
     dryRun,
+    seenAs,
     next: (current) => {
       const wanted = next(scaleOf(current, paths));
       return withReplicas(call, current, wanted, paths);

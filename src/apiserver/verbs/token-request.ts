@@ -6,9 +6,11 @@ import type {
   ServiceAccountTokenRequest,
   ServiceAccountTokens,
 } from '../../identity/service-account-token.ts';
+import { admitSubresource } from '../admission/subresource.ts';
 import type { Call, Context } from '../context.ts';
 import { badRequest, conflict, notFound } from '../failures.ts';
 import { isRecord, readWriteOptions } from '../options.ts';
+import type { ResourceInfo } from '../request-info.ts';
 import { keyOf } from '../stored.ts';
 
 const secondsDefault = 3600;
@@ -29,12 +31,19 @@ interface BoundObject {
 }
 
 /** Answers a POST of `serviceaccounts/NAME/token`: a fresh token, which lives no longer than what it is bound to. */
-export function requestToken(context: Context, call: Call, tokens: ServiceAccountTokens): TokenRequest {
+export async function requestToken(
+  context: Context,
+  call: Call,
+  tokens: ServiceAccountTokens,
+): Promise<TokenRequest> {
   const name = call.info.name!;
   const namespace = call.info.namespace!;
   const account = read(context, 'serviceaccounts', namespace, name);
   if (!account) throw notFound(call.resource.kind, name);
-  const spec = readSpec(call, tokens);
+  const { dryRun } = readWriteOptions(call.request.query);
+  const form = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest' };
+  const body = await admitSubresource(context, call, { form, body: call.request.body, dryRun });
+  const spec = readSpec(call.info, body, tokens);
   const bound = boundTo(context, { namespace, account: name, spec });
   const nowMs = context.clock.nowMs();
   const request: TokenRequest = {
@@ -43,7 +52,7 @@ export function requestToken(context: Context, call: Call, tokens: ServiceAccoun
     metadata: { name, namespace, creationTimestamp: toTime(nowMs) },
     spec,
   };
-  if (readWriteOptions(call.request.query).dryRun) return request;
+  if (dryRun) return request;
   const { token, expirationMs } = tokens.issue({
     namespace,
     serviceAccount: { name, uid: account.metadata!.uid! },
@@ -54,9 +63,12 @@ export function requestToken(context: Context, call: Call, tokens: ServiceAccoun
   return { ...request, status: { token, expirationTimestamp: toTime(expirationMs) } };
 }
 
-function readSpec({ request: { body }, info }: Call, tokens: ServiceAccountTokens): TokenRequest['spec'] {
-  const { metadata, spec } = isRecord(body) ? body : {};
-  const { name, namespace } = isRecord(metadata) ? metadata : {};
+function readSpec(
+  info: ResourceInfo,
+  { metadata, spec }: KubeObject & { spec?: unknown },
+  tokens: ServiceAccountTokens,
+): TokenRequest['spec'] {
+  const { name, namespace } = metadata ?? {};
   if (namespace && namespace !== info.namespace) {
     throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
   }

@@ -7,12 +7,14 @@ import { prepareForUpdate } from '../../api/prepare.ts';
 import { validate, validateUpdate } from '../../api/validate.ts';
 import { toTime } from '../../base/clock.ts';
 import { isStatus } from '../../base/errors.ts';
+import type { Admission } from '../admission/chain.ts';
 import type { Call, Context } from '../context.ts';
 import { readObject } from '../decode.ts';
 import { badRequest, conflict, notFound } from '../failures.ts';
 import { checkFieldManager, isUntracked, writerOf } from '../field-manager.ts';
 import { readWriteOptions } from '../options.ts';
 import { keyOf, objectOf, storedValueOf } from '../stored.ts';
+import type { Allocation } from '../strategies/strategy.ts';
 import { createObject, takeNamespace } from './create.ts';
 import { inClientsWords } from './write-checks.ts';
 
@@ -56,8 +58,12 @@ export interface Change {
   dryRun: boolean;
   /** True where `next` has settled who owns which field. */
   isApplied?: true;
+  /** True for a part of a request that admission has let in as a whole. */
+  isAdmitted?: true;
   /** Makes the wanted object from the current one, which is shared. Runs again after a lost race. */
   next(current: KubeObject): KubeObject;
+  /** What admission sees of a subresource that has a form of its own, and how what it made of that is taken in. */
+  seenAs?: { show(object: KubeObject): KubeObject; take(object: KubeObject, seen: KubeObject): KubeObject };
 }
 
 /** Reads, changes and writes one object; what is unchanged is not written. */
@@ -68,14 +74,22 @@ export async function change(context: Context, call: Call, change: Change): Prom
     const stored = context.store.get(key);
     if (!stored) throw notFound(call.resource.kind, name);
     const current = objectOf(stored, call.resource.kind);
-    const next = prepare(context, call, change.next(current), current, change);
-    if (isEqualJson(next, current)) return current;
-    const allocation = call.resource.strategy.allocate?.(next, current);
-    if (change.dryRun) {
-      allocation?.undo();
-      return next;
+    const admission = beginAdmission(context, call, change, current);
+    let wanted = change.next(current);
+    if (admission?.mutates) wanted = await mutate(call, admission, wanted, change);
+    const next = prepare(context, call, wanted, current, change);
+    if (admission) {
+      admission.object = change.seenAs?.show(next) ?? next;
+      await admission.validate();
     }
+    if (isEqualJson(next, current)) return current;
+    let allocation: Allocation | undefined;
     try {
+      allocation = call.resource.strategy.allocate?.(next, current);
+      if (change.dryRun) {
+        allocation?.undo();
+        return next;
+      }
       if (isGone(call, next)) return await remove(context, call, key, stored.revision, next);
       const updated = await context.store.update(
         key,
@@ -86,11 +100,37 @@ export async function change(context: Context, call: Call, change: Change): Prom
       return objectOf(updated, call.resource.kind);
     } catch (error) {
       allocation?.undo();
+      admission?.failed();
       if (!isStatus(error, 'Conflict') || tries >= conflictTriesMax) {
         throw inClientsWords(error, call.resource, name);
       }
     }
   }
+}
+
+function beginAdmission(context: Context, call: Call, change: Change, current: KubeObject) {
+  if (change.isAdmitted) return undefined;
+  return context.admission.begin(call, {
+    operation: 'UPDATE',
+    name: call.info.name!,
+    oldObject: change.seenAs?.show(current) ?? current,
+    dryRun: change.dryRun,
+  });
+}
+
+/** What admission makes of the wanted object, in a copy; the metadata that only the server settles stay. */
+async function mutate(
+  call: Call,
+  admission: Admission,
+  wanted: KubeObject,
+  { seenAs }: Change,
+): Promise<KubeObject> {
+  const { managedFields, ...metadata } = wanted.metadata ?? {};
+  const seen = defaults(call.resource.kind, { ...wanted, metadata });
+  admission.object = seenAs?.show(seen) ?? seen;
+  await admission.mutate();
+  const object = seenAs?.take(seen, admission.object) ?? admission.object;
+  return withManagedFields(object, managedFields);
 }
 
 /** Settles what a client may not change, then defaults and validates. */
