@@ -25,6 +25,8 @@ export function decode<T extends KubeObject>(
   value: unknown,
   options: DecodeOptions = {},
 ): { object: T; warnings: string[] } {
+  // A custom resource has no static type of its own: T is KubeObject.
+  if (kind.custom) return kind.custom.decode(value, options) as { object: T; warnings: string[] };
   const fail = (why: string): never => {
     throw new StatusError(
       'BadRequest',
@@ -49,7 +51,8 @@ export function decode<T extends KubeObject>(
   return { object, warnings: options.fieldValidation === 'Ignore' ? [] : found };
 }
 
-function checkType(kind: KindDefinition, value: unknown): void {
+/** Throws BadRequest for what is no object, or one of another kind or version. */
+export function checkType(kind: KindDefinition, value: unknown): void {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new StatusError(
       'BadRequest',
@@ -72,8 +75,13 @@ function checkType(kind: KindDefinition, value: unknown): void {
   }
 }
 
+/** Decodes a part of an object that is otherwise no kind of this server's own. */
+export function decodePart(schema: SchemaNode, value: unknown, place: Place): unknown {
+  return decodeNode(schema, value, place);
+}
+
 /** Where decoding stands; `go` is the path as Go's decoder names it, without indexes. */
-interface Place {
+export interface Place {
   struct: string;
   go: string;
   at: string;
@@ -84,8 +92,10 @@ interface Place {
 function decodeNode(schema: SchemaNode, value: unknown, place: Place): unknown {
   const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
   switch (schema.type) {
-    case 'any':
-      return value;
+    case 'any': {
+      const chosen = schema.choose?.(value);
+      return chosen ? decodeNode(chosen, value, place) : value;
+    }
     case 'object':
       return isObject ? decodeObject(schema, value, place) : place.fail(typeMismatch(schema, value, place));
     case 'map':
@@ -129,6 +139,7 @@ function decodeMap(schema: SchemaNode, value: object, place: Place): object {
 
 /** Go decodes a null inside a list or map to the zero value. */
 function emptyOf(schema: SchemaNode): unknown {
+  if (schema.type === 'any') return null;
   if (schema.type === 'object' || schema.type === 'map') return {};
   if (schema.type === 'list') return [];
   if (schema.type === 'boolean') return false;

@@ -5,6 +5,8 @@ import type { SchemaNode } from './schema.ts';
 
 /** A copy of the object with what Kubernetes fills in when it is left out. */
 export function defaults<T extends KubeObject>(kind: KindDefinition<T>, object: T): T {
+  // A custom resource has no static type of its own: T is KubeObject.
+  if (kind.custom) return kind.custom.defaults(object) as T;
   const copy = clone(object);
   applyDefaults(kind.schema, copy);
   return copy;
@@ -32,6 +34,7 @@ const known = new WeakMap<SchemaNode, boolean>();
 function hasDefaults(schema: SchemaNode): boolean {
   let answer = known.get(schema);
   if (answer === undefined) {
+    known.set(schema, false); // A schema may contain itself.
     const inside = [...Object.values(schema.fields ?? {}), ...(schema.item ? [schema.item] : [])];
     answer =
       schema.complete !== undefined ||

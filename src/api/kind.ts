@@ -1,3 +1,6 @@
+import type { StatusCause } from '../base/errors.ts';
+import type { JsonSchema } from './custom/json-schema.ts';
+import type { DecodeOptions } from './decode.ts';
 import type { KindAddress, KubeObject } from './object.ts';
 import { objectMeta } from './parts/meta.ts';
 import type { Path } from './path.ts';
@@ -7,11 +10,13 @@ import { object, oneOf, type Schema, type SchemaNode, type TypeOf } from './sche
 /** A column of `kubectl get`; priority 1 shows only with `-o wide`. */
 export interface Column<T> {
   name: string;
-  type?: 'string' | 'integer' | 'date';
-  format?: 'name';
+  type?: 'string' | 'integer' | 'number' | 'boolean' | 'date';
+  /** `name`, or a format of OpenAPI. */
+  format?: string;
   doc?: string;
-  priority?: 1;
-  value(object: T, nowMs: number): string | number;
+  priority?: number;
+  /** Null shows as nothing known. */
+  value(object: T, nowMs: number): string | number | boolean | null;
 }
 
 /** Where the scale subresource finds its numbers; `selector` leads to a LabelSelector or to its text. */
@@ -62,6 +67,19 @@ export interface KindDeclaration<T extends KubeObject> {
   checkUpdate?: (next: T, previous: T, report: Report, root: Path) => void;
 }
 
+/** What a kind that was made at run time brings along, in place of what derives from a declaration. */
+export interface CustomTraits {
+  decode(value: unknown, options: DecodeOptions): { object: KubeObject; warnings: string[] };
+  /** A copy with what is left out filled in. */
+  defaults(object: KubeObject): KubeObject;
+  /** Beside its metadata; `previous` is there on an update. */
+  validate(next: KubeObject, previous: KubeObject | undefined): StatusCause[];
+  /** Its component in that version of OpenAPI. */
+  openapi(version: 2 | 3): Record<string, unknown>;
+  /** As its definition has it. */
+  readonly jsonSchema: JsonSchema;
+}
+
 export interface KindDefinition<T extends KubeObject = KubeObject> extends KindAddress<T> {
   readonly singular: string;
   readonly shortNames: readonly string[];
@@ -76,6 +94,11 @@ export interface KindDefinition<T extends KubeObject = KubeObject> extends KindA
   readonly statusWritesMetadata: boolean;
   readonly keepsStatusOnCreate: boolean;
   readonly isTracked?: boolean;
+  /** The kind of a list of them; `<kind>List` if absent. */
+  readonly listKind?: string;
+  /** What users of a deprecated version are told, as a Warning header. */
+  readonly deprecation?: string;
+  readonly custom?: CustomTraits;
   readonly storedAs?: StoredAs<T>;
   check?(object: T, report: Report, root: Path): void;
   checkCreate?(object: T, report: Report, root: Path): void;

@@ -1,5 +1,5 @@
 import { clone } from './clone.ts';
-import { isEqualSemantically } from './equal.ts';
+import { isEqualJson, isEqualSemantically } from './equal.ts';
 import type { KindDefinition } from './kind.ts';
 import type { KubeObject } from './object.ts';
 
@@ -27,7 +27,7 @@ export function prepareForUpdate<T extends KubeObject>(
   keepSystemMetadata(copy, previous);
   if (subresource === 'status') return copy;
   if (kind.subresources.status) setField(copy, 'status', (previous as Fields).status);
-  if (countsGenerations(kind) && !isEqualSemantically(desired(copy), desired(previous))) {
+  if (countsGenerations(kind) && isChanged(kind, copy, previous)) {
     copy.metadata = { ...copy.metadata, generation: (previous.metadata?.generation ?? 0) + 1 };
   }
   return copy;
@@ -57,7 +57,14 @@ function setField(target: object, field: string, value: unknown): void {
 }
 
 const countsGenerations = (kind: KindDefinition) =>
-  kind.subresources.status !== undefined && kind.schema.fields?.spec !== undefined;
+  kind.custom !== undefined ||
+  (kind.subresources.status !== undefined && kind.schema.fields?.spec !== undefined);
+
+function isChanged(kind: KindDefinition, next: KubeObject, previous: KubeObject): boolean {
+  // Of a kind that does not write its status apart, the status is a part like others.
+  if (kind.custom) return !isEqualJson({ ...next, metadata: null }, { ...previous, metadata: null });
+  return !isEqualSemantically(desired(next), desired(previous));
+}
 
 function desired(object: KubeObject): Fields {
   const { metadata: _metadata, status: _status, ...rest } = object as KubeObject & { status?: unknown };

@@ -71,6 +71,8 @@ export interface SchemaNode {
   readonly listKeys?: readonly string[];
   /** A strategic merge patch merges the list: items by this key, or primitive values when it is ''. */
   readonly mergeKey?: string;
+  /** `any` only: the schema that a value follows all the same, by what it is. */
+  readonly choose?: (value: unknown) => SchemaNode | undefined;
 }
 
 /** A declaration of a field or object whose JSON value has the static type `T`. */

@@ -17,7 +17,7 @@ export interface Table {
   apiVersion: string;
   metadata: object;
   columnDefinitions: { name: string; type: string; format: string; description: string; priority: number }[];
-  rows: { cells: (string | number)[]; object?: object }[];
+  rows: { cells: (string | number | boolean | null)[]; object?: object }[];
 }
 
 /** The objects as `meta.k8s.io/v1` Table: what `kubectl get` shows, wide columns (priority 1) included. */

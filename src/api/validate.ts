@@ -6,11 +6,19 @@ import { Report } from './report.ts';
 import type { SchemaNode } from './schema.ts';
 import { validateMetadata, validateMetadataUpdate } from './validate-metadata.ts';
 
-/** What is wrong with a decoded, defaulted object; empty when nothing is. */
-export function validate<T extends KubeObject>(kind: KindDefinition<T>, object: T): StatusCause[] {
+/**
+ * What is wrong with a decoded, defaulted object; empty when nothing is. In an update of a custom resource, what is as
+ * wrong in `previous` is passed over.
+ */
+export function validate<T extends KubeObject>(
+  kind: KindDefinition<T>,
+  object: T,
+  previous?: T,
+): StatusCause[] {
   const report = new Report();
   const root = new Path();
   validateMetadata(kind, object, report);
+  if (kind.custom) return [...report.causes, ...kind.custom.validate(object, previous)];
   for (const [name, field] of Object.entries(kind.schema.fields!)) {
     if (name === 'apiVersion' || name === 'kind' || name === 'metadata') continue;
     // What a controller reports is taken as it is, as far as its types are right.
@@ -37,6 +45,7 @@ export function validateUpdate<T extends KubeObject>(
   const report = new Report();
   const root = new Path();
   validateMetadataUpdate(next, previous, report);
+  if (kind.custom) return report.causes;
   validateChange(kind.schema, next, previous, root, report);
   kind.checkUpdate?.(next, previous, report, root);
   return report.causes;
@@ -99,7 +108,7 @@ function validateChange(
   report: Report,
 ): void {
   schema.checkUpdate?.(next, previous, at, report);
-  if (schema.type !== 'object') return;
+  if (schema.type !== 'object' || (next === undefined && previous === undefined)) return;
   for (const [name, field] of Object.entries(schema.fields!)) {
     const read = (value: unknown) => (value as Record<string, unknown> | undefined)?.[name];
     validateChange(field, read(next), read(previous), at.child(name), report);

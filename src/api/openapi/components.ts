@@ -1,4 +1,5 @@
 import type { KindDefinition } from '../kind.ts';
+import { objectMeta } from '../parts/meta.ts';
 import type { SchemaNode } from '../schema.ts';
 import { metaComponents } from './meta-components.ts';
 
@@ -21,14 +22,18 @@ export function componentsOf(kinds: readonly KindDefinition[], dialect: Dialect)
   const found = new Map<string, JsonSchema>(Object.entries(metaComponents(dialect)));
   const visit = (schema: SchemaNode): void => {
     const node = schema.base ?? schema;
+    if (node.name && found.has(node.name)) return;
+    // Before what is inside it, which may be it again.
+    if (node.name) found.set(node.name, objectSchema(node, dialect));
     if (node.item) visit(node.item);
     for (const field of Object.values(node.fields ?? {})) visit(field);
-    if (node.name && !found.has(node.name)) found.set(node.name, objectSchema(node, dialect));
   };
   for (const kind of kinds) {
-    visit(kind.schema);
+    if (kind.custom) visit(objectMeta);
+    else visit(kind.schema);
     const { group, version } = kind;
     const name = kind.schema.name!;
+    if (kind.custom) found.set(name, kind.custom.openapi(dialect.version));
     found.set(name, {
       ...found.get(name),
       'x-kubernetes-group-version-kind': [{ group, kind: kind.kind, version }],
@@ -51,8 +56,9 @@ function objectSchema(node: SchemaNode, dialect: Dialect): JsonSchema {
 }
 
 function listSchema(kind: KindDefinition, dialect: Dialect): JsonSchema {
+  const { listKind = `${kind.kind}List` } = kind;
   return {
-    description: `${kind.kind}List is a list of ${kind.kind} objects.`,
+    description: `${listKind} is a list of ${kind.kind} objects.`,
     type: 'object',
     required: ['items'],
     properties: {
@@ -61,9 +67,7 @@ function listSchema(kind: KindDefinition, dialect: Dialect): JsonSchema {
       kind: { type: 'string', description: 'What the list is.' },
       metadata: reference(`${meta}.ListMeta`, dialect),
     },
-    'x-kubernetes-group-version-kind': [
-      { group: kind.group, kind: `${kind.kind}List`, version: kind.version },
-    ],
+    'x-kubernetes-group-version-kind': [{ group: kind.group, kind: listKind, version: kind.version }],
   };
 }
 

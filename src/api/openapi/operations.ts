@@ -15,8 +15,17 @@ export interface Operation {
   /** The component that is sent, and the one that comes back. */
   body: string | undefined;
   answer: string;
+  /** The media types that it takes. */
+  consumes: readonly string[];
 }
 
+const strategicType = 'application/strategic-merge-patch+json';
+const patchTypes = [
+  'application/json-patch+json',
+  'application/merge-patch+json',
+  strategicType,
+  'application/apply-patch+yaml',
+];
 const meta = 'io.k8s.apimachinery.pkg.apis.meta.v1';
 const write = ['dryRun', 'fieldManager', 'fieldValidation'];
 const select = [
@@ -136,7 +145,13 @@ function operation(
     query,
     body,
     answer,
+    consumes: method === 'patch' ? patchTypesOf(kind) : ['*/*'],
   };
+}
+
+/** kubectl sees by it which kinds take a strategic merge patch. */
+function patchTypesOf(kind: KindDefinition): string[] {
+  return kind.custom ? patchTypes.filter((type) => type !== strategicType) : patchTypes;
 }
 
 function capitalized(text: string): string {

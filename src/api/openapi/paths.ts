@@ -4,12 +4,6 @@ import { type Operation, operationsOf } from './operations.ts';
 /** The `info` of every document. */
 export const info = { title: 'Kubernetes', version: 'v1.33.0' };
 export const json = 'application/json';
-export const patchTypes = [
-  'application/json-patch+json',
-  'application/merge-patch+json',
-  'application/strategic-merge-patch+json',
-  'application/apply-patch+yaml',
-];
 
 /** The operations of the kinds by path and method, each written by `write`. */
 export function pathsOf(kinds: readonly KindDefinition[], write: (operation: Operation) => object): object {

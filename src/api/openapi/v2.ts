@@ -2,7 +2,7 @@ import type { KindDefinition } from '../kind.ts';
 import { componentsOf, openapi2, reference } from './components.ts';
 import type { Operation } from './operations.ts';
 import { pathParameters, queryParameters } from './parameters.ts';
-import { describe, info, json, patchTypes, pathsOf } from './paths.ts';
+import { describe, info, json, pathsOf } from './paths.ts';
 
 /** The OpenAPI 2.0 document of all kinds. Made anew with each call. */
 export function openapiV2(kinds: readonly KindDefinition[]): object {
@@ -18,7 +18,7 @@ function operation2(operation: Operation): object {
   const { body } = operation;
   return {
     ...describe(operation),
-    consumes: operation.method === 'patch' ? patchTypes : ['*/*'],
+    consumes: operation.consumes,
     produces: [json],
     schemes: ['https'],
     parameters: [

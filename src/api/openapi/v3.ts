@@ -2,7 +2,7 @@ import type { KindDefinition } from '../kind.ts';
 import { componentsOf, openapi3, reference } from './components.ts';
 import type { Operation } from './operations.ts';
 import { pathParameters, queryParameters } from './parameters.ts';
-import { describe, info, json, patchTypes, pathsOf } from './paths.ts';
+import { describe, info, json, pathsOf } from './paths.ts';
 
 /** The OpenAPI 3.0 document of one group and version; `''` is the core group. Made anew with each call. */
 export function openapiV3(kinds: readonly KindDefinition[], at: { group: string; version: string }): object {
@@ -18,7 +18,6 @@ export function openapiV3(kinds: readonly KindDefinition[], at: { group: string;
 function operation3(operation: Operation): object {
   const { body } = operation;
   const schema = body && reference(body, openapi3);
-  const types = operation.method === 'patch' ? patchTypes : ['*/*'];
   return {
     ...describe(operation),
     parameters: [
@@ -36,7 +35,7 @@ function operation3(operation: Operation): object {
     ],
     ...(schema && {
       requestBody: {
-        content: Object.fromEntries(types.map((type) => [type, { schema }])),
+        content: Object.fromEntries(operation.consumes.map((type) => [type, { schema }])),
         ...(operation.method !== 'delete' && { required: true }),
       },
     }),
