@@ -4,11 +4,20 @@ import type { Strategy } from './strategy.ts';
 
 const graceSecondsDefault = 30;
 
+/** Said at once, since the scheduler does not look at such a pod. */
+const gated: NonNullable<NonNullable<Pod['status']>['conditions']>[number] = {
+  type: 'PodScheduled',
+  status: 'False',
+  reason: 'SchedulingGated',
+  message: 'Scheduling is blocked due to non-empty scheduling gates',
+};
+
 /** Pods belong to their node: what a node runs, only the node's word removes. */
 export const podStrategy: Strategy<Pod> = {
   answersDeleteWithObject: true,
   prepareCreate(pod) {
     pod.status = { phase: 'Pending', qosClass: qosClassOf(pod) };
+    if (pod.spec?.schedulingGates?.length) pod.status.conditions = [{ ...gated }];
     if (!pod.spec) return;
     pod.spec.serviceAccountName ||= pod.spec.serviceAccount || 'default';
     pod.spec.serviceAccount = pod.spec.serviceAccountName;
