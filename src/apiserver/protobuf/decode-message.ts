@@ -22,8 +22,9 @@ export function decodeMessage(schema: SchemaNode, bytes: Buffer): Fields {
 function decodeInto(into: Fields, schema: SchemaNode, message: Message, bytes: Buffer, depth: number): void {
   if (depth > depthMax) throw badRequest(`the protobuf body nests deeper than ${depthMax} levels`);
   for (const { number, value } of readFields(bytes)) {
-    const name = message.names.get(number);
-    if (name === undefined) continue;
+    const numbered = message.fields.get(number);
+    if (numbered === undefined) continue;
+    const { name, isPointer } = numbered;
     if (name.startsWith('@')) {
       decodeInto(into, schema, messageOf(`${message.package}.${name.slice(1)}`), toBytes(value), depth + 1);
       continue;
@@ -38,7 +39,7 @@ function decodeInto(into: Fields, schema: SchemaNode, message: Message, bytes: B
       into[name] = { ...(into[name] as Fields | undefined), [key]: item };
     } else {
       const decoded = decodeValue(field, value, depth);
-      if (!isUnset(name, decoded)) into[name] = decoded;
+      if (!isUnset(decoded, isPointer)) into[name] = decoded;
     }
   }
 }
@@ -82,8 +83,21 @@ function decodeValue(schema: SchemaNode, value: bigint | Buffer, depth: number):
       decodeInto(decoded, schema, messageOf(schema.name ?? ''), toBytes(value), depth + 1);
       return decoded;
     }
+    case 'any':
+      return decodeRaw(toBytes(value));
     default:
       return undefined;
+  }
+}
+
+/** What has no type of its own (`RawExtension`, `FieldsV1`, `JSON`) is a message with JSON text in its first field. */
+function decodeRaw(bytes: Buffer): unknown {
+  const raw = [...readFields(bytes)].find(({ number }) => number === 1);
+  if (!raw) return undefined;
+  try {
+    return JSON.parse(toText(raw.value));
+  } catch (error) {
+    throw badRequest('the protobuf body holds something in a field of any type that is no JSON', error);
   }
 }
 
@@ -114,47 +128,15 @@ function decodeTime(type: 'time' | 'microTime', bytes: Buffer): string | undefin
   return type === 'time' ? toTime(ms) : toMicroTime(ms);
 }
 
-/** Fields that are pointers in Go, so that a zero was meant. */
-const zeroMeansZero = new Set([
-  'activeDeadlineSeconds',
-  'allocateLoadBalancerNodePorts',
-  'allowPrivilegeEscalation',
-  'automountServiceAccountToken',
-  'defaultMode',
-  'enableServiceLinks',
-  'fsGroup',
-  'gracePeriodSeconds',
-  'hostUsers',
-  'maxSurge',
-  'maxUnavailable',
-  'mode',
-  'optional',
-  'orphanDependents',
-  'priority',
-  'privileged',
-  'progressDeadlineSeconds',
-  'readOnlyRootFilesystem',
-  'ready',
-  'replicas',
-  'revisionHistoryLimit',
-  'runAsGroup',
-  'runAsNonRoot',
-  'runAsUser',
-  'serving',
-  'shareProcessNamespace',
-  'terminating',
-  'terminationGracePeriodSeconds',
-  'tolerationSeconds',
-]);
-
-function isUnset(name: string, value: unknown): boolean {
-  if (value === undefined || value === '') return true;
-  return (value === 0 || value === false) && !zeroMeansZero.has(name);
+/** A zero, or no text, only fills a field in, unless the field is a pointer in Go. */
+function isUnset(value: unknown, isPointer: boolean): boolean {
+  if (value === undefined) return true;
+  return (value === 0 || value === false || value === '') && !isPointer;
 }
 
 interface Message {
   package: string;
-  names: Map<number, string>;
+  fields: Map<number, { name: string; isPointer: boolean }>;
 }
 
 const messages = new Map<string, Message>();
@@ -163,14 +145,15 @@ function messageOf(fullName: string): Message {
   let message = messages.get(fullName);
   if (!message) {
     const at = fullName.lastIndexOf('.');
-    const names = new Map<number, string>();
+    const fields: Message['fields'] = new Map();
     let number = 0;
     for (const token of (fieldNumbers[fullName.slice(0, at)]?.[fullName.slice(at + 1)] ?? '').split(' ')) {
       const numbered = /^(\d+):(.+)$/.exec(token);
       number = numbered ? Number(numbered[1]) : number + 1;
-      if (token !== '') names.set(number, numbered ? numbered[2]! : token);
+      const text = numbered ? numbered[2]! : token;
+      if (text !== '') fields.set(number, { name: text.replace('*', ''), isPointer: text.endsWith('*') });
     }
-    message = { package: fullName.slice(0, at), names };
+    message = { package: fullName.slice(0, at), fields };
     messages.set(fullName, message);
   }
   return message;
