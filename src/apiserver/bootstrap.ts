@@ -1,8 +1,11 @@
 import { endpointSlice } from '../api/kinds/endpointSlice.ts';
 import { namespace } from '../api/kinds/namespace.ts';
 import { service } from '../api/kinds/service.ts';
+import { storageClass } from '../api/kinds/storageClass.ts';
+import { localPathProvisioner } from '../api/local-path.ts';
 import type { KindAddress, KubeObject } from '../api/object.ts';
 import { pathOf } from '../api/object.ts';
+import { defaultClassAnnotation } from '../api/storage-class.ts';
 import { type Status, StatusError } from '../base/errors.ts';
 import type { Transport } from '../client/transport.ts';
 import { reconcileDefaultRoles } from './authorization/reconcile-roles.ts';
@@ -10,6 +13,15 @@ import { firstAddress } from './strategies/address-pool.ts';
 import { systemNamespaces } from './strategies/namespace.ts';
 
 const port = 443;
+
+/** Folders of the nodes, for claims that name no class; named as K3s names its own. */
+const localPath = {
+  metadata: { name: 'local-path', annotations: { [defaultClassAnnotation]: 'true' } },
+  provisioner: localPathProvisioner,
+  reclaimPolicy: 'Delete',
+  volumeBindingMode: 'WaitForFirstConsumer',
+  allowVolumeExpansion: true,
+};
 
 /** Makes what every cluster has: its namespaces, its default roles and the `kubernetes` Service, whose endpoint is this server. */
 export async function bootstrap(
@@ -19,6 +31,7 @@ export async function bootstrap(
   await Promise.all([
     ...systemNamespaces.map((name) => ensure(transport, namespace, undefined, { metadata: { name } })),
     reconcileDefaultRoles(transport),
+    ensure(transport, storageClass, undefined, localPath),
   ]);
   await ensure(transport, service, 'default', {
     metadata: { name: 'kubernetes', labels: { component: 'apiserver', provider: 'kubernetes' } },

@@ -27,6 +27,7 @@ import { failureResponse, type Router, route } from './router.ts';
 import { serviceAccountAuthenticator } from './service-account-authenticator.ts';
 import { keyOf, prefixOf } from './stored.ts';
 import { createStrategies } from './strategies/index.ts';
+import { storageStrategies } from './strategies/persistent-volume.ts';
 import { openPodStream } from './streaming/pod-stream.ts';
 import { type Authenticator, certificateAuthenticator, inProcessAdmin, type User } from './user.ts';
 import type { KubeletDial } from './verbs/log.ts';
@@ -80,7 +81,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const accountOf = (namespace: string, name: string) =>
     store.get(keyOf(serviceAccount, namespace, name))?.value as ServiceAccount | undefined;
   const strategies = createStrategies(serviceCidr, {
-    more: escalationStrategies({ index, authorize }),
+    more: [...escalationStrategies({ index, authorize }), ...storageStrategies(store)],
     ...(options.serviceAccountTokens && { accountOf }),
   });
   for (const { value } of store.list(prefixOf({ group: '', plural: 'services' })).items)

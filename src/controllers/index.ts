@@ -13,6 +13,7 @@ import * as daemonSet from './daemonset.ts';
 import * as deployment from './deployment.ts';
 import * as disruption from './disruption.ts';
 import * as endpointSlice from './endpointslice.ts';
+import * as ephemeralVolume from './ephemeral-volume.ts';
 import * as eventExpiry from './event-expiry.ts';
 import * as garbageCollector from './garbage-collector.ts';
 import * as inferenceService from './inference-service.ts';
@@ -22,12 +23,16 @@ import * as jobTtl from './job-ttl.ts';
 import * as namespace from './namespace.ts';
 import * as nodeCidr from './node-cidr.ts';
 import * as nodeLifecycle from './node-lifecycle.ts';
+import * as persistentVolumeBinder from './persistent-volume-binder.ts';
+import * as persistentVolumeProtection from './persistent-volume-protection.ts';
 import * as podGarbage from './pod-garbage.ts';
 import * as replicaSet from './replicaset.ts';
 import * as replicationController from './replication-controller.ts';
 import * as serviceAccount from './service-account.ts';
 import * as serviceAddress from './service-address.ts';
 import * as statefulSet from './statefulset.ts';
+import * as storageExpansion from './storage-expansion.ts';
+import * as storageLocalPath from './storage-local-path.ts';
 
 export interface ControllersOptions extends nodeLifecycle.NodeLifecycleOptions {
   /** Must be allowed everything. */
@@ -71,6 +76,11 @@ export function startControllers(options: ControllersOptions): Controllers {
     jobTtl.run(context),
     cronJob.run(context),
     disruption.run(context),
+    persistentVolumeBinder.run(context),
+    persistentVolumeProtection.run(context),
+    ephemeralVolume.run(context),
+    storageLocalPath.run(context),
+    storageExpansion.run(context),
     endpointSlice.run(context),
     serviceAddress.run(context),
     nodeLifecycle.run(context, options),
