@@ -33,8 +33,11 @@ import * as serviceAddress from './service-address.ts';
 import * as statefulSet from './statefulset.ts';
 import * as storageExpansion from './storage-expansion.ts';
 import * as storageLocalPath from './storage-local-path.ts';
+import * as taintEviction from './taint-eviction.ts';
 
-export interface ControllersOptions extends nodeLifecycle.NodeLifecycleOptions {
+export interface ControllersOptions
+  extends nodeLifecycle.NodeLifecycleOptions,
+    taintEviction.TaintEvictionOptions {
   /** Must be allowed everything. */
   client: Client;
   clock: Clock;
@@ -84,6 +87,7 @@ export function startControllers(options: ControllersOptions): Controllers {
     endpointSlice.run(context),
     serviceAddress.run(context),
     nodeLifecycle.run(context, options),
+    taintEviction.run(context, options),
     podGarbage.run(context),
     inferenceService.run(context),
     garbageCollector.run(context, kinds),

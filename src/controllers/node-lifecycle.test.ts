@@ -10,7 +10,10 @@ import { FakeClock, toMicroTime } from '../base/clock.ts';
 import { until } from '../base/until.ts';
 import { isReady } from '../scheduler/taints.ts';
 import { Heartbeats } from './node-lifecycle/heartbeats.ts';
-import { evictionMs, isDisrupted, silentConditions, taintsFor } from './node-lifecycle/plan.ts';
+import { silentConditions, taintsFor } from './node-lifecycle/plan.ts';
+import { evictionRates, zoneHealth } from './node-lifecycle/zone-health.ts';
+import { type Standing, Zones } from './node-lifecycle/zones.ts';
+import { evictionMs } from './taint-eviction/plan.ts';
 import { find, startTestCluster } from './test-cluster.ts';
 
 const nowMs = Date.parse('2026-01-01T00:10:00Z');
@@ -27,8 +30,8 @@ const nodeWith = (
 
 test('taints follow from the conditions, and those of operators stay', () => {
   const mine = { key: 'gpu', effect: 'NoSchedule' as const };
-  const keys = (node: Node, isHalted = false) =>
-    taintsFor(node, { isHalted, nowMs })?.map(({ key, effect }) => `${key}:${effect}`);
+  const keys = (node: Node, evicts = true) =>
+    taintsFor(node, { evicts, nowMs })?.map(({ key, effect }) => `${key}:${effect}`);
   assert.equal(keys(nodeWith('True', [mine])), undefined);
   assert.deepEqual(keys(nodeWith('Unknown', [mine])), [
     'gpu:NoSchedule',
@@ -39,10 +42,10 @@ test('taints follow from the conditions, and those of operators stay', () => {
     'node.kubernetes.io/not-ready:NoSchedule',
     'node.kubernetes.io/not-ready:NoExecute',
   ]);
-  const tainted = nodeWith('Unknown', taintsFor(nodeWith('Unknown', [mine]), { isHalted: false, nowMs }));
+  const tainted = nodeWith('Unknown', taintsFor(nodeWith('Unknown', [mine]), { evicts: true, nowMs }));
   assert.equal(keys(tainted), undefined);
   assert.deepEqual(keys({ ...tainted, status: nodeWith('True').status! }), ['gpu:NoSchedule']);
-  assert.deepEqual(keys(tainted, true), ['gpu:NoSchedule', 'node.kubernetes.io/unreachable:NoSchedule']);
+  assert.deepEqual(keys(tainted, false), ['gpu:NoSchedule', 'node.kubernetes.io/unreachable:NoSchedule']);
   assert.deepEqual(keys({ ...nodeWith('True'), spec: { unschedulable: true } }), [
     'node.kubernetes.io/unschedulable:NoSchedule',
   ]);
@@ -86,19 +89,46 @@ test('a pod leaves a tainted node when its toleration ends', () => {
   for (const [name, actual, expected] of cases) assert.equal(actual, expected, name);
 });
 
-test('when all or most nodes fall silent at once, nobody is evicted', () => {
-  const cases: [number, number, boolean][] = [
-    [1, 1, true],
-    [3, 1, false],
-    [3, 2, false],
-    [3, 3, true],
-    [10, 5, false],
-    [10, 6, true],
-    [0, 0, false],
+test('a zone is unwell when more than two and 55 % of its nodes are not ready, and down when all are', () => {
+  const cases: [number, number, string][] = [
+    [0, 1, 'fullDisruption'],
+    [2, 1, 'normal'],
+    [1, 2, 'normal'],
+    [0, 3, 'fullDisruption'],
+    [5, 5, 'normal'],
+    [4, 6, 'partialDisruption'],
+    [0, 0, 'normal'],
   ];
-  for (const [nodes, silent, expected] of cases) {
-    assert.equal(isDisrupted(nodes, silent), expected, `${silent} of ${nodes}`);
-  }
+  for (const [ready, notReady, expected] of cases)
+    assert.equal(zoneHealth({ ready, notReady }), expected, `${ready} ready, ${notReady} not`);
+  assert.equal(evictionRates.partialDisruption(50), 0);
+  assert.equal(evictionRates.partialDisruption(51), 0.01);
+});
+
+test('one node of a zone loses its pods every ten seconds, none while the zone is unwell', async () => {
+  const clock = new FakeClock();
+  const zones = new Zones(clock);
+  const put = (name: string, zone: string, standing: Standing) =>
+    zones.observe({ metadata: { name, labels: { 'topology.kubernetes.io/zone': zone } } }, standing);
+  for (let n = 0; n < 10; n++) put(`a${n}`, 'a', n < 3 ? 'notReady' : 'ready');
+  put('b0', 'b', 'notReady');
+  assert.equal(zones.takeTurn('a0'), 0);
+  assert.equal(zones.takeTurn('a1'), 10_000);
+  assert.equal(zones.takeTurn('b0'), 0, 'each zone has its own turns');
+  await clock.advance(10_000);
+  assert.equal(zones.takeTurn('a1'), 0);
+  for (const n of [3, 4, 5]) put(`a${n}`, 'a', 'notReady');
+  await clock.advance(60_000);
+  assert.equal(zones.takeTurn('a2'), Number.POSITIVE_INFINITY);
+  assert.equal(zones.areAllDown, false);
+  for (let n = 0; n < 10; n++) put(`a${n}`, 'a', 'notReady');
+  assert.equal(zones.areAllDown, true);
+  put('c0', 'c', 'unheard');
+  assert.equal(zones.areAllDown, true, 'a node that never spoke is no sign of life');
+  put('b0', 'b', 'ready');
+  assert.equal(zones.areAllDown, false);
+  zones.forget('b0');
+  assert.equal(zones.areAllDown, true);
 });
 
 test('a renewal ends the silence, the controller writing Unknown does not, and a pause of our own is none', async () => {

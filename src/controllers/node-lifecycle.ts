@@ -1,3 +1,4 @@
+import { conditionOf } from '../api/conditions.ts';
 import { type Lease, lease as leaseKind } from '../api/kinds/lease.ts';
 import { type Node, node as nodeKind } from '../api/kinds/node.ts';
 import { type Pod, pod as podKind } from '../api/kinds/pod.ts';
@@ -9,7 +10,8 @@ import { subjectOf } from '../client/events.ts';
 import { isReady } from '../scheduler/taints.ts';
 import { type Context, runController, source } from './controller.ts';
 import { Heartbeats } from './node-lifecycle/heartbeats.ts';
-import { evictionMs, isDisrupted, silentConditions, taintsFor } from './node-lifecycle/plan.ts';
+import { isGivenUp, isLost, silentConditions, taintsFor } from './node-lifecycle/plan.ts';
+import { type Standing, Zones } from './node-lifecycle/zones.ts';
 import { keyOfMeta } from './owner.ts';
 import { hasPodEnded, isPodReady } from './pods.ts';
 
@@ -18,22 +20,20 @@ const leaseNamespace = 'kube-node-lease';
 export interface NodeLifecycleOptions {
   /** A node whose Lease was not renewed for this long is taken for dead; 40 s by default, as in Kubernetes. */
   nodeGraceSeconds?: number;
-  /** How long a pod that says nothing of it stays bound to a dead node; 300 s by default, as in Kubernetes. */
-  evictAfterSeconds?: number;
 }
 
-/** Notices nodes that went silent, keeps traffic and new pods away from them, and moves their pods on in the end. */
+/** Notices nodes that went silent, and by taints keeps traffic, new pods and in the end all pods away from them. */
 export function run(context: Context, options: NodeLifecycleOptions = {}): Running {
-  const { nodeGraceSeconds = 40, evictAfterSeconds = 300 } = options;
+  const graceMs = (options.nodeGraceSeconds ?? 40) * 1000;
   const { client, clock, log, informers } = context;
   const [nodes, leases, pods] = [informers.of(nodeKind), informers.of(leaseKind), informers.of(podKind)];
   const events = context.recorder('node-controller');
   const heartbeats = new Heartbeats(clock);
+  const zones = new Zones(clock);
   const dueMs = new Map<string, number>();
   const silentNodes = new Set<string>();
-  let wasDisrupted = false;
+  let wereAllDown = false;
 
-  const allNames = () => nodes.list().map(({ metadata }) => metadata?.name ?? '');
   const observe = (name: string) => {
     const node = nodes.get(name);
     if (node) heartbeats.observe(name, leases.get(`${leaseNamespace}/${name}`), node);
@@ -42,8 +42,12 @@ export function run(context: Context, options: NodeLifecycleOptions = {}): Runni
     const name = change.key;
     if (change.type === 'deleted') {
       heartbeats.forget(name);
+      zones.forget(name);
       dueMs.delete(name);
-    } else observe(name);
+    } else {
+      observe(name);
+      zones.observe(change.object, standingOf(change.object));
+    }
     return [name];
   };
   /** A renewal costs nothing here, unless it is news that the node is alive. */
@@ -56,10 +60,8 @@ export function run(context: Context, options: NodeLifecycleOptions = {}): Runni
   const keysForPod = ({ type, object }: Change<Pod>): string[] => {
     const { nodeName } = object.spec ?? {};
     const node = nodeName === undefined ? undefined : nodes.get(nodeName);
-    // Pods matter here only on nodes that have to lose them.
-    return type !== 'deleted' && node && (!isReady(node) || hasNoExecute(node))
-      ? [node.metadata?.name ?? '']
-      : [];
+    // A pod that was bound to a lost node must not count as ready either.
+    return type !== 'deleted' && node && !isReady(node) ? [node.metadata?.name ?? ''] : [];
   };
 
   async function reconcile(name: string): Promise<number | undefined> {
@@ -72,45 +74,57 @@ export function run(context: Context, options: NodeLifecycleOptions = {}): Runni
     observe(name);
     if (due !== undefined && heartbeats.noticeStall(due))
       log.warn('this process stood still; nodes get their time again');
-    const graceMs = nodeGraceSeconds * 1000;
     const silenceMs = heartbeats.silenceMs(name);
     const isSilent = silenceMs >= graceMs;
     if (isSilent) silentNodes.add(name);
     else silentNodes.delete(name);
-    const nowMs = clock.nowMs();
-    const isHalted = isDisrupted(nodes.list().length, silentNodes.size);
-
-    let latest = node;
-    const conditions = isSilent ? silentConditions(node, nowMs) : undefined;
-    if (conditions) {
-      latest = await client.update(
-        nodeKind,
-        { ...node, status: { ...node.status, conditions } },
-        { subresource: 'status' },
-      );
-      events.record(
-        subjectOf(nodeKind, node),
-        'Normal',
-        'NodeNotReady',
-        `Node ${name} status is now: NodeNotReady`,
-      );
-    }
-    const taints = taintsFor(latest, { isHalted, nowMs });
-    if (taints) latest = await client.update(nodeKind, { ...latest, spec: { ...latest.spec, taints } });
+    const latest = isSilent ? await tellSilent(node) : node;
+    zones.observe(latest, standingOf(latest));
+    noticeAllDown(name);
+    const waitMs = await taint(latest);
     if (!isReady(latest)) await markPodsNotReady(name);
-    const evictInMs = isHalted ? undefined : await evict(latest);
 
-    const checkInMs = isSilent ? undefined : graceMs - silenceMs;
-    const againInMs = Math.min(checkInMs ?? Number.POSITIVE_INFINITY, evictInMs ?? Number.POSITIVE_INFINITY);
-    if (checkInMs === undefined) dueMs.delete(name);
-    else dueMs.set(name, nowMs + againInMs);
-    if (isHalted !== wasDisrupted) {
-      wasDisrupted = isHalted;
-      if (isHalted)
-        log.warn('too many nodes are silent at once; no pods are evicted', { silent: silentNodes.size });
-      for (const other of allNames()) if (other !== name) queueAgain(other);
-    }
+    const checkInMs = isSilent ? Number.POSITIVE_INFINITY : graceMs - silenceMs;
+    const againInMs = Math.min(checkInMs, waitMs);
+    if (isSilent) dueMs.delete(name);
+    else dueMs.set(name, clock.nowMs() + againInMs);
     return Number.isFinite(againInMs) ? againInMs : undefined;
+  }
+
+  async function tellSilent(node: Node): Promise<Node> {
+    const conditions = silentConditions(node, clock.nowMs());
+    if (!conditions) return node;
+    const { name } = node.metadata ?? {};
+    const told = await client.update(
+      nodeKind,
+      { ...node, status: { ...node.status, conditions } },
+      { subresource: 'status' },
+    );
+    const message = `Node ${name} status is now: NodeNotReady`;
+    events.record(subjectOf(nodeKind, node), 'Normal', 'NodeNotReady', message);
+    return told;
+  }
+
+  /** Writes the taints that the node should have. Answers after how many ms it may be its turn to lose its pods. */
+  async function taint(node: Node): Promise<number> {
+    const { name = '' } = node.metadata ?? {};
+    let waitMs = Number.POSITIVE_INFINITY;
+    let evicts = isLost(node) && !zones.areAllDown;
+    if (evicts && !isGivenUp(node)) {
+      waitMs = zones.takeTurn(name);
+      evicts = waitMs === 0;
+    }
+    const taints = taintsFor(node, { evicts, nowMs: clock.nowMs() });
+    if (taints) await client.update(nodeKind, { ...node, spec: { ...node.spec, taints } });
+    return waitMs === 0 ? Number.POSITIVE_INFINITY : waitMs;
+  }
+
+  /** When the last node falls silent, or the first one speaks again, the taints of all are other ones. */
+  function noticeAllDown(name: string): void {
+    if (zones.areAllDown === wereAllDown) return;
+    wereAllDown = zones.areAllDown;
+    if (wereAllDown) log.warn('no node is ready; no pods are evicted', { silent: silentNodes.size });
+    for (const { metadata } of nodes.list()) if (metadata?.name !== name) again.add?.(metadata?.name ?? '');
   }
 
   /** A dead node cannot say that its pods are gone; Services must stop sending to them at once. */
@@ -133,30 +147,7 @@ export function run(context: Context, options: NodeLifecycleOptions = {}): Runni
     }
   }
 
-  /** Deletes the pods whose time on the tainted node is over; answers when the next one's is, in ms from now. */
-  async function evict(node: Node): Promise<number | undefined> {
-    if (!hasNoExecute(node)) return undefined;
-    const nowMs = clock.nowMs();
-    let nextMs = Number.POSITIVE_INFINITY;
-    for (const pod of pods.byIndex('node', node.metadata?.name ?? '')) {
-      if (pod.metadata?.deletionTimestamp) continue;
-      const atMs = evictionMs(pod, node, { evictAfterSeconds, nowMs });
-      if (atMs > nowMs) {
-        nextMs = Math.min(nextMs, atMs);
-        continue;
-      }
-      const { namespace, name, uid = '' } = pod.metadata ?? {};
-      const message = `Marking for deletion Pod ${namespace}/${name}`;
-      events.record(subjectOf(podKind, pod), 'Normal', 'TaintManagerEviction', message);
-      await client
-        .delete(podKind, keyOfMeta(pod.metadata ?? {}), { preconditions: { uid } })
-        .catch(ignoreGone);
-    }
-    return Number.isFinite(nextMs) ? nextMs - nowMs : undefined;
-  }
-
   const again: { add: ((key: string) => void) | undefined } = { add: undefined };
-  const queueAgain = (name: string) => again.add?.(name);
   return runController(context, {
     name: 'node-lifecycle',
     sources: [
@@ -171,13 +162,14 @@ export function run(context: Context, options: NodeLifecycleOptions = {}): Runni
       },
     ],
     reconcile,
-    // How many nodes are silent is one number for all.
+    // How the zones fare is one state for all.
     concurrency: 1,
   });
 }
 
-function hasNoExecute({ spec }: Node): boolean {
-  return (spec?.taints ?? []).some(({ effect }) => effect === 'NoExecute');
+function standingOf(node: Node): Standing {
+  if (conditionOf(node, 'Ready') === undefined) return 'unheard';
+  return isReady(node) ? 'ready' : 'notReady';
 }
 
 function ignoreGone(error: unknown): void {

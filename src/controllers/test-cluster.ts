@@ -2,7 +2,7 @@ import { type Node, node as nodeKind } from '../api/kinds/node.ts';
 import { type Pod, pod as podKind } from '../api/kinds/pod.ts';
 import type { KindAddress, KubeObject } from '../api/object.ts';
 import { startTestServer, type TestServer } from '../apiserver/test-server.ts';
-import { systemClock, toTime } from '../base/clock.ts';
+import { type Clock, systemClock, toTime } from '../base/clock.ts';
 import { isStatus } from '../base/errors.ts';
 import { createLog, silentLog } from '../base/log.ts';
 import type { Client } from '../client/client.ts';
@@ -33,14 +33,15 @@ export async function startTestCluster(
     listens?: boolean;
     nodeGraceSeconds?: number;
     evictAfterSeconds?: number;
+    /** That of controllers and scheduler. */
+    clock?: Clock;
   } = {},
 ): Promise<TestCluster> {
-  const { nodes = ['n1', 'n2'], listens = false, ...times } = options;
+  const { nodes = ['n1', 'n2'], listens = false, clock = systemClock, ...times } = options;
   const log =
     process.env.SELVAGE_TEST_LOG === '1'
       ? createLog({ level: 'debug', write: (line) => process.stderr.write(line) })
       : silentLog;
-  const clock = systemClock;
   const api = await startTestServer({ listens });
   const client = createClient(api.server.transport());
   const controllers = startControllers({ client, clock, log, authority: api.authority, ...times });

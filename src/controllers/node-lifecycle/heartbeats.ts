@@ -6,13 +6,20 @@ import type { Clock } from '../../base/clock.ts';
 /** A check that comes this late means that this process stood still (a sleeping laptop, a stopped container). */
 const stallMs = 10_000;
 
+/** By what a node shows that it lives. */
+interface Sign {
+  uid: string | undefined;
+  renewTime: string | undefined;
+  posted: string | undefined;
+}
+
 /**
  * When each node was last heard of, by this machine's clock alone: a node whose clock is wrong is not dead, and a
  * control plane that was away itself gives every node its full time again.
  */
 export class Heartbeats {
   #clock: Clock;
-  #seen = new Map<string, { sign: string; atMs: number }>();
+  #seen = new Map<string, Sign & { atMs: number }>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -23,13 +30,17 @@ export class Heartbeats {
     const ready = conditionOf(node, 'Ready');
     // Of the condition only what the node itself wrote: Unknown is our own word.
     const posted = ready && ready.status !== 'Unknown' ? ready.lastHeartbeatTime : undefined;
-    const sign = JSON.stringify([node.metadata?.uid, lease?.spec?.renewTime, posted]);
+    const { uid } = node.metadata ?? {};
+    const { renewTime } = lease?.spec ?? {};
     const seen = this.#seen.get(name);
-    if (!seen) this.#seen.set(name, { sign, atMs: this.#clock.nowMs() });
-    else if (seen.sign !== sign) {
-      const isOwnWrite = posted === undefined && isSameBut(seen.sign, sign);
-      this.#seen.set(name, { sign, atMs: isOwnWrite ? seen.atMs : this.#clock.nowMs() });
-    }
+    const isNews =
+      !seen ||
+      seen.uid !== uid ||
+      seen.renewTime !== renewTime ||
+      // That it says Unknown now is our own word.
+      (posted !== undefined && seen.posted !== posted);
+    const atMs = isNews ? this.#clock.nowMs() : seen.atMs;
+    this.#seen.set(name, { uid, renewTime, posted, atMs });
   }
 
   silenceMs(name: string): number {
@@ -48,10 +59,4 @@ export class Heartbeats {
   forget(name: string): void {
     this.#seen.delete(name);
   }
-}
-
-/** Whether two signs differ in the posted condition only. */
-function isSameBut(a: string, b: string): boolean {
-  const [left, right] = [JSON.parse(a) as unknown[], JSON.parse(b) as unknown[]];
-  return left[0] === right[0] && left[1] === right[1];
 }
