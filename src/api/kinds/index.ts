@@ -14,14 +14,18 @@ import { horizontalPodAutoscaler } from './horizontalPodAutoscaler.ts';
 import { inferenceService } from './inferenceService.ts';
 import { job } from './job.ts';
 import { lease } from './lease.ts';
+import { limitRange } from './limitRange.ts';
+import { mutatingWebhookConfiguration } from './mutatingWebhookConfiguration.ts';
 import { namespace } from './namespace.ts';
 import { node } from './node.ts';
 import { persistentVolume } from './persistentVolume.ts';
 import { persistentVolumeClaim } from './persistentVolumeClaim.ts';
 import { pod } from './pod.ts';
 import { podDisruptionBudget } from './podDisruptionBudget.ts';
+import { priorityClass } from './priorityClass.ts';
 import { replicaSet } from './replicaSet.ts';
 import { replicationController } from './replicationController.ts';
+import { resourceQuota } from './resourceQuota.ts';
 import { role } from './role.ts';
 import { roleBinding } from './roleBinding.ts';
 import { secret } from './secret.ts';
@@ -29,6 +33,7 @@ import { service } from './service.ts';
 import { serviceAccount } from './serviceAccount.ts';
 import { statefulSet } from './statefulSet.ts';
 import { storageClass } from './storageClass.ts';
+import { validatingWebhookConfiguration } from './validatingWebhookConfiguration.ts';
 
 /** Every kind that the API serves. A new one is a file beside this one, and its line here. */
 export const kinds: KindDefinition[] = [
@@ -42,6 +47,8 @@ export const kinds: KindDefinition[] = [
   persistentVolumeClaim,
   pod,
   replicationController,
+  limitRange,
+  resourceQuota,
   secret,
   service,
   serviceAccount,
@@ -62,4 +69,7 @@ export const kinds: KindDefinition[] = [
   roleBinding,
   storageClass,
   inferenceService,
+  priorityClass,
+  mutatingWebhookConfiguration,
+  validatingWebhookConfiguration,
 ];
