@@ -1,0 +1,80 @@
+import { once } from 'node:events';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { systemClock } from '../../src/base/clock.ts';
+import { createLog } from '../../src/base/log.ts';
+import { startControlPlane } from '../../src/cli/control-plane.ts';
+import { dataDir } from '../../src/cli/data-dir.ts';
+
+/*
+ * The control plane, in a process of its own: `server.ts FOLDER`. It answers every message from its parent with what it
+ * has used since the last one.
+ */
+
+export interface Usage {
+  rssMB: number;
+  heapMB: number;
+  /** Of one core. */
+  cpuShare: number;
+  /** How long the event loop stood still: 99 of 100 turns for less, the longest, and how many for more than 50 ms. */
+  stallP99Ms: number;
+  stallMaxMs: number;
+  stalls: number;
+}
+
+const stallMs = 50;
+const home = process.argv[2]!;
+const controlPlane = await startControlPlane({
+  dataDir: dataDir(home),
+  host: '127.0.0.1',
+  port: 0,
+  names: [],
+  evictAfterSeconds: 300,
+  clock: systemClock,
+  log: createLog({ level: 'warn', write: (line) => process.stderr.write(line) }),
+});
+const { certificatePem, privateKeyPem } = controlPlane.authority.issue({
+  commonName: 'selvage-admin',
+  organizations: ['system:masters'],
+  usages: ['client'],
+  lifetimeSeconds: 3600,
+});
+const delay = monitorEventLoopDelay({ resolution: 10 });
+delay.enable();
+let stalls = 0;
+let lastTurnMs = performance.now();
+setInterval(() => {
+  const nowMs = performance.now();
+  if (nowMs - lastTurnMs > stallMs + 10) stalls += 1;
+  lastTurnMs = nowMs;
+}, 10).unref();
+let cpu = process.cpuUsage();
+let sinceMs = performance.now();
+
+function usage(): Usage {
+  const memory = process.memoryUsage();
+  const used = process.cpuUsage(cpu);
+  const passedMs = performance.now() - sinceMs;
+  const answer = {
+    rssMB: memory.rss / 1e6,
+    heapMB: memory.heapUsed / 1e6,
+    cpuShare: (used.user + used.system) / 1000 / passedMs,
+    stallP99Ms: delay.percentile(99) / 1e6 - 10,
+    stallMaxMs: delay.max / 1e6 - 10,
+    stalls,
+  };
+  cpu = process.cpuUsage();
+  sinceMs = performance.now();
+  stalls = 0;
+  delay.reset();
+  return answer;
+}
+
+process.send!({
+  port: controlPlane.port,
+  ca: controlPlane.authority.caPem,
+  cert: certificatePem,
+  key: privateKeyPem,
+});
+process.on('message', () => process.send!(usage()));
+await once(process, 'disconnect');
+await controlPlane.stop();
