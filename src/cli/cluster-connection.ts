@@ -1,6 +1,7 @@
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { type Client, createClient, httpTransport } from '../client/index.ts';
+import type { Transport } from '../client/transport.ts';
 import { readKubeconfig } from '../identity/kubeconfig.ts';
 import { registryFetch } from '../node/images/registry-fetch.ts';
 import type { RegistryEndpoint } from '../oci/registry-client.ts';
@@ -9,6 +10,8 @@ import type { RegistryEndpoint } from '../oci/registry-client.ts';
 export interface ClusterConnection {
   server: string;
   client: Client;
+  /** For what a typed client doesn't have, such as logs. */
+  transport: Transport;
   registry: RegistryEndpoint;
 }
 
@@ -25,9 +28,11 @@ export async function connectCluster(kubeconfig: string): Promise<ClusterConnect
     throw new Error(
       `${kubeconfig} names no certificate authority for ${server}: it was not written by \`selvage up\``,
     );
+  const transport = httpTransport({ ...connection, caPem });
   return {
     server,
-    client: createClient(httpTransport({ ...connection, caPem })),
+    client: createClient(transport),
+    transport,
     registry: { url: server, fetch: registryFetch({ caPem, credentials: () => connection }) },
   };
 }

@@ -19,6 +19,7 @@ import { applyFile } from './apply.ts';
 import { type Cluster, controlPlaneDir, startCluster } from './cluster.ts';
 import type { Figures } from './figures.ts';
 import { measureLatency, measureMemory, measureTraffic } from './measure.ts';
+import { lastPodLines } from './pod-logs.ts';
 import { pushTrainedModel } from './push-model.ts';
 import { renderReport } from './report.ts';
 import { untilLoadBalancer, untilPodReady } from './wait.ts';
@@ -119,10 +120,18 @@ async function demo(flags: DemoFlags, { dir, life, signal }: Demo): Promise<void
     name: 'classify',
     timeoutMs: addressTimeoutMs,
   });
-  const running = await steps.run(`application measured for ${flags.seconds} s`, () =>
-    measureTraffic(cluster, { collectorUrl, seconds: flags.seconds, signal }),
-  );
-  const latency = await steps.run('edge compared with cloud', () => measureLatency(classifyUrl));
+  const explainFailure = async (error: unknown): Promise<never> => {
+    if (!signal.aborted) say(await lastPodLines(cluster).catch(() => ''));
+    throw error;
+  };
+  const running = await steps
+    .run(`application measured for ${flags.seconds} s`, () =>
+      measureTraffic(cluster, { collectorUrl, seconds: flags.seconds, signal }),
+    )
+    .catch(explainFailure);
+  const latency = await steps
+    .run('edge compared with cloud', () => measureLatency(classifyUrl))
+    .catch(explainFailure);
 
   const figures: Figures = {
     ...describeRun(images, trained),
