@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { node as nodeKind } from '../api/addresses.ts';
 import type { Node } from '../api/kinds/node.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
@@ -35,6 +35,7 @@ import type { ShimClient } from './runtimes/shim/client.ts';
 import { serviceAccountTokens } from './service-account-tokens.ts';
 import { type ConnectShim, ShimLink } from './shim-link.ts';
 import { NodeState } from './state.ts';
+import { VolumeReclaim } from './volume-reclaim.ts';
 import { WorkloadIdentities } from './workload-identities.ts';
 
 export interface AgentOptions {
@@ -132,6 +133,7 @@ async function start(options: AgentOptions, running: Lifecycle): Promise<Agent> 
     inUse: () => imagesOf(records()),
     signal: stopping.signal,
   });
+  const volumesFolder = join(dataDir, 'volumes');
   const machine = () => measureMachine(dataDir);
   const { cpuCores, memoryBytes } = machine();
   const logDir = (record: PodRecord) =>
@@ -144,6 +146,7 @@ async function start(options: AgentOptions, running: Lifecycle): Promise<Agent> 
     caPem,
     hostPathsAllowed: options.hostPathsAllowed ?? [],
     grantsAllowed: options.grantsAllowed ?? [],
+    volumesFolder,
     podDir: (uid) => join(dataDir, 'pods', uid),
     logDir,
     runtime: () => shim.ensure(),
@@ -195,6 +198,7 @@ async function start(options: AgentOptions, running: Lifecycle): Promise<Agent> 
     version: options.version,
     machineId: createHash('sha256').update(`${hostname()}/${name}`).digest('hex').slice(0, 32),
     podsMax: options.podsMax ?? podsMaxDefault,
+    volumesFolder: resolve(volumesFolder),
   };
   const registration = new Registration({ client, clock, log, machine, description: () => description });
 
@@ -222,6 +226,9 @@ async function start(options: AgentOptions, running: Lifecycle): Promise<Agent> 
   const mesh = running.add(
     new MeshSync({ nodeName: name, client, clock, log, recorder, shim, state, nodes }),
   );
+  const reclaim = running.add(
+    new VolumeReclaim({ client, clock, log, nodeName: name, volumesFolder, records }),
+  );
   const refresh = running.add(new VolumeRefresh({ clock, log, records, sources }));
   running.add(registration);
   running.add(workers);
@@ -230,6 +237,7 @@ async function start(options: AgentOptions, running: Lifecycle): Promise<Agent> 
   await workers.start();
   mesh.start();
   refresh.start();
+  reclaim.start();
   running.defer(clock.after(releaseMemoryAfterMs, releaseMemory));
   // The Node must be there before the server accepts what a node asks for.
   void registration.start().then(() => certificates.start());

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { arch, platform, release, type as systemName } from 'node:os';
 import { conditionOf } from '../api/conditions.ts';
 import type { Node } from '../api/kinds/node.ts';
+import { volumesFolderAnnotation } from '../api/local-path.ts';
 import { toTime } from '../base/clock.ts';
 import type { MachineFacts } from './machine.ts';
 
@@ -19,6 +20,8 @@ export interface NodeDescription {
   version: string;
   machineId: string;
   podsMax: number;
+  /** Where it keeps the folders of claims. */
+  volumesFolder: string;
 }
 
 /** The Kubernetes version whose API and behaviour this agent follows; clients compare with it. */
@@ -28,7 +31,7 @@ const diskLeastBytes = 500 * 1024 * 1024;
 
 /** The Node object as an agent registers it. */
 export function nodeObject(description: NodeDescription): Node {
-  const { name, zone, labels, meshAddress } = description;
+  const { name, zone, labels, meshAddress, volumesFolder } = description;
   return {
     metadata: {
       name,
@@ -39,7 +42,10 @@ export function nodeObject(description: NodeDescription): Node {
         'kubernetes.io/arch': goArchitecture(),
         ...(zone && { 'topology.kubernetes.io/zone': zone }),
       },
-      annotations: { ...(meshAddress && { 'selvage.dev/mesh-address': meshAddress }) },
+      annotations: {
+        [volumesFolderAnnotation]: volumesFolder,
+        ...(meshAddress && { 'selvage.dev/mesh-address': meshAddress }),
+      },
     },
     spec: {},
   } as Node;

@@ -75,7 +75,8 @@ function sources(podDir: string, overrides: Partial<VolumeSources> = {}): Volume
   return {
     record: acceptPod(podOf(), 0),
     node: { name: 'n1', hostIP: '10.0.0.1', cpuCores: 2, memoryBytes: 1 },
-    objects: { configMap: missing, secret: missing },
+    objects: { configMap: missing, secret: missing, claim: missing, persistentVolume: missing },
+    volumesFolder: join(podDir, 'volumes'),
     token: async () => undefined,
     caPem: 'CA',
     podDir,
@@ -189,6 +190,7 @@ test('a node under pressure says so, and its conditions remember since when', ()
     version: '0.1.0',
     machineId: 'm',
     podsMax: 110,
+    volumesFolder: '/data/volumes',
   };
   const machine = {
     cpuCores: 2,

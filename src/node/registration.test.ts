@@ -58,6 +58,7 @@ function setUp(options: { fails?: (write: Write) => boolean } = {}) {
     version: '0.1.0',
     machineId: 'm',
     podsMax: 110,
+    volumesFolder: '/data/volumes',
   };
   const registration = new Registration({
     client,

@@ -1,5 +1,6 @@
 import type { Pod } from '../../api/kinds/pod.ts';
 import type { Service } from '../../api/kinds/service.ts';
+import { volumeNodeLabel } from '../../api/local-path.ts';
 import type { KubeObject } from '../../api/object.ts';
 import type { Store } from '../../store/store.ts';
 import { isRecord } from '../options.ts';
@@ -73,6 +74,9 @@ const rules: Record<string, Rule> = {
   configmaps: (question) => referenced(question, 'configMaps'),
   serviceaccounts: (question) =>
     question.subresource === 'token' ? tokenRule(question) : referenced(question, 'serviceAccounts'),
+  persistentvolumeclaims: (question) =>
+    question.resource.verb === 'get' ? referenced(question, 'claims') : undefined,
+  persistentvolumes: volumeRule,
   events: writesEvents,
   'events.events.k8s.io': writesEvents,
   'leases.coordination.k8s.io': ({ node, attributes, resource: { verb, namespace, name }, subresource }) => {
@@ -117,7 +121,7 @@ function podRule({ node, store, attributes, resource, subresource }: Question): 
 
 function referenced(
   question: Question,
-  what: 'secrets' | 'configMaps' | 'serviceAccounts',
+  what: 'secrets' | 'configMaps' | 'serviceAccounts' | 'claims',
 ): Decision | undefined {
   const { node, store, resource } = question;
   const { verb, namespace, attributesName } = { ...resource, attributesName: nameAsked(question) };
@@ -130,6 +134,26 @@ function referenced(
     if (pod.spec?.nodeName === node && referencesOf(pod)[what].has(attributesName)) return yes;
   }
   return no(`no relationship found between node '${node}' and this object`);
+}
+
+/** Where volumes lie is no secret; a node lets go of those whose folders were its own. */
+function volumeRule({ node, store, attributes, resource, subresource }: Question): Decision | undefined {
+  const { verb, name = '' } = resource;
+  if (subresource !== '') return undefined;
+  if (reads.includes(verb)) return yes;
+  if (verb !== 'patch') return undefined;
+  const key = keyOf({ group: '', plural: 'persistentvolumes', namespaced: false }, undefined, name);
+  const volume = store.get(key)?.value as KubeObject | undefined;
+  if (volume?.metadata?.labels?.[volumeNodeLabel] !== node) {
+    return no(`node ${JSON.stringify(node)} does not keep this volume`);
+  }
+  return changesFinalizersOnly(attributes.body) ? yes : no('may only change its finalizers, by a merge patch');
+}
+
+function changesFinalizersOnly(body: unknown): boolean {
+  if (!isRecord(body) || !isRecord(body.metadata)) return false;
+  const known = ['uid', 'resourceVersion', 'finalizers'];
+  return Object.keys(body).length === 1 && Object.keys(body.metadata).every((field) => known.includes(field));
 }
 
 /** A node asks for tokens of its own pods, and each is bound to the pod: it ends with it. */

@@ -1,14 +1,21 @@
 import type { Pod } from '../../api/kinds/pod.ts';
+import { claimsOfPod } from '../../api/pod-claims.ts';
 
 export interface PodReferences {
   secrets: Set<string>;
   configMaps: Set<string>;
   serviceAccounts: Set<string>;
+  claims: Set<string>;
 }
 
 /** The objects of its own namespace that a pod names and its node must therefore be able to read. */
 export function referencesOf(pod: Pod): PodReferences {
-  const references: PodReferences = { secrets: new Set(), configMaps: new Set(), serviceAccounts: new Set() };
+  const references: PodReferences = {
+    secrets: new Set(),
+    configMaps: new Set(),
+    serviceAccounts: new Set(),
+    claims: new Set(claimsOfPod(pod)),
+  };
   const { spec } = pod;
   if (!spec) return references;
   const { secrets, configMaps } = references;

@@ -4,6 +4,7 @@ import { isStatus, messageOf } from '../../base/errors.ts';
 import { ImageError } from '../images/image-error.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
 import { makeVolumes, mountsOf } from '../volumes/mount-volumes.ts';
+import { makeSubPaths } from '../volumes/sub-paths.ts';
 import type { TokenSource, Volume } from '../volumes/volume-files.ts';
 import { containerSpec, type RunnableImage } from './container-spec.ts';
 import { environment, type ReferencedObjects } from './environment.ts';
@@ -33,6 +34,8 @@ export interface StartSources {
   caPem: string;
   hostPathsAllowed: readonly string[];
   grantsAllowed: readonly Grant[];
+  /** Where the node keeps the folders of claims. */
+  volumesFolder: string;
   podDir(uid: string): string;
   logDir(record: PodRecord): string;
   /** The runtime, started if it isn't there. */
@@ -75,6 +78,7 @@ export async function startContainer(options: {
     const { node, objects } = sources;
     const env = await environment({ record, container, imageEnv: image.env, node, objects });
     const mounts = mountsOf(container, volumes, env);
+    await makeSubPaths(mounts);
     return containerSpec({
       record,
       container,

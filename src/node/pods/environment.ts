@@ -1,4 +1,6 @@
 import type { ConfigMap } from '../../api/kinds/configMap.ts';
+import type { PersistentVolume } from '../../api/kinds/persistentVolume.ts';
+import type { PersistentVolumeClaim } from '../../api/kinds/persistentVolumeClaim.ts';
 import type { Secret } from '../../api/kinds/secret.ts';
 import { isStatus, StatusError } from '../../base/errors.ts';
 import { expand } from './expansion.ts';
@@ -9,6 +11,8 @@ import type { Container, PodRecord } from './record.ts';
 export interface ReferencedObjects {
   configMap(namespace: string, name: string): Promise<ConfigMap>;
   secret(namespace: string, name: string): Promise<Secret>;
+  claim(namespace: string, name: string): Promise<PersistentVolumeClaim>;
+  persistentVolume(name: string): Promise<PersistentVolume>;
 }
 
 type EnvVar = NonNullable<Container['env']>[number];

@@ -5,6 +5,7 @@ import { expand } from '../pods/expansion.ts';
 import type { Container } from '../pods/record.ts';
 import type { ContainerSpec } from '../runtimes/runtime.ts';
 import { writeAtomically } from './atomic-folder.ts';
+import { claimedFolder } from './claimed-folder.ts';
 import { type FileSources, type Volume, volumeFiles } from './volume-files.ts';
 
 export interface VolumeSources extends FileSources {
@@ -14,6 +15,8 @@ export interface VolumeSources extends FileSources {
   imageFolder(reference: string, pullPolicy: string | undefined): Promise<string>;
   /** Host folders that pods may mount; by default none. */
   hostPathsAllowed: readonly string[];
+  /** Where the node keeps the folders of claims. */
+  volumesFolder: string;
 }
 
 /** Makes the folders of all of a pod's volumes, and gives them by volume name. */
@@ -73,6 +76,11 @@ async function makeVolume(
     return { hostPath: folder, readOnly: true };
   }
   if (volume.hostPath) return hostFolder(volume.hostPath.path, sources.hostPathsAllowed);
+  if (volume.persistentVolumeClaim || volume.ephemeral) {
+    const allowed = sources.hostPathsAllowed;
+    const folder = async (path: string) => (await hostFolder(path, allowed)).hostPath;
+    return claimedFolder(volume, { ...sources, hostFolder: folder });
+  }
   const kind = Object.keys(volume).find((key) => key !== 'name') ?? 'unknown';
   throw new StatusError('Invalid', `this node has no volumes of type "${kind}"`);
 }
