@@ -4,6 +4,7 @@ import type { Log } from '../base/log.ts';
 import type { ApiRequest } from '../client/transport.ts';
 import type { Store } from '../store/store.ts';
 import type { AdmissionChain } from './admission/chain.ts';
+import type { ConvertedStore } from './custom-resources/converted-store.ts';
 import type { ResourceInfo } from './request-info.ts';
 import type { Strategy } from './strategies/strategy.ts';
 import type { User } from './user.ts';
@@ -20,6 +21,8 @@ export interface Context {
 export interface Resource {
   kind: KindDefinition;
   strategy: Strategy;
+  /** Of a custom resource: the store, in which its objects appear in this version. */
+  store?: ConvertedStore;
 }
 
 /** One request for a resource, on its way through a verb. */

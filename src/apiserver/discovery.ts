@@ -30,23 +30,30 @@ export interface ViewKind extends Omit<ReviewKind, 'namespaced'> {
   namespaced: boolean;
 }
 
-/** What the server tells clients of its resources; all answers are made once. */
+/** The kinds that are served; `revision` grows when they change. */
+export interface ServedKinds {
+  readonly kinds: readonly KindDefinition[];
+  readonly revision: number;
+}
+
+/** What the server tells clients of its resources; all answers are made once, and anew when the kinds change. */
 export class Discovery {
   #groups = new Map<string, Map<string, DiscoveredResource[]>>();
   #aggregated = new Map<string, object>();
+  #served: ServedKinds;
+  #revision: number | undefined;
+  #reviews: readonly ReviewKind[];
+  #views: readonly ViewKind[];
 
-  constructor(
-    kinds: readonly KindDefinition[],
-    reviews: readonly ReviewKind[],
-    views: readonly ViewKind[] = [],
-  ) {
-    for (const kind of kinds) this.#add(kind, resourcesOf(kind));
-    for (const review of reviews) this.#add(review, [reviewResource(review)]);
-    for (const view of views) this.#add(view, [viewResource(view)]);
+  constructor(served: ServedKinds, reviews: readonly ReviewKind[], views: readonly ViewKind[] = []) {
+    this.#served = served;
+    this.#reviews = reviews;
+    this.#views = views;
   }
 
   /** Answers `/api`, `/apis` and what lies below them down to a group's version; throws NotFound for others. */
   answer(request: ApiRequest): { object: object; contentType: string } {
+    this.#refresh();
     const [root, ...rest] = request.path.split('/').filter((part) => part !== '');
     if (rest.length === 0) {
       const version = aggregatedVersion(request.headers.accept);
@@ -56,6 +63,16 @@ export class Discovery {
       }
     }
     return { object: this.#legacy(root!, rest), contentType: 'application/json' };
+  }
+
+  #refresh(): void {
+    if (this.#revision === this.#served.revision) return;
+    this.#revision = this.#served.revision;
+    this.#groups = new Map();
+    this.#aggregated = new Map();
+    for (const kind of this.#served.kinds) this.#add(kind, resourcesOf(kind));
+    for (const review of this.#reviews) this.#add(review, [reviewResource(review)]);
+    for (const view of this.#views) this.#add(view, [viewResource(view)]);
   }
 
   #add(at: { group: string; version: string }, resources: DiscoveredResource[]): void {

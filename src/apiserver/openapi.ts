@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { KindDefinition } from '../api/kind.ts';
 import type { ApiRequest, ApiResponse } from '../client/transport.ts';
+import type { ServedKinds } from './discovery.ts';
 import { noSuchPath } from './failures.ts';
 
 /** Makes the documents; the first request for one pays for it. */
@@ -23,12 +23,13 @@ const protobuf = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
 
 /** Serves `/openapi/v3`, one document a group and version, and `/openapi/v2`. */
 export class OpenApi {
-  #kinds: readonly KindDefinition[];
+  #served: ServedKinds;
   #source: OpenApiSource;
-  #documents = new Map<string, Promise<Document>>();
+  /** By name, as long as `stamp` is the same. */
+  #documents = new Map<string, { stamp: string; document: Promise<Document> }>();
 
-  constructor(kinds: readonly KindDefinition[], source: OpenApiSource) {
-    this.#kinds = kinds;
+  constructor(served: ServedKinds, source: OpenApiSource) {
+    this.#served = served;
     this.#source = source;
   }
 
@@ -47,7 +48,8 @@ export class OpenApi {
   /** Where each document is; the hash in its address changes with it, so clients may keep it for ever. */
   async #index(): Promise<object> {
     const entries = this.#groupVersions().map(async (at) => {
-      const { hash } = await this.#v3(at);
+      // Documents of kinds that were made at run time may be many, and nobody may ever ask for them.
+      const hash = at.stamp === '' ? (await this.#v3(at)).hash : hashOf(at.path + at.stamp);
       return [at.path, { serverRelativeURL: `/openapi/v3/${at.path}?hash=${hash}` }];
     });
     return Object.fromEntries(await Promise.all(entries));
@@ -55,36 +57,42 @@ export class OpenApi {
 
   #v2(request: ApiRequest): Promise<Document> {
     const wantsProtobuf = (request.headers.accept ?? '').includes('proto-openapi.spec.v2');
-    if (wantsProtobuf) return this.#kept('v2.pb', protobuf, () => this.#source.v2Protobuf());
-    return this.#document('v2', () => this.#source.v2());
+    const stamp = String(this.#served.revision);
+    if (wantsProtobuf) {
+      return this.#kept({ name: 'v2.pb', stamp, mediaType: protobuf }, () => this.#source.v2Protobuf());
+    }
+    const made = async () => Buffer.from(JSON.stringify(await this.#source.v2()));
+    return this.#kept({ name: 'v2', stamp, mediaType: json }, made);
   }
 
-  #v3(at: GroupVersion): Promise<Document> {
-    return this.#document(at.path, () => this.#source.v3(at.group, at.version));
+  async #v3(at: GroupVersion): Promise<Document> {
+    const { path, stamp } = at;
+    const made = async () => Buffer.from(JSON.stringify(await this.#source.v3(at.group, at.version)));
+    if (stamp === '') return this.#kept({ name: path, stamp, mediaType: json }, made);
+    return { body: await made(), mediaType: json, hash: hashOf(path + stamp) };
   }
 
   #groupVersions(): GroupVersion[] {
     const found = new Map<string, GroupVersion>();
-    for (const { group, version } of this.#kinds) {
+    for (const { group, version, custom } of this.#served.kinds) {
       const path = group === '' ? `api/${version}` : `apis/${group}/${version}`;
-      found.set(path, { group, version, path });
+      const stamp = custom || found.get(path)?.stamp ? String(this.#served.revision) : '';
+      found.set(path, { group, version, path, stamp });
     }
     return [...found.values()];
   }
 
-  #document(name: string, make: () => object | Promise<object>): Promise<Document> {
-    return this.#kept(name, json, async () => Buffer.from(JSON.stringify(await make())));
-  }
-
-  #kept(name: string, mediaType: string, make: () => Uint8Array | Promise<Uint8Array>): Promise<Document> {
-    let document = this.#documents.get(name);
-    if (!document) {
-      document = (async () => {
-        const body = Buffer.from(await make());
-        return { body, mediaType, hash: createHash('sha256').update(body).digest('hex').toUpperCase() };
-      })();
-      this.#documents.set(name, document);
-    }
+  #kept(
+    { name, stamp, mediaType }: { name: string; stamp: string; mediaType: string },
+    make: () => Uint8Array | Promise<Uint8Array>,
+  ): Promise<Document> {
+    const kept = this.#documents.get(name);
+    if (kept?.stamp === stamp) return kept.document;
+    const document = (async () => {
+      const body = Buffer.from(await make());
+      return { body, mediaType, hash: hashOf(body) };
+    })();
+    this.#documents.set(name, { stamp, document });
     return document;
   }
 
@@ -110,4 +118,10 @@ interface GroupVersion {
   version: string;
   /** As in `/openapi/v3/PATH`. */
   path: string;
+  /** What changes with its kinds; '' where they never change. */
+  stamp: string;
+}
+
+function hashOf(content: string | Uint8Array): string {
+  return createHash('sha256').update(content).digest('hex').toUpperCase();
 }

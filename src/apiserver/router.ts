@@ -12,6 +12,7 @@ import type { OpenApi } from './openapi.ts';
 import { represent, representEvents } from './represent.ts';
 import { type ResourceInfo, readResourceInfo } from './request-info.ts';
 import { type Reviewers, review, reviewKinds } from './reviews.ts';
+import { keyOf, prefixOf } from './stored.ts';
 import { streamSubresources } from './streaming/pod-stream.ts';
 import { answerTokenIssuer } from './token-issuer.ts';
 import type { User } from './user.ts';
@@ -59,8 +60,11 @@ export async function route(router: Router, request: ApiRequest, user: User): Pr
   const fieldSelector = request.query.get('fieldSelector') ?? '';
   allow(router, { user, fieldSelector, resource: info, body: request.body });
   const resource = router.resources.get(`${info.group}/${info.version}/${info.resource}`);
-  if (resource)
-    return answerResource(router, { request, info, user, resource, warnings: [], auditAnnotations: {} });
+  if (resource) {
+    const warnings = resource.kind.deprecation ? [resource.kind.deprecation] : [];
+    const call = { request, info, user, resource, warnings, auditAnnotations: {} };
+    return answerResource(await seenBy(router, call), call);
+  }
   if (info.group === metricsGroup) {
     const real = router.resources.get(`/v1/${info.resource}`);
     if (!real) throw noSuchPath();
@@ -78,6 +82,15 @@ export async function route(router: Router, request: ApiRequest, user: User): Pr
   const asked = { body: request.body, namespace: info.namespace, user, nowMs };
   const answer = await review(kind, asked, router.reviewers);
   return { code: 201, headers: json, kind: 'object', object: answer };
+}
+
+/** A version of a custom resource has its own view of the store. */
+async function seenBy(router: Router, { resource, info }: Call): Promise<Router> {
+  if (!resource.store) return router;
+  const { kind } = resource;
+  const read =
+    info.name === undefined ? prefixOf(kind, info.namespace) : keyOf(kind, info.namespace, info.name);
+  return { ...router, context: { ...router.context, store: await resource.store.forRequest(read) } };
 }
 
 /** Throws Forbidden unless somebody allows it. */
@@ -154,7 +167,7 @@ async function answerResource(router: Router, call: Call): Promise<ApiResponse> 
     const shown = wanted.as === 'object' ? events : representEvents(resource.kind, events, wanted, nowMs);
     return {
       code: 200,
-      headers: { ...json, 'cache-control': 'no-cache, private' },
+      headers: { ...json, 'cache-control': 'no-cache, private', ...warningsOf(call) },
       kind: 'watch',
       events: shown,
     };
@@ -164,9 +177,13 @@ async function answerResource(router: Router, call: Call): Promise<ApiResponse> 
   const headers = {
     'content-type': wanted.format === 'yaml' ? 'application/yaml' : 'application/json',
     'cache-control': 'no-cache, private',
-    ...(call.warnings.length > 0 && { warning: call.warnings.map(warningHeader).join(', ') }),
+    ...warningsOf(call),
   };
   return { code, headers, kind: 'object', object: shown };
+}
+
+function warningsOf({ warnings }: Call): Record<string, string> {
+  return warnings.length > 0 ? { warning: warnings.map(warningHeader).join(', ') } : {};
 }
 
 /** RFC 9111, 5.5: code 299 is a warning that stays. */

@@ -15,9 +15,10 @@ import { createNodeAuthorizer } from './authorization/node-authorizer.ts';
 import { rbacAuthorizer, rulesFor } from './authorization/rbac.ts';
 import { RbacIndex } from './authorization/rbac-index.ts';
 import { bootstrap } from './bootstrap.ts';
-import type { Resource } from './context.ts';
+import { CustomResources } from './custom-resources/custom-resources.ts';
 import { Discovery } from './discovery.ts';
 import { type Listening, type ListenOptions, listen } from './http/listen.ts';
+import { KindRegistry } from './kind-registry.ts';
 import { metricsKinds } from './metrics-api/metrics-api.ts';
 import { NodeUsage } from './metrics-api/node-usage.ts';
 import { OpenApi } from './openapi.ts';
@@ -26,6 +27,7 @@ import { reviewKinds } from './reviews.ts';
 import { failureResponse, type Router, route } from './router.ts';
 import { serviceAccountAuthenticator } from './service-account-authenticator.ts';
 import { keyOf, prefixOf } from './stored.ts';
+import { customResourceDefinitionStrategy } from './strategies/custom-resource-definition.ts';
 import { createStrategies } from './strategies/index.ts';
 import { storageStrategies } from './strategies/persistent-volume.ts';
 import { openPodStream } from './streaming/pod-stream.ts';
@@ -81,38 +83,44 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const accountOf = (namespace: string, name: string) =>
     store.get(keyOf(serviceAccount, namespace, name))?.value as ServiceAccount | undefined;
   const strategies = createStrategies(serviceCidr, {
-    more: [...escalationStrategies({ index, authorize }), ...storageStrategies(store)],
+    more: [
+      ...escalationStrategies({ index, authorize }),
+      ...storageStrategies(store),
+      ['customresourcedefinitions.apiextensions.k8s.io', customResourceDefinitionStrategy(clock)],
+    ],
     ...(options.serviceAccountTokens && { accountOf }),
   });
   for (const { value } of store.list(prefixOf({ group: '', plural: 'services' })).items)
     strategies.adoptService(value);
-  const resources = new Map<string, Resource>(
+  const served = new KindRegistry(
     kinds.map((kind) => {
       const strategy =
         strategies.byResource.get(kind.group === '' ? kind.plural : `${kind.plural}.${kind.group}`) ?? {};
-      return [`${kind.group}/${kind.version}/${kind.plural}`, { kind, strategy }];
+      return { kind, strategy };
     }),
   );
   const admission = new AdmissionChain([...createAdmissionPlugins(), ...(options.admission ?? [])]);
   const context = { store, clock, log, admission };
+  // Followed until the store is closed.
+  if (kinds.some(({ kind }) => kind === 'CustomResourceDefinition')) new CustomResources(context, served);
   const { authenticators = [], serviceAccountTokens: tokens } = options;
   const serviceAccounts = tokens && serviceAccountAuthenticator({ tokens, store, clock });
   const router: Router = {
     context,
-    resources,
+    resources: served.resources,
     authorize,
-    discovery: new Discovery(kinds, reviewKinds, metricsKinds),
-    openApi: new OpenApi(kinds, {
-      v2: async () => (await import('../api/openapi/v2.ts')).openapiV2(kinds),
+    discovery: new Discovery(served, reviewKinds, metricsKinds),
+    openApi: new OpenApi(served, {
+      v2: async () => (await import('../api/openapi/v2.ts')).openapiV2(served.kinds),
       v2Protobuf: async () => {
         const [{ openapiV2 }, { encodeGnostic }] = await Promise.all([
           import('../api/openapi/v2.ts'),
           import('../api/openapi/gnostic.ts'),
         ]);
-        return encodeGnostic(openapiV2(kinds));
+        return encodeGnostic(openapiV2(served.kinds));
       },
       v3: async (group, version) =>
-        (await import('../api/openapi/v3.ts')).openapiV3(kinds, { group, version }),
+        (await import('../api/openapi/v3.ts')).openapiV3(served.kinds, { group, version }),
     }),
     kubelet: options.kubelet,
     usage: new NodeUsage(context, options.kubelet),

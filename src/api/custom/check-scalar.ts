@@ -4,11 +4,10 @@ import { compilePattern } from './re2.ts';
 
 export function checkString(schema: JsonSchema, value: string, found: Finding): void {
   const { maxLength, minLength, pattern } = schema;
-  if (maxLength !== undefined && charactersOf(value) > maxLength) return found.tooLong(maxLength);
-  if (minLength !== undefined && charactersOf(value) < minLength) {
-    return found.wrong(value, `should be at least ${minLength} chars long`);
-  }
-  if (pattern && !follows(value, pattern)) found.wrong(value, `should match '${pattern}'`);
+  if (maxLength !== undefined && charactersOf(value) > maxLength) found.tooLong(maxLength);
+  else if (minLength !== undefined && charactersOf(value) < minLength) {
+    found.wrong(value, `should be at least ${minLength} chars long`);
+  } else if (pattern && !follows(value, pattern)) found.wrong(value, `should match '${pattern}'`);
 }
 
 export function checkNumber(schema: JsonSchema, value: number, found: Finding): void {

@@ -48,7 +48,7 @@ export function formatCheck(format: string | undefined): Format | undefined {
 
 /** As Go's url.ParseRequestURI: an absolute URI, or a path with a leading slash. */
 function isUri(value: string): boolean {
-  if (value === '' || /[\x00-\x20\x7f]/.test(value)) return false;
+  if (value === '' || /[\p{Cc} ]/u.test(value)) return false;
   if (/%(?![0-9A-Fa-f]{2})/.test(value)) return false;
   return value.startsWith('/') || /^[A-Za-z][A-Za-z0-9+.-]*:.+/.test(value);
 }

@@ -30,20 +30,20 @@ function parse(path: string): Step[] {
 }
 
 const tokens: { pattern: RegExp; step(match: RegExpExecArray): Step | undefined }[] = [
-  { pattern: /^\.\.((?:[^.[\]\\]|\\.)+)/s, step: ([, name]) => deep(unescape(name!)) },
+  { pattern: /^\.\.((?:[^.[\]\\]|\\.)+)/s, step: ([, name]) => deep(unescaped(name!)) },
   { pattern: /^(?:\.\*|\[\*\])/, step: () => membersOf },
-  { pattern: /^\.?((?:[^.[\]\\]|\\.)+)/s, step: ([, name]) => member(unescape(name!)) },
+  { pattern: /^\.?((?:[^.[\]\\]|\\.)+)/s, step: ([, name]) => member(unescaped(name!)) },
   { pattern: /^\[(-?\d+)\]/, step: ([, index]) => item(Number(index)) },
   { pattern: /^\[(-?\d*):(-?\d*)\]/, step: ([, from, to]) => slice(from!, to!) },
   {
     pattern: /^\[(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")\]/s,
-    step: ([, a, b]) => member(unescape(a ?? b!)),
+    step: ([, a, b]) => member(unescaped(a ?? b!)),
   },
   { pattern: /^\[\?\(((?:[^()]|\([^()]*\))*)\)\]/, step: ([, text]) => filter(text!.trim()) },
   { pattern: /^\./, step: () => undefined },
 ];
 
-const unescape = (name: string) => name.replace(/\\(.)/gs, '$1');
+const unescaped = (name: string) => name.replace(/\\(.)/gs, '$1');
 
 function member(name: string): Step {
   return (value) => (isObject(value) && Object.hasOwn(value, name) ? [value[name]] : []);
@@ -86,7 +86,7 @@ function filter(text: string): Step {
 
 function literal(text: string): unknown {
   const quoted = /^(["'])(.*)\1$/s.exec(text);
-  if (quoted) return unescape(quoted[2]!);
+  if (quoted) return unescaped(quoted[2]!);
   try {
     return JSON.parse(text);
   } catch {

@@ -5,6 +5,7 @@ import { clusterRoleBinding } from './clusterRoleBinding.ts';
 import { configMap } from './configMap.ts';
 import { controllerRevision } from './controllerRevision.ts';
 import { cronJob } from './cronJob.ts';
+import { customResourceDefinition } from './customResourceDefinition.ts';
 import { daemonSet } from './daemonSet.ts';
 import { deployment } from './deployment.ts';
 import { endpointSlice } from './endpointSlice.ts';
@@ -62,6 +63,7 @@ export const kinds: KindDefinition[] = [
   cronJob,
   podDisruptionBudget,
   certificateSigningRequest,
+  customResourceDefinition,
   lease,
   clusterRole,
   clusterRoleBinding,

@@ -76,7 +76,7 @@ export async function createObject(
   strategy.prepareCreate?.(prepared, call.user);
   const complete = defaults(kind, prepared) as KubeObject & { status?: object };
   // Client libraries in languages with types expect a status to be there, even if it says nothing yet.
-  if (kind.subresources.status) complete.status ??= {};
+  if (kind.subresources.status && !kind.custom) complete.status ??= {};
   strategy.admit?.(complete, undefined, call.user);
   const causes = [...validate(kind, complete), ...validateCreate(kind, complete)];
   if (causes.length > 0) throw invalid(kind, metadata.name, causes);

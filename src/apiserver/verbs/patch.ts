@@ -39,8 +39,9 @@ export function readPatch(call: Call): (current: object) => unknown {
   const { body } = call.request;
   if (type === jsonType) return (current) => jsonPatch(current, body);
   if (type === mergeType) return (current) => mergePatch(current, body);
-  if (type === strategicType) return (current) => strategicMergePatch(call.resource.kind, current, body);
-  const supported = [jsonType, mergeType, strategicType, applyType].join(', ');
+  const { kind } = call.resource;
+  if (type === strategicType && !kind.custom) return (current) => strategicMergePatch(kind, current, body);
+  const supported = [jsonType, mergeType, ...(kind.custom ? [] : [strategicType]), applyType].join(', ');
   throw new StatusError(
     'UnsupportedMediaType',
     `the body of the request was in an unknown format - accepted media types include: ${supported}`,

@@ -93,7 +93,7 @@ function withReplicas(call: Call, current: KubeObject, wanted: unknown, paths: S
 
 function scaleOf(object: KubeObject, paths: ScalePaths): Scale {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata!;
-  const selector = selectorText(readAt(object, paths.selector));
+  const selector = paths.selector === '' ? '' : selectorText(readAt(object, paths.selector));
   return {
     kind: 'Scale',
     apiVersion: 'autoscaling/v1',

@@ -154,7 +154,7 @@ function prepare(
   if (part === 'main') strategy.prepareUpdate?.(prepared, current, call.user);
   const complete = defaults(kind, prepared);
   strategy.admit?.(complete, current, call.user);
-  const causes = [...validate(kind, complete), ...validateUpdate(kind, complete, current)];
+  const causes = [...validate(kind, complete, current), ...validateUpdate(kind, complete, current)];
   if (causes.length > 0) throw invalid(kind, current.metadata!.name, causes);
   const managedFields = isApplied
     ? wanted.metadata?.managedFields
