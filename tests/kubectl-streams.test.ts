@@ -52,7 +52,7 @@ const protocols = [
   ...(isWebSocketSpoken ? [['WebSocket', '']] : []),
 ] as [string, string][];
 
-test('kubectl forwards ports, attaches, is told why it cannot exec, and reads logs', {
+test('kubectl forwards ports, attaches, executes commands, and reads logs', {
   skip,
   timeout: 120_000,
 }, async (t) => {
@@ -77,11 +77,15 @@ test('kubectl forwards ports, attaches, is told why it cannot exec, and reads lo
       assert.doesNotMatch(seen, /^out 1$/m, 'only what is printed from now on');
     });
     await t.test(`exec over ${name}`, async () => {
-      const told = await shell.run(`env ${environment} kubectl exec talks -c first -- ps`, { code: 1 });
+      const run = (line: string, code = 0) =>
+        shell.run(`env ${environment} kubectl exec talks -c first ${line}`, { code });
       assert.match(
-        told,
-        /^error: cannot run "ps" in container "first" of pod "talks": an isolate holds one Node program.*\n$/,
+        await run('-- ps'),
+        /^PID .*\n(\d+ +(first|second) +[\d:]+ +node \/app\/server\.js\n){2}$/,
       );
+      assert.match(await run('-- sh -c "exit 3"', 3), /^command terminated with exit code 3\n$/);
+      const large = join(shell.home, 'large');
+      assert.equal(await run(`-i -- wc -c < ${large}`), '3000000\n');
     });
   }
   await t.test('run --attach ends with the exit code of the program', async () => {

@@ -182,6 +182,7 @@ async function start(options: AgentOptions, running: Lifecycle): Promise<Agent> 
           records: records(),
           usage: (await shim.current?.usage()) ?? [],
         }),
+      runtime: () => shim.current,
       dial: async (target) => {
         if (!shim.current) throw new Error('no pod runs on this node');
         return shim.current.dial(target);

@@ -1,7 +1,9 @@
 import { connect, type Socket } from 'node:net';
+import { PassThrough } from 'node:stream';
 import type { Pod } from '../api/kinds/pod.ts';
 import type { RouteTable } from '../mesh/route-table.ts';
-import type { ContainerSpec, ContainerState } from './runtimes/runtime.ts';
+import type { ProcessEnd, ProcessRequest } from './runtimes/frames.ts';
+import type { ContainerSpec, ContainerState, RunningProcess } from './runtimes/runtime.ts';
 import type { ListenerSpec, ListenerState, PemIdentity, ShimClient } from './runtimes/shim/client.ts';
 
 /** A pod as the API server would show it, bound to a node. */
@@ -38,6 +40,11 @@ export class FakeShim {
   onStart: (shim: FakeShim, id: string) => void = (shim, id) => shim.run(id);
   onStop: (shim: FakeShim, id: string) => void = (shim, id) => shim.exit(id, 143);
   nowMs: () => number = Date.now;
+  /** Commands that were asked for, and what becomes of one. */
+  readonly processes: ProcessRequest[] = [];
+  onProcess: (request: ProcessRequest, process: RunningProcess) => Promise<ProcessEnd> = async () => ({
+    exitCode: 0,
+  });
 
   connect = async (): Promise<ShimClient> => {
     const client = new FakeShimClient(this);
@@ -114,6 +121,27 @@ class FakeShimClient implements ShimClient {
     const real = this.#shim.ports.get(`${podIP}:${port}`);
     if (real === undefined) throw new Error(`connect ECONNREFUSED ${podIP}:${port}`);
     return connect(real, '127.0.0.1');
+  }
+
+  async open(request: ProcessRequest): Promise<RunningProcess> {
+    const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
+    const ended = Promise.withResolvers<ProcessEnd>();
+    const process: RunningProcess = {
+      stdin,
+      stdout,
+      stderr,
+      resize: () => {},
+      ended: ended.promise,
+      kill: () => ended.resolve({ message: 'killed' }),
+    };
+    this.#shim.processes.push(request);
+    queueMicrotask(async () => {
+      const end = await this.#shim.onProcess(request, process);
+      stdout.end();
+      stderr.end();
+      ended.resolve(end);
+    });
+    return process;
   }
 
   async pushRoutes(table: RouteTable): Promise<void> {

@@ -17,9 +17,10 @@ export const isBuiltin = (reference: string): boolean => reference.startsWith(pr
 /** An image that is a part of this package: never pulled, and its paths are the node's own. */
 export function builtinImage(reference: string): RunnableImage {
   const name = reference.slice(prefix.length).replace(/:[^:/]*$/, '');
+  if (name === shellName) return shellImage(reference);
   const found = Object.hasOwn(modules, name) ? modules[name] : undefined;
   if (!found) {
-    const known = Object.keys(modules).join(', ');
+    const known = [...Object.keys(modules), shellName].join(', ');
     throw new ImageError('InvalidImageName', `there is no built-in image "${name}"; there is: ${known}`);
   }
   const rootDir = readableFolder();
@@ -32,6 +33,23 @@ export function builtinImage(reference: string): RunnableImage {
     workingDir: packageDir,
     sizeBytes: 0,
     grants: found.grants,
+  };
+}
+
+const shellName = 'shell';
+
+/** An image of nothing but the commands that every isolate has: to look around with, and for jobs of a few lines. */
+function shellImage(reference: string): RunnableImage {
+  const rootDir = fileURLToPath(new URL('shell-root', import.meta.url));
+  return {
+    id: reference,
+    rootDir,
+    entry: '',
+    args: [],
+    env: [],
+    workingDir: rootDir,
+    sizeBytes: 0,
+    isShell: true,
   };
 }
 

@@ -34,6 +34,7 @@ async function startKubelet(t: TestContext) {
     logDir: () => tmpdir(),
     metrics: async () => '',
     stats: async () => ({}),
+    runtime: () => undefined,
     dial: async () => {
       throw new Error('nothing to dial');
     },

@@ -28,6 +28,8 @@ export interface KubeletApiOptions {
   stats: () => Promise<unknown>;
   /** Opens a connection to a port of a pod that runs here. */
   dial: Runtime['dial'];
+  /** The runtime if one is connected: for commands in containers. */
+  runtime: () => Runtime | undefined;
 }
 
 /** The node's own API, as kubelet has it, for the API server: logs, pods, statistics. */

@@ -2,7 +2,8 @@ import type { Clock } from '../../base/clock.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
 import type { PodEvents } from './pod-events.ts';
 import { Prober } from './prober.ts';
-import { allContainersOf, type Container, type PodRecord } from './record.ts';
+import { allContainersOf, type Container, containerId, type PodRecord } from './record.ts';
+import { runInContainer } from './run-in-container.ts';
 
 export interface ContainerProbersOptions {
   record: PodRecord;
@@ -11,8 +12,8 @@ export interface ContainerProbersOptions {
   currentRuntime: () => Runtime | undefined;
   /** A verdict in the record has changed. */
   onChange: () => void;
-  /** A container must be stopped and started again. */
-  onFatal: (container: Container) => void;
+  /** A container must be stopped and started again; the probe may have a grace period of its own. */
+  onFatal: (container: Container, graceSeconds: number | undefined) => void;
 }
 
 /** The probers of one pod: every running container has one, and no other has. Verdicts go into the record. */
@@ -57,6 +58,12 @@ export class ContainerProbers {
         const runtime = currentRuntime();
         return runtime ? runtime.dial(target) : Promise.reject(new Error('the runtime is not connected'));
       },
+      run: async (command, timeoutMs) => {
+        const runtime = currentRuntime();
+        if (!runtime) return { exitCode: undefined, output: 'the runtime is not connected', isLate: false };
+        const id = containerId(record.uid, spec.name, container.restartCount);
+        return runInContainer(runtime, { id, command, timeoutMs });
+      },
       onVerdict: (verdict) => {
         if (verdict.isStarted === container.isStarted && verdict.isReady === container.isReady) return;
         Object.assign(container, verdict);
@@ -74,6 +81,7 @@ export class ContainerProbers {
     if (!failure.isFatal || record.containers[spec.name]!.phase.kind !== 'running') return;
     const probe = failure.kind.toLowerCase();
     events.normal('Killing', `Container ${spec.name} failed ${probe} probe, will be restarted`, spec.name);
-    onFatal(spec);
+    const failed = failure.kind === 'Startup' ? spec.startupProbe : spec.livenessProbe;
+    onFatal(spec, failed?.terminationGracePeriodSeconds);
   }
 }

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { quantityNumber } from '../../api/quantity.ts';
 import { StatusError } from '../../base/errors.ts';
+import { isKnown } from '../runtimes/isolate/applets/index.ts';
+import { commandMarker } from '../runtimes/isolate/messages.ts';
 import type { ContainerSpec } from '../runtimes/runtime.ts';
 import { expand } from './expansion.ts';
 import { type Grant, grantsOf } from './grants.ts';
@@ -24,6 +26,8 @@ export interface RunnableImage {
   sizeBytes: number;
   /** A part of this package: it may get grants without asking, and its paths are the node's own. */
   grants?: { worker: boolean; addons: boolean };
+  /** It has no module: it runs commands, `sh` if none is given. */
+  isShell?: boolean;
 }
 
 /** Puts together what the runtime needs. Pure; what an isolate can't do is an `Invalid` that says so. */
@@ -66,44 +70,44 @@ export function containerSpec(options: {
     logPath,
     logBytesMax,
     logFilesMax,
+    ...(container.stdin && { stdin: true }),
+    ...(container.stdinOnce && { stdinOnce: true }),
+    ...(container.tty && { tty: true }),
   };
 }
 
-/** `command` replaces the image's module, `args` its arguments, as with any image; `node` itself is implied. */
+/**
+ * `command` replaces the image's module, `args` its arguments, as with any image: another module (`node` itself is
+ * implied), or a command that every isolate has, such as `sh`.
+ */
 function commandOf(container: Container, image: RunnableImage, env: Record<string, string>): string[] {
   const expandAll = (words: string[] = []) => words.map((word) => expand(word, env));
   const args = container.args ? expandAll(container.args) : container.command ? [] : image.args;
-  if (!container.command?.length) return [join(image.rootDir, image.entry), ...args];
+  if (!container.command?.length) {
+    if (image.isShell && args.length > 0) return [commandMarker, ...args];
+    return image.isShell ? [commandMarker, 'sh'] : [join(image.rootDir, image.entry), ...args];
+  }
   const [first, ...rest] = expandAll(container.command);
   const words = first === 'node' ? rest : [first!, ...rest];
   const [module, ...more] = words;
-  if (!module || !/\.[cm]?[jt]s$/.test(module)) {
+  const isModule = module !== undefined && /\.[cm]?[jt]s$/.test(module);
+  if (!isModule && isKnown(first!)) return [commandMarker, first!, ...rest, ...args];
+  if (!isModule) {
     throw new StatusError(
       'Invalid',
-      `command ${JSON.stringify(container.command)} is not a JavaScript or TypeScript module; an isolate runs nothing else`,
+      `command ${JSON.stringify(container.command)} is neither a JavaScript or TypeScript module nor one of the commands that every isolate has (sh, node, ls, sleep, …)`,
     );
   }
   const path = module.startsWith('/') ? module : join(container.workingDir ?? '/app', module);
   return [join(image.rootDir, path), ...more, ...args];
 }
 
-/** An isolate is one process that runs one module: nothing can be executed beside it. */
 function checkSupported(container: Container, image: RunnableImage): void {
   // Its grants are for its own module only.
   if (image.grants && container.command?.length) {
     throw new StatusError(
       'Invalid',
       `container ${container.name} has a command, but a built-in image runs nothing but itself; remove it, or use an image of your own`,
-    );
-  }
-  const { livenessProbe, readinessProbe, startupProbe, lifecycle } = container;
-  const handlers = { livenessProbe, readinessProbe, startupProbe, ...lifecycle };
-  for (const [name, handler] of Object.entries(handlers)) {
-    const isExec = typeof handler === 'object' && handler !== null && 'exec' in handler && handler.exec;
-    if (!isExec) continue;
-    throw new StatusError(
-      'Invalid',
-      `${name} of container ${container.name} uses exec, which an isolate can't do; use httpGet or tcpSocket`,
     );
   }
 }

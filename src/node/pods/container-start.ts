@@ -12,6 +12,7 @@ import type { NodeFacts } from './field-reference.ts';
 import type { Grant } from './grants.ts';
 import type { PodEvents } from './pod-events.ts';
 import type { Container, PodRecord } from './record.ts';
+import { makeTerminationFile } from './termination-message.ts';
 
 /** The images of a node. */
 export interface Images {
@@ -77,7 +78,7 @@ export async function startContainer(options: {
   const spec = await attempt(events, 'CreateContainerConfigError', 'Failed', container, async () => {
     const { node, objects } = sources;
     const env = await environment({ record, container, imageEnv: image.env, node, objects });
-    const mounts = mountsOf(container, volumes, env);
+    const mounts = [...mountsOf(container, volumes, env), makeTerminationFile(record, container, sources)];
     await makeSubPaths(mounts);
     return containerSpec({
       record,

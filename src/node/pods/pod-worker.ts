@@ -18,6 +18,8 @@ import {
   isEnding,
   type PodRecord,
 } from './record.ts';
+import { runInContainer } from './run-in-container.ts';
+import { withTerminationMessage } from './termination-message.ts';
 import { beginStart, createFailed, hold, lose, observe, pullFailed } from './transitions.ts';
 
 export interface PodWorkerOptions {
@@ -39,6 +41,10 @@ export interface PodWorkerOptions {
 /** A plan whose actions bring up ever new plans is a bug; it is cut off here and taken up at the next change. */
 const roundsMax = 10;
 const finishRetryMs = 5_000;
+/** Kubernetes sets no limit; one that hangs for so long never ends. */
+const postStartSecondsMax = 3600;
+
+type Hook = NonNullable<NonNullable<Container['lifecycle']>['preStop']>;
 
 /** Keeps one pod as its object wants it: plans, does, watches, and plans again. */
 export class PodWorker {
@@ -57,8 +63,8 @@ export class PodWorker {
     this.#probers = new ContainerProbers({
       ...options,
       onChange: () => this.sync(),
-      onFatal: (container) => {
-        const graceSeconds = graceSecondsOf(this.record);
+      onFatal: (container, probeGraceSeconds) => {
+        const graceSeconds = probeGraceSeconds ?? graceSecondsOf(this.record);
         this.#run(this.#stop(container, { graceSeconds, mustRestart: true }));
         this.sync();
       },
@@ -81,8 +87,13 @@ export class PodWorker {
   }
 
   observe(state: ContainerState, container: string): void {
-    if (!observe(this.record, container, state)) return;
-    this.sync();
+    if (this.#observe(state, container)) this.sync();
+  }
+
+  #observe(state: ContainerState, container: string): boolean {
+    const spec = this.#container(container);
+    const told = withTerminationMessage(state, { record: this.record, spec, sources: this.#options.sources });
+    return observe(this.record, container, told);
   }
 
   /** The runtime lost everything it ran. */
@@ -177,12 +188,14 @@ export class PodWorker {
       // Nothing below may run inside of `sync`.
       await Promise.resolve();
       record.ip ??= await address(record);
+      if (spec.lifecycle?.postStart) container.isPostStarting = true;
       const imageId = await startContainer({ record, container: spec, sources, events, isStillWanted });
       if (imageId === undefined) return this.#cancelStart(spec);
       delete container.pullBackOff;
       container.image = { reference: spec.image ?? '', id: imageId };
       events.normal('Started', `Started container ${spec.name}`, spec.name);
-      if (container.phase.kind === 'creating') {
+      if (spec.lifecycle?.postStart && container.phase.kind === 'creating') await this.#postStart(spec);
+      else if (container.phase.kind === 'creating') {
         container.phase = { kind: 'running', startedAtMs: this.#nowMs(), isListening: false };
       }
     } catch (error) {
@@ -233,29 +246,63 @@ export class PodWorker {
     const runtime = this.#options.currentRuntime();
     await runtime?.stop(id, { graceSeconds });
     const state = (await runtime?.list())?.find((each) => each.id === id);
-    if (state?.phase === 'exited') observe(this.record, spec.name, state);
+    if (state?.phase === 'exited') this.#observe(state, spec.name);
     else if (!state) lose(this.record, spec.name, this.#nowMs());
   }
 
   /** A preStop hook takes its time from the grace period; if it fails the container ends all the same. */
   async #preStop(container: Container, graceSeconds: number): Promise<void> {
     const hook = container.lifecycle?.preStop;
+    if (!hook || graceSeconds <= 0) return;
+    const failure = await this.#runHook(container, hook, graceSeconds);
+    if (failure === undefined || this.#stopping.signal.aborted) return;
+    this.#options.events.warning('FailedPreStopHook', `PreStopHook failed: ${failure}`, container.name);
+  }
+
+  /** A container counts as running once its postStart hook is done; if that fails the container is ended. */
+  async #postStart(container: Container): Promise<void> {
+    const hook = container.lifecycle?.postStart;
+    if (!hook) return;
+    const state = this.record.containers[container.name]!;
+    const failure = await this.#runHook(container, hook, postStartSecondsMax);
+    delete state.isPostStarting;
+    if (this.#stopping.signal.aborted) return;
+    const id = containerId(this.record.uid, container.name, state.restartCount);
     const runtime = this.#options.currentRuntime();
-    if (!hook || !runtime || graceSeconds <= 0) return;
+    if (failure !== undefined) {
+      const { events } = this.#options;
+      events.warning('FailedPostStartHook', `PostStartHook failed: ${failure}`, container.name);
+      events.normal('Killing', 'FailedPostStartHook', container.name);
+      await runtime?.stop(id, { graceSeconds: graceSecondsOf(this.record) });
+    }
+    const now = (await runtime?.list())?.find((each) => each.id === id);
+    if (now) this.#observe(now, container.name);
+  }
+
+  /** What went wrong, if anything. */
+  async #runHook(container: Container, hook: Hook, seconds: number): Promise<string | undefined> {
     if (hook.sleep) {
-      const seconds = Math.min(Number(hook.sleep.seconds), graceSeconds);
-      await sleep(this.#options.clock, seconds * 1000, this.#stopping.signal);
+      const sleepSeconds = Math.min(Number(hook.sleep.seconds), seconds);
+      await sleep(this.#options.clock, sleepSeconds * 1000, this.#stopping.signal);
+      return undefined;
     }
-    if (!hook.httpGet) return;
-    const target = { podIP: this.record.ip ?? '', container, dial: runtime.dial.bind(runtime) };
-    const result = await sendProbe({ httpGet: hook.httpGet }, { ...target, timeoutMs: graceSeconds * 1000 });
-    if (!result.isSuccess) {
-      this.#options.events.warning(
-        'FailedPreStopHook',
-        `PreStopHook failed: ${result.message}`,
-        container.name,
-      );
-    }
+    const runtime = this.#options.currentRuntime();
+    if (!runtime) return 'the runtime is not connected';
+    const { restartCount } = this.record.containers[container.name]!;
+    const id = containerId(this.record.uid, container.name, restartCount);
+    const { httpGet, exec } = hook;
+    if (!httpGet && !exec) return 'a hook runs a command, asks over HTTP or sleeps';
+    const result = await sendProbe(
+      { httpGet, exec },
+      {
+        podIP: this.record.ip ?? '',
+        container,
+        dial: runtime.dial.bind(runtime),
+        run: (command, timeoutMs) => runInContainer(runtime, { id, command, timeoutMs }),
+        timeoutMs: seconds * 1000,
+      },
+    );
+    return result.isSuccess ? undefined : result.message;
   }
 
   /** The grace period was shortened while containers are being stopped. */

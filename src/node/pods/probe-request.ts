@@ -5,6 +5,7 @@ import { messageOf } from '../../base/errors.ts';
 import { nodeHttp } from '../../base/node-http.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
 import type { Container } from './record.ts';
+import type { CommandResult } from './run-in-container.ts';
 
 export type ProbeResult = { isSuccess: true } | { isSuccess: false; message: string };
 export type ProbeSpec = NonNullable<Container['readinessProbe']>;
@@ -12,29 +13,54 @@ export type ProbeSpec = NonNullable<Container['readinessProbe']>;
 /** How much of an answer is read; the rest doesn't matter to a probe (kubelet's bound). */
 const answerBytesMax = 10 * 1024;
 
+export interface ProbeTarget {
+  podIP: string;
+  container: Container;
+  dial: Runtime['dial'];
+  /** Runs a command in the container. */
+  run: (command: string[], timeoutMs: number) => Promise<CommandResult>;
+  timeoutMs: number;
+}
+
+type Handler = Pick<ProbeSpec, 'httpGet' | 'tcpSocket' | 'exec' | 'grpc'>;
+
 /** Sends one probe to a pod. Never throws: whatever goes wrong is a failed probe. */
-export async function sendProbe(
-  probe: Pick<ProbeSpec, 'httpGet' | 'tcpSocket'> & object,
-  target: { podIP: string; container: Container; dial: Runtime['dial']; timeoutMs: number },
-): Promise<ProbeResult> {
+export async function sendProbe(probe: Handler, target: ProbeTarget): Promise<ProbeResult> {
+  if (probe.exec) return runProbe(probe.exec.command ?? [], target);
   const signal = AbortSignal.timeout(target.timeoutMs);
+  const { podIP: host } = target;
   let socket: Socket | undefined;
+  let what = '';
   try {
-    const port = portOf(probe.httpGet?.port ?? probe.tcpSocket?.port, target.container);
-    const dialed = await target.dial({ podIP: target.podIP, port, signal });
-    socket = dialed;
-    dialed.on('error', () => {});
-    if (!probe.httpGet) {
-      if (probe.tcpSocket) return { isSuccess: true };
-      return { isSuccess: false, message: 'this node probes by httpGet and tcpSocket only' };
+    const port = portOf(probe.httpGet?.port ?? probe.tcpSocket?.port ?? probe.grpc?.port, target.container);
+    const { httpGet: get } = probe;
+    if (get)
+      what = `Get "${get.scheme === 'HTTPS' ? 'https' : 'http'}://${host}:${port}${get.path || '/'}": `;
+    socket = await target.dial({ podIP: host, port, signal }).catch((error: NodeJS.ErrnoException) => {
+      const isRefused = error.code === 'ECONNREFUSED' && !signal.aborted;
+      throw isRefused ? new Error(`dial tcp ${host}:${port}: connect: connection refused`) : error;
+    });
+    socket.on('error', () => {});
+    if (get) return await httpGet(get, { socket, port, signal, host });
+    if (probe.grpc) {
+      const { grpcCheck } = await import('./probe-grpc.ts');
+      return await grpcCheck(probe.grpc.service ?? '', { socket, port, signal, host });
     }
-    return await httpGet(probe.httpGet, { socket: dialed, port, signal, host: target.podIP });
+    if (probe.tcpSocket) return { isSuccess: true };
+    return { isSuccess: false, message: 'missing probe handler' };
   } catch (error) {
     const message = signal.aborted ? 'context deadline exceeded' : messageOf(error);
-    return { isSuccess: false, message };
+    return { isSuccess: false, message: what + message };
   } finally {
     socket?.destroy();
   }
+}
+
+async function runProbe(command: string[], { run, timeoutMs }: ProbeTarget): Promise<ProbeResult> {
+  const { exitCode, output, isLate } = await run(command, timeoutMs);
+  if (exitCode === 0) return { isSuccess: true };
+  const late = `command timed out: ${JSON.stringify(command.join(' '))} timed out after ${timeoutMs / 1000}s`;
+  return { isSuccess: false, message: isLate ? late : output.trim() || `exit code ${exitCode}` };
 }
 
 type HttpGet = NonNullable<ProbeSpec['httpGet']>;
@@ -46,7 +72,7 @@ async function httpGet(
   const headers = Object.fromEntries((get.httpHeaders ?? []).map(({ name, value }) => [name, value ?? '']));
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {
     const sent = nodeHttp.request({
-      host: at.host,
+      host: get.host || at.host,
       port: at.port,
       path: get.path || '/',
       method: 'GET',

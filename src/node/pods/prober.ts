@@ -1,6 +1,6 @@
 import type { CancelTimer, Clock } from '../../base/clock.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
-import { type ProbeResult, type ProbeSpec, sendProbe } from './probe-request.ts';
+import { type ProbeResult, type ProbeSpec, type ProbeTarget, sendProbe } from './probe-request.ts';
 import { beginProbe, hasFailed, nextProbeMs, type ProbeState, takeResult, timingOf } from './probes.ts';
 import type { Container } from './record.ts';
 
@@ -14,6 +14,7 @@ export interface ProberOptions {
   before: { isStarted: boolean; isReady: boolean };
   clock: Clock;
   dial: Runtime['dial'];
+  run: ProbeTarget['run'];
   onVerdict: (verdict: { isStarted: boolean; isReady: boolean }) => void;
   /** A probe failed; `isFatal` once startup or liveness has failed as often as its threshold says. */
   onFailure: (kind: ProbeKind, message: string, isFatal: boolean) => void;
@@ -82,11 +83,11 @@ export class Prober {
 
   async #send(probe: Running): Promise<void> {
     if (this.#isStopped || probe.isSending) return;
-    const { container, podIP, dial } = this.#options;
+    const { container, podIP, dial, run } = this.#options;
     probe.isSending = true;
     probe.state = { ...probe.state, lastAtMs: this.#nowMs() };
     const { timeoutMs } = probe.state.timing;
-    const result = await sendProbe(probe.spec, { podIP, container, dial, timeoutMs });
+    const result = await sendProbe(probe.spec, { podIP, container, dial, run, timeoutMs });
     probe.isSending = false;
     if (this.#isStopped || this.#probes.get(probe.kind) !== probe) return;
     this.#take(probe, result);

@@ -64,6 +64,7 @@ function begin(container: object, overrides: Partial<ProberOptions> = {}) {
     dial: async () => {
       throw new Error('connection refused');
     },
+    run: async () => ({ exitCode: 0, output: '', isLate: false }),
     onVerdict: (verdict) => Object.assign(seen, verdict),
     onFailure: (kind, message, isFatal) => {
       (isFatal ? seen.fatal : seen.failures).push(`${kind}: ${message}`);

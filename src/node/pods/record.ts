@@ -36,6 +36,8 @@ export interface ContainerRecord {
   lastTerminated?: Terminated;
   crashBackOff?: CrashBackOff;
   pullBackOff?: PullBackOff;
+  /** Its process runs, but its postStart hook is not done. */
+  isPostStarting?: boolean;
   /** Verdicts of the probes on the current attempt. */
   isStarted: boolean;
   isReady: boolean;

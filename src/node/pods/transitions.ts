@@ -1,6 +1,12 @@
 import type { ContainerState } from '../runtimes/runtime.ts';
 import { afterFailedPull, decideRestart } from './backoff.ts';
-import { type ContainerRecord, containerId, type PodRecord, type Terminated } from './record.ts';
+import {
+  allContainersOf,
+  type ContainerRecord,
+  containerId,
+  type PodRecord,
+  type Terminated,
+} from './record.ts';
 
 /** How long a container whose configuration is wrong waits before it is tried again. */
 export const createRetryMs = 10_000;
@@ -19,6 +25,7 @@ export function beginStart(record: PodRecord, name: string, nowMs: number): Cont
   container.phase = { kind: 'creating' };
   container.isStarted = false;
   container.isReady = false;
+  delete container.isPostStarting;
   return container;
 }
 
@@ -53,14 +60,20 @@ export function observe(record: PodRecord, name: string, state: ContainerState):
   if (state.id !== containerId(record.uid, name, container.restartCount)) return false;
   if (state.phase === 'exited') return terminate(container, state);
   if (state.phase === 'starting' || container.phase.kind === 'terminated') return false;
-  return keepRunning(container, state);
+  return keepRunning(container, state, isServing(record, name, state));
 }
 
-function keepRunning(container: ContainerRecord, state: ContainerState): boolean {
+/** A program that announces ports is waited for until it listens; any other is ready when it has been loaded. */
+function isServing(record: PodRecord, name: string, state: ContainerState): boolean {
+  const spec = allContainersOf(record).find((each) => each.name === name);
+  return state.listening || (state.isLoaded === true && (spec?.ports ?? []).length === 0);
+}
+
+function keepRunning(container: ContainerRecord, state: ContainerState, isListening: boolean): boolean {
   const { phase } = container;
-  if (phase.kind === 'stopping') return false;
-  if (phase.kind === 'running' && phase.isListening === state.listening) return false;
-  container.phase = { kind: 'running', startedAtMs: state.startedAtMs, isListening: state.listening };
+  if (phase.kind === 'stopping' || container.isPostStarting) return false;
+  if (phase.kind === 'running' && phase.isListening === isListening) return false;
+  container.phase = { kind: 'running', startedAtMs: state.startedAtMs, isListening };
   return true;
 }
 
@@ -108,6 +121,8 @@ export function lose(record: PodRecord, name: string, nowMs: number): void {
 export function resume(record: PodRecord, states: ContainerState[], nowMs: number): void {
   for (const [name, container] of Object.entries(record.containers)) {
     const id = containerId(record.uid, name, container.restartCount);
+    // Whether a hook was carried out to its end nobody knows: it is not repeated.
+    delete container.isPostStarting;
     const state = states.find((each) => each.id === id);
     if (container.phase.kind === 'creating') {
       container.phase = { kind: 'waiting', reason: 'ContainerCreating', sinceMs: nowMs };

@@ -1,3 +1,6 @@
+import type { Readable, Writable } from 'node:stream';
+import type { ProcessEnd, ProcessRequest, TerminalSize } from './frames.ts';
+
 /** What a runtime needs in order to run one container of a pod. Paths are absolute on the node. */
 export interface ContainerSpec {
   /** Unique for each attempt: `<pod uid>/<container>/<restart count>`. */
@@ -30,6 +33,24 @@ export interface ContainerSpec {
   logPath: string;
   logBytesMax: number;
   logFilesMax: number;
+  /** Whether clients may write to its standard input; otherwise that is at its end from the start. */
+  stdin?: boolean;
+  /** Standard input ends with the first client that was attached to it. */
+  stdinOnce?: boolean;
+  /** Standard input is a terminal's. */
+  tty?: boolean;
+}
+
+/** A command in a container, or the container's own program as an attached client sees it. */
+export interface RunningProcess {
+  stdin: Writable;
+  stdout: Readable;
+  stderr: Readable;
+  resize(size: TerminalSize): void;
+  /** Resolves once it has ended and all of its output has been given out. */
+  ended: Promise<ProcessEnd>;
+  /** Ends a command; lets go of a program that was attached to. */
+  kill(): void;
 }
 
 export interface ContainerState {
@@ -38,6 +59,8 @@ export interface ContainerState {
   pid?: number | undefined;
   /** True once the program answers on its port (its fetch handler is loaded, or it called listen). */
   listening: boolean;
+  /** True once a program that listens nowhere has been loaded. */
+  isLoaded?: boolean | undefined;
   startedAtMs: number;
   finishedAtMs?: number | undefined;
   exitCode?: number | undefined;
@@ -58,6 +81,8 @@ export interface Runtime {
   list(): Promise<ContainerState[]>;
   /** Calls back on every change of state until the returned function is called. */
   subscribe(listener: (state: ContainerState) => void): () => void;
+  /** Runs a command, or attaches to the program, of a running container. */
+  open(request: ProcessRequest): Promise<RunningProcess>;
   /** An open byte stream to a port of a running pod, as a probe, a port-forward or the node proxy needs it. */
   dial(target: { podIP: string; port: number; signal?: AbortSignal }): Promise<import('node:net').Socket>;
 }

@@ -1,28 +1,20 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { appendFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer as createHttpServer, request } from 'node:http';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import type { PassThrough } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import { WebSocket } from 'ws';
-import { systemClock } from '../../base/clock.ts';
 import { silentLog } from '../../base/log.ts';
 import { until } from '../../base/until.ts';
 import type { PodRecord } from '../pods/record.ts';
-import { podOf } from '../testing.ts';
+import { FakeShim, podOf } from '../testing.ts';
 import { serveUpgrade } from './serve-upgrade.ts';
 import { encodeFrame, type Frame, FrameReader } from './spdy/frames.ts';
 import { HeaderWriter } from './spdy/header-block.ts';
 
 /** A kubelet API with one pod, whose only open port, 80, echoes in capitals. */
 async function startNode(t: TestContext) {
-  const logs = await mkdtemp(join(tmpdir(), 'selvage-streams-'));
-  t.after(() => rm(logs, { recursive: true, force: true }));
-  await mkdir(join(logs, 'web'));
-  const logFile = join(logs, 'web', '0.log');
-  await writeFile(logFile, line('stdout', 'before'));
   const pod = createServer((socket) => {
     socket.on('data', (data) => socket.write(String(data).toUpperCase()));
     socket.on('error', () => {});
@@ -46,17 +38,17 @@ async function startNode(t: TestContext) {
     return connect((pod.address() as AddressInfo).port, '127.0.0.1');
   };
   const server = createHttpServer();
-  const sources = { pods: () => [record], logDir: () => logs, dial, clock: systemClock, log: silentLog };
+  const shim = new FakeShim();
+  const runtime = await shim.connect();
+  const sources = { pods: () => [record], dial, runtime: () => runtime, log: silentLog };
   server.on('upgrade', (asked, socket, head) => void serveUpgrade({ request: asked, socket, head, sources }));
   await once(server.listen(0, '127.0.0.1'), 'listening');
   t.after(() => {
     server.closeAllConnections();
     server.close();
   });
-  return { port: (server.address() as AddressInfo).port, record, logFile, dialed };
+  return { port: (server.address() as AddressInfo).port, record, shim, dialed };
 }
-
-const line = (stream: string, text: string) => `2026-01-01T00:00:00.000000000Z ${stream} F ${text}\n`;
 
 interface Received {
   socket: WebSocket;
@@ -239,9 +231,24 @@ test('ports are forwarded over the channels that client libraries use', async (t
   assert.equal(await closed, 1003);
 });
 
-test('attach shows what is printed from now on, each on its channel, until the container ends', async (t) => {
-  const { port, record, logFile } = await startNode(t);
-  const path = '/attach/default/web/web?output=1&error=1&input=1';
+/** A command that answers in capitals, tells each size of its terminal, and ends with the code that it is given. */
+function capitals(shim: FakeShim): void {
+  shim.onProcess = async (request, process) => {
+    process.resize = ({ columns, rows }) => void (process.stderr as PassThrough).write(`${columns}x${rows};`);
+    let text = '';
+    for await (const chunk of process.stdin as PassThrough) {
+      text += chunk;
+      (process.stdout as PassThrough).write(String(chunk).toUpperCase());
+      if (text.endsWith('\x04')) break;
+    }
+    return { exitCode: request.kind === 'exec' ? Number(request.command[1]) : 3 };
+  };
+}
+
+test('exec carries input, its end, output and the exit code over WebSocket', async (t) => {
+  const { port, shim } = await startNode(t);
+  capitals(shim);
+  const path = '/exec/default/web/web?output=1&error=1&input=1&command=give&command=7';
   const { socket, messages, closed } = await webSocket(
     t,
     port,
@@ -251,23 +258,63 @@ test('attach shows what is printed from now on, each on its channel, until the c
   );
   assert.equal(socket.protocol, 'v5.channel.k8s.io');
   socket.send(Buffer.from('\0typed'));
-  socket.send(Buffer.of(255, 0));
-  // Attaching happens some time after the answer: lines are printed until one is seen.
-  const shown = (channel: number) => messages.some((message) => message[0] === channel);
-  await until('lines are shown', async () => {
-    await appendFile(logFile, line('stdout', 'out') + line('stderr', 'err'));
-    return shown(1) && shown(2);
-  });
-  record.containers.web!.phase = { ...terminated };
-  assert.equal(await closed, 1000);
   const textOf = (channel: number) =>
     messages
       .filter((message) => message[0] === channel)
       .map((message) => String(message.subarray(1)))
       .join('');
-  assert.match(textOf(1), /^(out\n)+$/);
-  assert.match(textOf(2), /^(err\n)+$/);
-  assert.deepEqual(JSON.parse(textOf(3)), { metadata: {}, status: 'Success' });
+  await until('the command has answered', () => textOf(1) === 'TYPED');
+  socket.send(Buffer.of(255, 0));
+  assert.equal(await closed, 1000);
+  const request = { kind: 'exec', id: 'u1/web/0', command: ['give', '7'], stdin: true, tty: false };
+  assert.deepEqual(shim.processes, [request]);
+  const status = JSON.parse(textOf(3));
+  assert.equal(status.reason, 'NonZeroExitCode');
+  assert.deepEqual(status.details.causes, [{ reason: 'ExitCode', message: '7' }]);
+});
+
+test('a terminal gets its size, line ends of its own, and one output', async (t) => {
+  const { port, shim } = await startNode(t);
+  capitals(shim);
+  const path = '/exec/default/web/web?output=1&error=1&input=1&tty=1&command=give&command=0';
+  const { socket, messages, closed } = await webSocket(t, port, path, 'v4.channel.k8s.io');
+  socket.send(Buffer.from('\x04{"Width":111,"Height":33}'));
+  socket.send(Buffer.from('\x04{"Width":-1,"Height":33}'));
+  socket.send(Buffer.from('\0a\nb'));
+  const shown = () =>
+    messages.flatMap((message) => (message[0] === 1 ? String(message.subarray(1)) : [])).join('');
+  await until('both are shown', () => shown().includes('A\r\nB') && shown().includes('111x33;'));
+  assert.doesNotMatch(shown(), /-1x33/);
+  socket.send(Buffer.from('\0\x04'));
+  assert.equal(await closed, 1000);
+});
+
+test('attach carries input and ends well however the program ends', async (t) => {
+  const { port, shim } = await startNode(t);
+  capitals(shim);
+  const path = '/attach/default/web/web?output=1&input=1';
+  const { socket, messages, closed } = await webSocket(t, port, path, 'v4.channel.k8s.io');
+  socket.send(Buffer.from('\0hello\x04'));
+  assert.equal(await closed, 1000);
+  assert.deepEqual(shim.processes, [{ kind: 'attach', id: 'u1/web/0', stdin: true }]);
+  const last = messages.at(-1)!;
+  assert.equal(last[0], 3);
+  assert.deepEqual(JSON.parse(String(last.subarray(1))), { metadata: {}, status: 'Success' });
+});
+
+test('a command ends when its client goes', async (t) => {
+  const { port, shim } = await startNode(t);
+  const killed = Promise.withResolvers<void>();
+  shim.onProcess = async (_, process) => {
+    process.kill = killed.resolve;
+    await killed.promise;
+    return {};
+  };
+  const path = '/exec/default/web/web?output=1&command=wait';
+  const { socket } = await webSocket(t, port, path, 'v5.channel.k8s.io');
+  await until('it runs', () => shim.processes.length === 1);
+  socket.terminate();
+  await killed.promise;
 });
 
 const terminated = {

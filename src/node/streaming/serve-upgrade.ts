@@ -1,24 +1,29 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { Clock } from '../../base/clock.ts';
 import { isStatus, messageOf, StatusError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import { nodeHttp } from '../../base/node-http.ts';
-import { allContainersOf, type ContainerRecord, isAlive, type PodRecord } from '../pods/record.ts';
+import {
+  allContainersOf,
+  type ContainerRecord,
+  containerId,
+  isAlive,
+  type PodRecord,
+} from '../pods/record.ts';
+import type { ProcessRequest } from '../runtimes/frames.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
-import { attach } from './attach.ts';
 import { type Channels, channelProtocols, webSocketChannels } from './channels.ts';
-import { execute } from './execute.ts';
 import { type DialPort, forwardPorts, parsePort } from './port-forward.ts';
+import { remoteCommand } from './remote-command.ts';
 import { spdyChannelProtocols, spdyChannels } from './spdy-channels.ts';
 import { acceptWebSocket, webSocketStream } from './websocket.ts';
 import { forwardOverChannels, portsMax } from './websocket-ports.ts';
 
 export interface StreamSources {
   pods: () => PodRecord[];
-  logDir: (record: PodRecord) => string;
   dial: Runtime['dial'];
-  clock: Clock;
+  /** The runtime if one is connected. */
+  runtime: () => Runtime | undefined;
   log: Log;
 }
 
@@ -44,7 +49,7 @@ export async function serveUpgrade(upgrade: Upgrade): Promise<void> {
     if (!record) throw new StatusError('NotFound', `pod "${name}" does not exist`);
     if (verb === 'portForward') return await portForward(upgrade, record, url.searchParams);
     if (verb === 'attach' || verb === 'exec') {
-      return await remoteCommand(upgrade, verb, record, container ?? '', url.searchParams);
+      return await serveCommand(upgrade, verb, record, container ?? '', url.searchParams);
     }
     throw new StatusError('NotFound', `there is nothing to upgrade at ${url.pathname}`);
   } catch (error) {
@@ -78,7 +83,7 @@ async function portForward(upgrade: Upgrade, record: PodRecord, query: URLSearch
   forwardOverChannels(socket, ports as number[], options);
 }
 
-async function remoteCommand(
+async function serveCommand(
   upgrade: Upgrade,
   verb: 'attach' | 'exec',
   record: PodRecord,
@@ -87,18 +92,19 @@ async function remoteCommand(
 ): Promise<void> {
   const container = runningContainer(record, containerName);
   const wants = (name: string) => ['1', 'true'].includes(query.get(name) ?? '');
-  const isTty = wants('tty');
-  const wanted = { stdin: wants('input'), stdout: wants('output'), stderr: wants('error') && !isTty };
-  const channels = await openChannels(upgrade, { ...wanted, resize: isTty });
+  const tty = wants('tty');
+  const wanted = { stdin: wants('input'), stdout: wants('output'), stderr: wants('error') && !tty, tty };
   const { sources } = upgrade;
-  const work = async () => {
-    if (verb === 'exec')
-      return execute(channels, { record, containerName, command: query.getAll('command') });
-    const attempt = container.restartCount;
-    const isStillAlive = () => container.restartCount === attempt && isAlive(container);
-    const path = `${sources.logDir(record)}/${containerName}/${attempt}.log`;
-    return attach(channels, { path, clock: sources.clock, isAlive: isStillAlive }, wanted);
-  };
+  const runtime = sources.runtime();
+  if (!runtime) throw new StatusError('ServiceUnavailable', "the node's runtime is not connected");
+  const { stdin, stdout, stderr } = wanted;
+  const channels = await openChannels(upgrade, { stdin, stdout, stderr, resize: tty });
+  const id = containerId(record.uid, containerName, container.restartCount);
+  const request: ProcessRequest =
+    verb === 'exec'
+      ? { kind: 'exec', id, command: query.getAll('command'), stdin, tty }
+      : { kind: 'attach', id, stdin };
+  const work = () => remoteCommand(channels, runtime, { request, wanted });
   await work().catch((error: unknown) => {
     if (channels.signal.aborted) return;
     const message = messageOf(error);

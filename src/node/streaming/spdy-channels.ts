@@ -1,6 +1,6 @@
 import { type Duplex, PassThrough, type Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
-import type { Channels } from './channels.ts';
+import { type Channels, Resizes } from './channels.ts';
 import { SpdySession } from './spdy/session.ts';
 import type { SpdyStream } from './spdy/stream.ts';
 
@@ -14,6 +14,7 @@ export function spdyChannels(connection: Duplex, wanted: readonly string[]): Pro
   return new Promise((resolve, reject) => {
     const streams = new Map<string, SpdyStream>();
     const gone = new AbortController();
+    const resizes = new Resizes();
     const timer = setTimeout(() => {
       reject(new Error(`timed out waiting for the streams ${wanted.join(', ')}`));
       connection.destroy();
@@ -26,10 +27,15 @@ export function spdyChannels(connection: Duplex, wanted: readonly string[]): Pro
       onStream: (stream) => {
         const kind = stream.headers.get('streamtype')!;
         streams.set(kind, stream);
-        if (kind !== 'stdin') stream.resume();
+        // One size a message, each a whole JSON object.
+        if (kind === 'resize')
+          stream.on('data', (chunk: Buffer) => {
+            for (const text of chunk.toString().match(/\{[^}]*\}/g) ?? []) resizes.take(text);
+          });
+        else if (kind !== 'stdin') stream.resume();
         if (!wanted.every((each) => streams.has(each))) return;
         clearTimeout(timer);
-        resolve(channelsOf(streams, gone.signal, session));
+        resolve(channelsOf(streams, { signal: gone.signal, session, resizes }));
       },
       onClose: (error) => {
         clearTimeout(timer);
@@ -40,7 +46,10 @@ export function spdyChannels(connection: Duplex, wanted: readonly string[]): Pro
   });
 }
 
-function channelsOf(streams: Map<string, SpdyStream>, signal: AbortSignal, session: SpdySession): Channels {
+function channelsOf(
+  streams: Map<string, SpdyStream>,
+  { signal, session, resizes }: { signal: AbortSignal; session: SpdySession; resizes: Resizes },
+): Channels {
   const stdin = streams.get('stdin') ?? new PassThrough().end();
   const output = (kind: string): Writable => streams.get(kind) ?? new PassThrough().resume();
   const [stdout, stderr] = [output('stdout'), output('stderr')];
@@ -48,6 +57,7 @@ function channelsOf(streams: Map<string, SpdyStream>, signal: AbortSignal, sessi
     stdin,
     stdout,
     stderr,
+    onResize: (listener) => resizes.subscribe(listener),
     signal,
     async finish(status) {
       if (signal.aborted) return;

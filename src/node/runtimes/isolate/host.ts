@@ -4,12 +4,14 @@ import { flushCompileCache } from 'node:module';
 import type { Socket } from 'node:net';
 import { pathToFileURL } from 'node:url';
 import { createMeshClient, type MeshClient } from '../../../mesh/mesh-client.ts';
+import type { TerminalSize } from '../frames.ts';
 import { type FetchModule, serveFetch } from './fetch-handler.ts';
 import { HandedServers } from './handed-servers.ts';
 import { lockDown } from './lockdown.ts';
 import { MeshTls } from './mesh-tls.ts';
-import type { Program, ToPod } from './messages.ts';
+import { commandMarker, type Program, type ToPod } from './messages.ts';
 import { ShimChannel } from './shim-channel.ts';
+import type { Terminal } from './terminal.ts';
 
 /** How often request telemetry goes to the shim. */
 const telemetryIntervalMs = 2_000;
@@ -21,6 +23,8 @@ const compileCacheDelayMs = 1_000;
 const init = Promise.withResolvers<Extract<ToPod, { type: 'init' }>>();
 let mesh: MeshClient | undefined;
 let servers: HandedServers | undefined;
+let terminal: Terminal | undefined;
+let terminalSize: TerminalSize = { columns: 80, rows: 24 };
 /** Routes and identities that came in one breath with `init`, before the mesh was made. */
 const early: ToPod[] = [];
 const tls = new MeshTls((port, socket) => accept(port, socket));
@@ -31,12 +35,25 @@ mesh = createMesh(program);
 if (table) mesh.setTable(table);
 if (identity) onMessage({ type: 'identity', identity }, undefined);
 for (const message of early.splice(0)) onMessage(message, undefined);
-servers = new HandedServers({ podIP: program.podIP, onChange: onListenChange });
-servers.install();
+if (!program.isExec) {
+  servers = new HandedServers({ podIP: program.podIP, onChange: onListenChange });
+  servers.install();
+}
 adoptProgram(program);
-process.on('SIGTERM', () => void drain());
-await run(program);
-if (servers.isEmpty) channel.release();
+if (program.tty) await installTerminal();
+// A command beside the container's program ends as any command does.
+if (!program.isExec) process.on('SIGTERM', () => void drain());
+if (program.isExec || isCommand(program.command)) {
+  channel.release();
+  if (!program.isExec) channel.tellLoaded();
+  await runAsCommand(program);
+} else {
+  await run(program);
+  if (servers?.isEmpty) {
+    channel.release();
+    channel.tellLoaded();
+  }
+}
 // Kept while the pod still runs, for the next one of the same image.
 setTimeout(flushCompileCache, compileCacheDelayMs).unref();
 
@@ -53,6 +70,10 @@ function onMessage(message: ToPod, socket: Socket | undefined): void {
       if (mesh) mesh.setIdentity(message.identity);
       else early.push(message);
       tls.setIdentity(message.identity);
+      break;
+    case 'resize':
+      terminalSize = message.size;
+      terminal?.resize(terminalSize);
       break;
     case 'dialed':
       channel.onDialed(message, socket);
@@ -94,6 +115,23 @@ function adoptProgram({ env, command, workingDir }: Program): void {
   process.argv = [process.execPath, ...command];
   process.execArgv = [];
   process.chdir(workingDir);
+}
+
+async function installTerminal(): Promise<void> {
+  const { Terminal: Loaded } = await import('./terminal.ts');
+  terminal = new Loaded(process.stdin, process.stdout);
+  terminal.install(terminalSize);
+}
+
+/** `sh`, `ls` and the like, instead of a module. */
+function isCommand([first]: string[]): boolean {
+  return first === commandMarker;
+}
+
+async function runAsCommand(own: Program): Promise<void> {
+  const { runProgram } = await import('./run-command.ts');
+  const words = isCommand(own.command) ? own.command.slice(1) : own.command;
+  await runProgram({ ...own, command: words });
 }
 
 async function run({ command }: Program): Promise<void> {

@@ -8,6 +8,8 @@ export interface LaunchOptions {
   hostPath: string;
   /** Folder of the host's modules. */
   hostDir: string;
+  /** Packages that the host's commands load from elsewhere. */
+  packageDirs: string[];
   /** Shared only by containers of the same image and the same service account, as it holds executable code. */
   compileCacheDir: string;
 }
@@ -21,7 +23,7 @@ const heapMiBMin = 16;
  * mounts, and nothing else; a path that Node's permission flags can't express is an error.
  */
 export function nodeArguments(spec: ContainerSpec, options: LaunchOptions): string[] {
-  const readable = [options.hostDir, spec.rootDir, options.compileCacheDir];
+  const readable = [options.hostDir, ...options.packageDirs, spec.rootDir, options.compileCacheDir];
   const writable = [options.compileCacheDir];
   for (const mount of spec.mounts) {
     readable.push(mount.hostPath);

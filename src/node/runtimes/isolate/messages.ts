@@ -1,11 +1,16 @@
 import type { RouteTable } from '../../../mesh/route-table.ts';
 import type { TelemetryRow } from '../../../mesh/telemetry.ts';
+import type { TerminalSize } from '../frames.ts';
+import type { PodProcess } from './applets/applet.ts';
+import type { FileTable } from './applets/pod-files.ts';
 
 /** What the shim tells a pod's process. A `connection` and a successful `dialed` carry a socket. */
 export type ToPod =
   | { type: 'init'; program: Program; table: RouteTable | undefined; identity: PodIdentity | undefined }
   | { type: 'table'; table: RouteTable }
   | { type: 'identity'; identity: PodIdentity }
+  /** The terminal at the other end has this size now. */
+  | { type: 'resize'; size: TerminalSize }
   /** Somebody connected to the pod; with `isTls` the pod ends mutual TLS itself. */
   | { type: 'connection'; port: number; isTls: boolean }
   | { type: 'dialed'; id: number; error?: { message: string; code: string } };
@@ -14,6 +19,8 @@ export type ToPod =
 export type FromPod =
   /** No ports: whatever comes, on any port. */
   | { type: 'listening'; ports: number[] }
+  /** The program has been loaded, and listens nowhere so far. */
+  | { type: 'loaded' }
   | { type: 'dial'; id: number; host: string; port: number }
   | { type: 'telemetry'; rows: TelemetryRow[] };
 
@@ -26,6 +33,13 @@ export interface Program {
   namespace: string;
   podName: string;
   podIP: string;
+  /** Whether standard input comes from a person at a terminal. */
+  tty?: boolean;
+  /** A command beside the container's own program: it serves nothing. */
+  isExec?: boolean;
+  /** The container's files, for commands that name them as the container's specification does. */
+  files: FileTable;
+  processes: PodProcess[];
 }
 
 /** PEM; the same shape as the shim's PemIdentity. */
@@ -34,6 +48,9 @@ export interface PodIdentity {
   privateKey: string;
   trustBundle: string;
 }
+
+/** In the place of a module's path: what follows is a command such as `sh`, with its arguments. */
+export const commandMarker = 'selvage:command';
 
 const portsMax = 64;
 const hostCharsMax = 253;
@@ -48,6 +65,7 @@ export function decodeFromPod(message: unknown): FromPod | undefined {
     if (!Array.isArray(ports) || ports.length > portsMax || !ports.every(isPort)) return undefined;
     return { type: 'listening', ports };
   }
+  if (fields.type === 'loaded') return { type: 'loaded' };
   if (fields.type === 'dial') {
     const { id, host, port } = fields;
     if (!Number.isSafeInteger(id) || typeof host !== 'string' || !isPort(port)) return undefined;

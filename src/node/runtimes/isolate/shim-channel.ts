@@ -45,6 +45,11 @@ export class ShimChannel {
     this.#send({ type: 'listening', ports });
   }
 
+  /** The program has been loaded: one that listens nowhere is as ready as it will be. */
+  tellLoaded(): void {
+    this.#send({ type: 'loaded' });
+  }
+
   /** Nothing listens any more: the process may end once its work is done. */
   release(): void {
     this.#isListening = false;

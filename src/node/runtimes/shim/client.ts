@@ -85,11 +85,11 @@ export async function connectShim(options: ConnectOptions): Promise<ShimClient> 
   }
   const connection = new ShimConnection(socket);
   const { pid } = await connection.call('hello', { version: protocolVersion });
-  return createClient({ connection, pid, dialPath: paths.dial });
+  return createClient({ connection, pid, paths });
 }
 
-function createClient(parts: { connection: ShimConnection; pid: number; dialPath: string }): ShimClient {
-  const { connection, pid, dialPath } = parts;
+function createClient(parts: { connection: ShimConnection; pid: number; paths: ShimPaths }): ShimClient {
+  const { connection, pid, paths } = parts;
   let pushedVersion: string | undefined;
   return {
     name: 'isolate',
@@ -99,7 +99,11 @@ function createClient(parts: { connection: ShimConnection; pid: number; dialPath
     remove: (id) => connection.call('remove', { id }),
     list: () => connection.call('list', null),
     subscribe: (listener) => connection.subscribe(listener),
-    dial: (target) => dialPod(dialPath, target),
+    open: async (request) => {
+      const { openProcess } = await import('./remote-process.ts');
+      return openProcess(paths.process, request);
+    },
+    dial: (target) => dialPod(paths.dial, target),
     pushRoutes: async (table) => {
       if (table.version === pushedVersion) return;
       await connection.call('setTable', { table });

@@ -1,18 +1,27 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
+import type { Writable } from 'node:stream';
 import type { RouteTable } from '../../../mesh/route-table.ts';
+import type { PodProcess } from '../isolate/applets/applet.ts';
 import { type LaunchOptions, nodeArguments } from '../isolate/launch.ts';
-import type { FromPod, ToPod } from '../isolate/messages.ts';
+import type { FromPod, Program, ToPod } from '../isolate/messages.ts';
 import type { ContainerSpec, ContainerState } from '../runtime.ts';
 import { HandOver } from './hand-over.ts';
 import { LogFile } from './log-file.ts';
 import { readPodChannel, watchSpawn } from './pod-channel.ts';
 import { readProcessUsage } from './process-memory.ts';
 import type { PemIdentity } from './protocol.ts';
+import { exitCodeOf } from './signals.ts';
 
 export interface ContainerEvents {
   onState: (state: ContainerState) => void;
   onMessage: (message: FromPod) => void;
+}
+
+/** Somebody who sees what the program prints. */
+export interface AttachedClient {
+  onOutput: (stream: 'stdout' | 'stderr', chunk: Buffer) => void;
+  onExit: () => void;
 }
 
 interface ExitReport {
@@ -37,6 +46,7 @@ export class Container {
   #stderrTail = '';
   #killReason: { reason: string; message: string } | undefined;
   readonly #exited = Promise.withResolvers<void>();
+  readonly #clients = new Set<AttachedClient>();
 
   constructor(spec: ContainerSpec, events: ContainerEvents) {
     this.spec = spec;
@@ -73,7 +83,7 @@ export class Container {
         spawn(process.execPath, args, {
           cwd: spec.workingDir,
           env: { NODE_COMPILE_CACHE: launch.compileCacheDir },
-          stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+          stdio: [spec.stdin ? 'pipe' : 'ignore', 'pipe', 'pipe', 'ipc'],
           detached: true,
         }),
       );
@@ -83,9 +93,10 @@ export class Container {
     }
     this.#child = child;
     this.#handOver = new HandOver(child);
-    child.stdout!.on('data', (chunk: Buffer) => this.#log.write('stdout', chunk));
+    child.stdin?.on('error', () => {});
+    child.stdout!.on('data', (chunk: Buffer) => this.#printed('stdout', chunk));
     child.stderr!.on('data', (chunk: Buffer) => {
-      this.#log.write('stderr', chunk);
+      this.#printed('stderr', chunk);
       this.#stderrTail = (this.#stderrTail + chunk.toString('utf8')).slice(-tailChars);
     });
     child.once('error', (error) => {
@@ -98,16 +109,23 @@ export class Container {
       onAbuse: (what) => this.kill('Error', `the container ${what} on its control channel`),
     });
     this.#change({ phase: 'running', pid: child.pid });
-    const { command, workingDir, env, pod } = spec;
-    const program = {
-      command,
-      workingDir,
-      env: { ...env, ...mountsVariable(spec) },
-      namespace: pod.namespace,
-      podName: pod.name,
-      podIP: pod.ip,
-    };
+    const program = programOf(spec, []);
     this.send({ type: 'init', program, table, identity });
+  }
+
+  get stdin(): Writable | undefined {
+    return this.#child?.stdin ?? undefined;
+  }
+
+  /** Tells what is printed from now on, and the end, until the returned function is called. */
+  attach(client: AttachedClient): () => void {
+    this.#clients.add(client);
+    return () => this.#clients.delete(client);
+  }
+
+  #printed(stream: 'stdout' | 'stderr', chunk: Buffer): void {
+    this.#log.write(stream, chunk);
+    for (const client of this.#clients) client.onOutput(stream, chunk);
   }
 
   /** Ends as a container that never ran. */
@@ -149,6 +167,8 @@ export class Container {
     if (message.type === 'listening') {
       this.ports = message.ports;
       this.#change({ listening: true });
+    } else if (message.type === 'loaded') {
+      this.#change({ isLoaded: true });
     } else {
       this.#events.onMessage(message);
     }
@@ -157,8 +177,7 @@ export class Container {
   #onExit(code: number | null, signal: NodeJS.Signals | null): void {
     this.#log.close();
     if (this.#state.phase === 'exited') return;
-    const exitCode = code ?? 128 + (signalNumbers[signal ?? 'SIGKILL'] ?? 0);
-    this.#finish(this.#explainExit(exitCode, signal));
+    this.#finish(this.#explainExit(exitCodeOf(code, signal), signal));
   }
 
   #explainExit(exitCode: number, signal: NodeJS.Signals | null): ExitReport {
@@ -175,6 +194,8 @@ export class Container {
   #finish(end: ExitReport): void {
     this.#change({ phase: 'exited', listening: false, finishedAtMs: Date.now(), ...end });
     this.#exited.resolve();
+    for (const client of this.#clients) client.onExit();
+    this.#clients.clear();
   }
 
   #change(change: Partial<ContainerState>): void {
@@ -183,23 +204,24 @@ export class Container {
   }
 }
 
-const signalNumbers: Partial<Record<NodeJS.Signals, number>> = {
-  SIGHUP: 1,
-  SIGINT: 2,
-  SIGQUIT: 3,
-  SIGILL: 4,
-  SIGTRAP: 5,
-  SIGABRT: 6,
-  SIGBUS: 7,
-  SIGFPE: 8,
-  SIGKILL: 9,
-  SIGSEGV: 11,
-  SIGPIPE: 13,
-  SIGTERM: 15,
-};
-
 function toMiB(bytes: number): number {
   return Math.round(bytes / 2 ** 20);
+}
+
+/** What the process is to run, and what it is told of its pod. */
+export function programOf(spec: ContainerSpec, processes: PodProcess[]): Program {
+  const { command, workingDir, env, pod, rootDir, mounts, tty } = spec;
+  return {
+    command,
+    workingDir,
+    env: { ...(tty && { TERM: 'xterm' }), ...env, ...mountsVariable(spec) },
+    namespace: pod.namespace,
+    podName: pod.name,
+    podIP: pod.ip,
+    files: { rootDir, mounts },
+    processes,
+    ...(tty && { tty }),
+  };
 }
 
 /** An isolate has no file system of its own: it is told where on the node each of its mounts lies. */

@@ -1,8 +1,9 @@
 import type { Socket } from 'node:net';
 import { findEndpoint } from '../../../mesh/decide.ts';
 import type { Endpoint } from '../../../mesh/route-table.ts';
+import type { ToPod } from '../isolate/messages.ts';
+import type { ContainerSpec } from '../runtime.ts';
 import { requestConnect } from './connect-stream.ts';
-import type { Container } from './container.ts';
 import { isEgressGranted } from './grants.ts';
 import { connectOutside } from './outside.ts';
 import type { Pods } from './pods.ts';
@@ -11,11 +12,17 @@ import { connectUnread, type SocketPairs } from './socket-pairs.ts';
 /** How many connections one pod may be opening at a time. */
 export const dialsMax = 256;
 
+/** A process that asks for connections, with what it may reach. */
+export interface Caller {
+  spec: Pick<ContainerSpec, 'grants'>;
+  send(message: ToPod, socket?: Socket): boolean;
+}
+
 /** Opens connections on behalf of pods and of the node, as far as policy allows. */
 export class Dialer {
   readonly #pods: Pods;
   readonly #pairs: SocketPairs;
-  readonly #dialing = new Map<Container, number>();
+  readonly #dialing = new Map<Caller, number>();
 
   constructor(options: { pods: Pods; pairs: SocketPairs }) {
     this.#pods = options.pods;
@@ -23,7 +30,7 @@ export class Dialer {
   }
 
   /** Answers a pod's request for a connection. What it may reach: endpoints of Services, and what it was granted. */
-  async answer(caller: Container, request: { id: number; host: string; port: number }): Promise<void> {
+  async answer(caller: Caller, request: { id: number; host: string; port: number }): Promise<void> {
     const { id } = request;
     const count = this.#dialing.get(caller) ?? 0;
     if (count >= dialsMax) {
@@ -82,7 +89,7 @@ export class Dialer {
     }
   }
 
-  #dialFor(caller: Container, host: string, port: number): Promise<Socket> {
+  #dialFor(caller: Caller, host: string, port: number): Promise<Socket> {
     const { table } = this.#pods;
     const endpoint = table && findEndpoint(table, host, port);
     if (endpoint) return this.toEndpoint(endpoint);

@@ -11,6 +11,8 @@ export interface ShimPaths {
   control: string;
   /** CONNECT to a pod's port, in plain text. */
   dial: string;
+  /** Commands in containers, and attached clients. */
+  process: string;
   /** Where the shim makes its socket pairs. */
   pair: string;
   pidsDir: string;
@@ -30,6 +32,7 @@ export function shimPaths(dataDir: string): ShimPaths {
   return {
     control: path.join(socketDir, 'shim.sock'),
     dial: path.join(socketDir, 'dial.sock'),
+    process: path.join(socketDir, 'exec.sock'),
     pair: path.join(socketDir, 'pair.sock'),
     pidsDir: path.join(absolute, 'shim-pids'),
     modulesDir: path.join(absolute, 'shim-modules'),

@@ -2,10 +2,12 @@ import type { Socket } from 'node:net';
 import type { Log } from '../../../base/log.ts';
 import type { RouteTable } from '../../../mesh/route-table.ts';
 import { findEscapingLink } from '../isolate/escaping-links.ts';
-import type { FromPod } from '../isolate/messages.ts';
+import type { LaunchOptions } from '../isolate/launch.ts';
+import { commandMarker, type FromPod } from '../isolate/messages.ts';
 import type { ContainerSpec, ContainerState } from '../runtime.ts';
 import { CompileCache } from './compile-cache.ts';
 import { Container } from './container.ts';
+import type { ExecOptions, ExecProcess } from './exec-process.ts';
 import type { ShimModules } from './modules-in-place.ts';
 import type { PidFiles } from './pid-files.ts';
 import { readProcessUsage } from './process-memory.ts';
@@ -22,6 +24,7 @@ export class Pods {
   readonly #containers = new Map<string, Container>();
   readonly #identities = new Map<string, PemIdentity>();
   readonly #checkedImages = new Set<string>();
+  readonly #commands = new Set<ExecProcess>();
   readonly #options: PodsOptions;
   readonly #compileCache: CompileCache;
   #timer: NodeJS.Timeout | undefined;
@@ -51,14 +54,34 @@ export class Pods {
     try {
       // Native code reads whatever this user may read; links make no difference to it.
       if (!spec.grants.addons) await this.#checkImage(spec.rootDir);
-      const compileCacheDir = this.#compileCache.folderFor(spec);
-      const { root, hostPath } = this.#options.modules;
-      const launch = { hostDir: root, hostPath, compileCacheDir };
-      container.start(launch, this.#table, this.#identities.get(spec.pod.uid));
+      container.start(this.#launchOf(spec), this.#table, this.#identities.get(spec.pod.uid));
       this.#compileCache.pruneSometimes(() => this.running.map((each) => each.spec));
     } catch (error) {
       container.fail((error as Error).message);
     }
+  }
+
+  /** What a command beside a container's program is started with. */
+  launching(spec: ContainerSpec): Pick<ExecOptions, 'spec' | 'launch' | 'table' | 'identity' | 'processes'> {
+    const processes = this.running
+      .filter((each) => each.spec.pod.uid === spec.pod.uid && each.state.pid !== undefined)
+      .map(({ spec: { container, command, rootDir }, state }) => ({
+        pid: state.pid!,
+        container,
+        command: shownCommand(command, rootDir),
+        startedAtMs: state.startedAtMs,
+      }));
+    const identity = this.#identities.get(spec.pod.uid);
+    return { spec, launch: this.#launchOf(spec), table: this.#table, identity, processes };
+  }
+
+  /** A command hears of new routes and identities as long as it runs. */
+  addCommand(command: ExecProcess): void {
+    this.#commands.add(command);
+  }
+
+  removeCommand(command: ExecProcess): void {
+    this.#commands.delete(command);
   }
 
   async stop(id: string, graceSeconds: number): Promise<void> {
@@ -97,13 +120,13 @@ export class Pods {
   setTable(table: RouteTable): void {
     if (table.version === this.#table?.version) return;
     this.#table = table;
-    for (const container of this.running) container.send({ type: 'table', table });
+    for (const each of [...this.running, ...this.#commands]) each.send({ type: 'table', table });
   }
 
   setIdentity(podUid: string, identity: PemIdentity): void {
     this.#identities.set(podUid, identity);
-    for (const container of this.running) {
-      if (container.spec.pod.uid === podUid) container.send({ type: 'identity', identity });
+    for (const each of [...this.running, ...this.#commands]) {
+      if (each.spec.pod.uid === podUid) each.send({ type: 'identity', identity });
     }
   }
 
@@ -135,6 +158,12 @@ export class Pods {
     if (limited.length > 0) this.#timer = setTimeout(() => this.#watchMemory(), memoryCheckMs).unref();
   }
 
+  #launchOf(spec: ContainerSpec): LaunchOptions {
+    const { root, hostPath } = this.#options.modules;
+    const packageDirs = this.#options.modules.packageDirs;
+    return { hostDir: root, hostPath, packageDirs, compileCacheDir: this.#compileCache.folderFor(spec) };
+  }
+
   #onState(state: ContainerState): void {
     const { pidFiles, onState } = this.#options;
     if (state.pid !== undefined && state.phase === 'exited') pidFiles.remove(state.pid);
@@ -151,6 +180,11 @@ export class Pods {
       this.#checkedImages.delete(oldest);
     this.#checkedImages.add(rootDir);
   }
+}
+
+function shownCommand(command: string[], rootDir: string): string {
+  const words = command[0] === commandMarker ? command.slice(1) : ['node', ...command];
+  return words.map((word) => word.replace(`${rootDir}/`, '/')).join(' ');
 }
 
 export interface PodsOptions {

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
 import {
+  cpSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -11,7 +12,15 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
-import { extension, modulesAt, modulesInPlace, type ShimModules, sourceRoot } from './modules-in-place.ts';
+import {
+  extension,
+  modulesAt,
+  modulesInPlace,
+  packagesOfPods,
+  type ShimModules,
+  sourceRoot,
+} from './modules-in-place.ts';
+import { packageFolders } from './package-folders.ts';
 
 /** Versions of the prepared modules that are kept: a running shim still uses its own. */
 export const versionsMax = 8;
@@ -38,6 +47,11 @@ async function strip(target: string, modules: [string, string][]): Promise<void>
     writeFileSync(at, source);
   }
   writeFileSync(path.join(fresh, 'package.json'), '{"type":"module"}\n');
+  for (const name of packagesOfPods) {
+    for (const [each, folder] of packageFolders(name, sourceRoot)) {
+      cpSync(folder, path.join(fresh, 'node_modules', each), { recursive: true });
+    }
+  }
   await runStripper(fresh);
   try {
     renameSync(fresh, target);
@@ -54,7 +68,7 @@ function runStripper(folder: string): Promise<void> {
   const script = `
     import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
     import { stripTypeScriptTypes } from 'node:module';
-    for (const name of readdirSync('.', { recursive: true }).filter((name) => name.endsWith('.ts'))) {
+    for (const name of readdirSync('.', { recursive: true }).filter((name) => name.endsWith('.ts') && !name.startsWith('node_modules'))) {
       const code = stripTypeScriptTypes(readFileSync(name, 'utf8'));
       writeFileSync(name.replace(/ts$/, 'js'), code.replace(/(['"]\\.[^'"\\n]*)\\.ts(['"])/g, '$1.js$2'));
       rmSync(name);

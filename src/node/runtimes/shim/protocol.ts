@@ -36,7 +36,7 @@ export interface ContainerUsage {
 }
 
 /** Agents and shims of different versions refuse each other. */
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 
 /** What the agent asks, each answered by a result of its own type. JSON lines over the control socket. */
 export interface ShimMethods {

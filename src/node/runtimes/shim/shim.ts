@@ -10,6 +10,7 @@ import { makeSocketDir, shimPaths } from './paths.ts';
 import { PidFiles } from './pid-files.ts';
 import { PodTelemetry } from './pod-telemetry.ts';
 import { Pods } from './pods.ts';
+import { ProcessServer } from './process-server.ts';
 import { protocolVersion } from './protocol.ts';
 import { SocketPairs } from './socket-pairs.ts';
 
@@ -42,6 +43,7 @@ export async function startShim(
     compileCacheDir: paths.compileCacheDir,
     pidFiles,
     onState: (state) => {
+      if (state.phase === 'exited') processes.endOf(state.id);
       control.broadcast(state);
       idle.check();
     },
@@ -51,6 +53,13 @@ export async function startShim(
     },
   });
   const dialer = new Dialer({ pods, pairs });
+  const processes = new ProcessServer({
+    pods,
+    log,
+    onMessage: (caller, message) => {
+      if (message.type === 'dial') void dialer.answer(caller, message);
+    },
+  });
   const loadBalancer = new LoadBalancer({ pods, dialer, log });
   const meshPort = new MeshPort(pods);
   const dialSocket = new ConnectListener({ pods, isTls: false });
@@ -94,12 +103,14 @@ export async function startShim(
   });
   await pairs.open();
   await dialSocket.listen({ path: paths.dial });
+  await processes.listen(paths.process);
   await control.listen(paths.control);
   idle.check();
 
   function finish(): void {
     control.close();
     dialSocket.close();
+    processes.close();
     meshPort.close();
     loadBalancer.close();
     pairs.close();
