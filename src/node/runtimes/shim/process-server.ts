@@ -61,22 +61,23 @@ export class ProcessServer {
 
   #accept(socket: net.Socket): void {
     socket.on('error', () => {});
+    // What comes while the process is being started; the agent sends no more than its window.
+    const early: [kind: number, content: Buffer][] = [];
     let onFrame = (kind: number, content: Buffer): void => {
       if (kind !== frame.request) return void socket.destroy();
-      onFrame = () => {};
+      onFrame = (...next) => void early.push(next);
+      const begun = (listener: typeof onFrame) => {
+        onFrame = listener;
+        for (const each of early.splice(0)) listener(...each);
+      };
       const failed = (error: unknown) => end(socket, { message: (error as Error).message });
-      this.#begin(socket, content, (next) => {
-        onFrame = next;
-      }).catch(failed);
+      this.#begin(socket, content).then(begun, failed);
     };
     readFrames(socket, (kind, content) => onFrame(kind, content));
   }
 
-  async #begin(
-    socket: net.Socket,
-    content: Buffer,
-    onFrames: (listener: (kind: number, content: Buffer) => void) => void,
-  ): Promise<void> {
+  /** Resolves to what takes in the client's frames. */
+  async #begin(socket: net.Socket, content: Buffer): Promise<(kind: number, content: Buffer) => void> {
     // The agent wrote it: this socket is its own.
     const request = JSON.parse(content.toString()) as ProcessRequest;
     const container = this.#pods.running.find(({ spec }) => spec.id === request.id);
@@ -94,8 +95,8 @@ export class ProcessServer {
       if (left > 0) this.#sessions.set(uid, left);
       else this.#sessions.delete(uid);
     });
-    if (request.kind === 'exec') onFrames(await this.#exec(socket, container, request));
-    else onFrames(this.#attach(socket, container, request));
+    if (request.kind === 'exec') return this.#exec(socket, container, request);
+    return this.#attach(socket, container, request);
   }
 
   async #exec(
