@@ -5,21 +5,26 @@ import { isStatus } from '../base/errors.ts';
 import type { Running } from '../base/lifecycle.ts';
 import type { Change } from '../client/cache.ts';
 import { type Context, runController, source } from './controller.ts';
+import { customKinds } from './custom-kinds.ts';
 import { foregroundFinalizer, type OwnerState, orphanFinalizer, plan } from './garbage-collector/plan.ts';
 import { keyOfMeta } from './owner.ts';
 
-/** Deletes what has lost its owners, for all of `kinds`; others' objects neither own nor are owned. */
+/** Deletes what has lost its owners, for all of `kinds` and custom resources; others' objects neither own nor are owned. */
 export function run(context: Context, kinds: readonly KindDefinition[]): Running {
   const { client, informers } = context;
   // Events come in numbers, own nothing and are owned by nothing.
-  const followed: KindAddress[] = kinds.filter(({ kind, storedAs }) => kind !== 'Event' && !storedAs);
-  const byName = new Map(followed.map((kind) => [nameOf(kind), kind]));
-  const byReference = new Map(followed.map((kind) => [`${apiVersionOf(kind)}/${kind.kind}`, kind]));
+  const builtIn: KindAddress[] = kinds.filter(({ kind, storedAs }) => kind !== 'Event' && !storedAs);
+  const custom = customKinds((kind, change) => keysFor(kind, change));
+  const followed = () => [...builtIn, ...custom.kinds()];
+  const byName = new Map(builtIn.map((kind) => [nameOf(kind), kind]));
+  const byReference = new Map(builtIn.map((kind) => [`${apiVersionOf(kind)}/${kind.kind}`, kind]));
+  const kindOf = ({ apiVersion, kind }: OwnerReference) =>
+    byReference.get(`${apiVersion}/${kind}`) ?? custom.find(apiVersion, kind);
 
   /** Dependents of a namespaced owner are in its namespace; an owner elsewhere is none. */
   const dependentsOf = (owner: KubeObject): { kind: KindAddress; object: KubeObject }[] => {
     const { uid = '', namespace } = owner.metadata ?? {};
-    return followed.flatMap((kind) =>
+    return followed().flatMap((kind) =>
       informers
         .of(kind)
         .byIndex('owner', uid)
@@ -39,7 +44,7 @@ export function run(context: Context, kinds: readonly KindDefinition[]): Running
     if (change.type === 'deleted') {
       // An owner that waits for its dependents may go on.
       for (const reference of object.metadata?.ownerReferences ?? []) {
-        const ownerKind = byReference.get(`${reference.apiVersion}/${reference.kind}`);
+        const ownerKind = kindOf(reference);
         const owner = ownerKind && cached(ownerKind, reference, object);
         if (ownerKind && owner?.metadata?.deletionTimestamp) keys.push(keyFor(ownerKind, owner));
       }
@@ -59,7 +64,7 @@ export function run(context: Context, kinds: readonly KindDefinition[]): Running
   };
 
   async function stateOf(reference: OwnerReference, dependent: KubeObject): Promise<OwnerState> {
-    const kind = byReference.get(`${reference.apiVersion}/${reference.kind}`);
+    const kind = kindOf(reference);
     if (!kind) return 'unknown';
     if (kind.namespaced && !dependent.metadata?.namespace) return 'unknown';
     let owner: KubeObject | undefined = cached(kind, reference, dependent);
@@ -83,8 +88,8 @@ export function run(context: Context, kinds: readonly KindDefinition[]): Running
 
   async function reconcile(key: string): Promise<undefined> {
     const [kindName = '', objectKey = ''] = key.split('|');
-    const kind = byName.get(kindName)!;
-    const object = informers.of(kind).get(objectKey);
+    const kind = byName.get(kindName) ?? custom.kinds().find((each) => nameOf(each) === kindName);
+    const object = kind && informers.of(kind).get(objectKey);
     if (!object) return;
     const references = object.metadata?.ownerReferences ?? [];
     const owners: { reference: OwnerReference; state: OwnerState }[] = [];
@@ -147,7 +152,7 @@ export function run(context: Context, kinds: readonly KindDefinition[]): Running
 
   return runController(context, {
     name: 'garbage-collector',
-    sources: followed.map((kind) => source(kind, (change) => keysFor(kind, change))),
+    sources: [...builtIn.map((kind) => source(kind, (change) => keysFor(kind, change))), custom],
     reconcile,
   });
 }

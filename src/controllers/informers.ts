@@ -10,6 +10,8 @@ import { controllerOf } from './owner.ts';
 /** One informer a kind, shared by all controllers: each object is received and kept once. */
 export interface Informers {
   of<T extends KubeObject>(kind: KindAddress<T>): Informer<T>;
+  /** Stops following a kind that is no longer served; whoever asks for it again gets a new informer. */
+  forget(kind: KindAddress): void;
 }
 
 /** The informers start when they are first asked for and stop with `signal`. */
@@ -20,17 +22,23 @@ export function createInformers(options: {
   signal: AbortSignal;
 }): Informers {
   const { signal, ...shared } = options;
-  const informers = new Map<string, unknown>();
+  const informers = new Map<string, { informer: unknown; stop: AbortController }>();
   return {
     of<T extends KubeObject>(kind: KindAddress<T>): Informer<T> {
       const name = `${kind.group}/${kind.plural}`;
       const present = informers.get(name);
       // The map holds under a kind's name what was made for that kind.
-      if (present) return present as Informer<T>;
+      if (present) return present.informer as Informer<T>;
       const informer = createInformer({ ...shared, kind, indexers: indexersOf(kind) });
-      informers.set(name, informer);
-      informer.start(signal);
+      const stop = new AbortController();
+      informers.set(name, { informer, stop });
+      informer.start(AbortSignal.any([signal, stop.signal]));
       return informer;
+    },
+    forget({ group, plural }) {
+      const name = `${group}/${plural}`;
+      informers.get(name)?.stop.abort();
+      informers.delete(name);
     },
   };
 }

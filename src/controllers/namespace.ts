@@ -1,9 +1,11 @@
 import type { KindDefinition } from '../api/kind.ts';
 import { type Namespace, namespace as namespaceKind } from '../api/kinds/namespace.ts';
-import type { KindAddress } from '../api/object.ts';
+import type { KindAddress, KubeObject } from '../api/object.ts';
 import { isStatus } from '../base/errors.ts';
 import type { Running } from '../base/lifecycle.ts';
+import type { Change } from '../client/cache.ts';
 import { type Context, runController, type Source, source } from './controller.ts';
+import { customKinds } from './custom-kinds.ts';
 import { keyOfMeta } from './owner.ts';
 
 const finalizer = 'kubernetes';
@@ -20,7 +22,7 @@ export function run(context: Context, kinds: readonly KindDefinition[]): Running
     const namespace = namespaces.get(name);
     if (!namespace?.metadata?.deletionTimestamp) return;
     let left = 0;
-    for (const kind of contents) left += await empty(kind, name);
+    for (const kind of [...contents, ...custom.kinds()]) left += await empty(kind, name);
     // What is left ends by and by; its deletion calls us again.
     if (left === 0) await finalize(namespace);
   }
@@ -69,19 +71,22 @@ export function run(context: Context, kinds: readonly KindDefinition[]): Running
     await client.update(namespaceKind, emptied, { subresource: 'finalize' }).catch(ignoreGone);
   }
 
+  const keysFor = ({ type, object }: Change<KubeObject>): string[] => {
+    const { namespace = '' } = object.metadata ?? {};
+    // Also what another controller made in the meantime, not knowing.
+    return type !== 'modified' && isTerminating(namespace) ? [namespace] : [];
+  };
+  const custom = customKinds(
+    (_, change) => keysFor(change),
+    ({ namespaced }) => namespaced,
+  );
   const followed = contents.filter(({ kind }) => kind !== 'Event');
   return runController(context, {
     name: 'namespace',
     sources: [
       source(namespaceKind, ({ object, key }) => (object.metadata?.deletionTimestamp ? [key] : [])),
-      ...followed.map(
-        (kind): Source =>
-          source(kind, ({ type, object }) => {
-            const { namespace = '' } = object.metadata ?? {};
-            // Also what another controller made in the meantime, not knowing.
-            return type !== 'modified' && isTerminating(namespace) ? [namespace] : [];
-          }),
-      ),
+      ...followed.map((kind): Source => source(kind, keysFor)),
+      custom,
     ],
     reconcile,
   });
