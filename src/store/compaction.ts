@@ -12,6 +12,7 @@ export class Compaction {
   #compacted: number;
   #swept: number;
   #scheduled = false;
+  #isPaused = false;
   #closed = false;
   #onError: (error: unknown) => void;
   #deletePrevious: StatementSync;
@@ -50,16 +51,26 @@ export class Compaction {
     this.#schedule();
   }
 
+  /** Writes nothing until `resume`. */
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.#schedule();
+  }
+
   close(): void {
     this.#closed = true;
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.isSwept) return;
+    if (this.#scheduled || this.#isPaused || this.isSwept) return;
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
-      if (this.#closed) return;
+      if (this.#closed || this.#isPaused) return;
       try {
         this.#sweepSlice();
         this.#schedule();

@@ -8,6 +8,7 @@ import { DatabaseSync } from 'node:sqlite';
 import type { Readable } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import { isStatus } from '../base/errors.ts';
+import { journalBytesMax } from './flush.ts';
 import { openStore } from './open.ts';
 
 const writer = join(import.meta.dirname, 'crash-writer.ts');
@@ -18,10 +19,10 @@ function temporaryFolder(t: TestContext): string {
   return folder;
 }
 
-function startWriter(t: TestContext, path: string, round = 0) {
+function startWriter(t: TestContext, path: string, round = 0, bytes = 0) {
   const child: ChildProcessByStdio<null, Readable, null> = spawn(
     process.execPath,
-    [writer, path, String(round)],
+    [writer, path, String(round), String(bytes)],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
   t.after(() => child.kill('SIGKILL'));
@@ -60,6 +61,81 @@ test('after kill -9 every acknowledged write is there, round after round', async
     assert.ok(store.revision() >= Math.max(...acknowledged.values()));
     await store.close();
   }
+});
+
+test('kill -9 while the journal is copied into the database file loses nothing either', async (t) => {
+  const path = join(temporaryFolder(t), 'state.sqlite');
+  let kept = 0;
+  for (let round = 0; round < 4; round++) {
+    // About a hundred values fill the journal, so that some round is cut off while it is copied.
+    const lines = await killAfter(startWriter(t, path, round, 100_000), 200 + round * 45);
+    const store = openStore({ path });
+    for (const line of lines.slice(1)) {
+      const [revision, key] = line.split(' ');
+      if (key!.startsWith('/counter/')) continue;
+      assert.equal(store.get(key!)?.revision, Number(revision), `round ${round}: ${key}`);
+      kept += 1;
+    }
+    await store.close();
+  }
+  assert.ok(kept > 300);
+});
+
+test('nobody reads what is not durable yet', async (t) => {
+  const store = openStore({ path: join(temporaryFolder(t), 'state.sqlite') });
+  t.after(() => store.close());
+  const { revision } = await store.create('/a/old', { n: 0 });
+  const seen: string[] = [];
+  const stop = new AbortController();
+  const watching = (async () => {
+    for await (const { key } of store.watch('/a/', { fromRevision: revision, signal: stop.signal }))
+      seen.push(key);
+  })();
+  let isDurable = false;
+  const writing = Promise.all([
+    store.create('/a/new', { n: 1 }),
+    store.update('/a/old', { n: 1 }, revision),
+    store.create('/a/newer', { n: 1 }),
+  ]).then(() => {
+    isDurable = true;
+  });
+  while (!isDurable) {
+    if (store.revision() === revision) {
+      assert.equal(store.get('/a/new'), undefined);
+      assert.deepEqual(store.get('/a/old')?.value, { n: 0 });
+      assert.deepEqual(
+        store.list('/a/', { limit: 1 }).items.map(({ key }) => key),
+        ['/a/old'],
+      );
+      assert.equal(store.list('/a/', { limit: 1 }).remaining, 0);
+      assert.deepEqual(seen, []);
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await writing;
+  assert.equal(store.list('/a/').items.length, 3);
+  stop.abort();
+  await watching;
+});
+
+test('the journal does not grow beyond its bound, and is gone when the store is closed', async (t) => {
+  const folder = temporaryFolder(t);
+  const path = join(folder, 'state.sqlite');
+  const store = openStore({ path });
+  const journal = () => statSync(`${path}-wal`).size;
+  const padding = 'x'.repeat(1_000_000);
+  let largest = 0;
+  for (let n = 0; n < 30; n++) {
+    await store.create(`/large/${n}`, { padding });
+    largest = Math.max(largest, journal());
+  }
+  assert.ok(largest >= journalBytesMax / 2, 'it is used');
+  assert.ok(largest < journalBytesMax + 2_000_000, `it grew to ${largest}`);
+  await store.close();
+  assert.deepEqual(readdirSync(folder), ['state.sqlite']);
+  const reopened = openStore({ path });
+  t.after(() => reopened.close());
+  assert.equal(reopened.list('/large/').items.length, 30);
 });
 
 test('a folder that a running process holds is refused at once, and free again after kill -9', async (t) => {

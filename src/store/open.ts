@@ -1,17 +1,19 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { systemClock } from '../base/clock.ts';
 import { messageOf, StatusError } from '../base/errors.ts';
-import { silentLog } from '../base/log.ts';
+import { type Log, silentLog } from '../base/log.ts';
 import { Compaction } from './compaction.ts';
 import { describeWriteFailure, openDatabase } from './database.ts';
 import { deepFreeze } from './deep-freeze.ts';
-import { closeExclusive } from './exclusive-file.ts';
+import { closeExclusive, sqliteCode } from './exclusive-file.ts';
+import { Flush } from './flush.ts';
 import { History, type KeyRevision, rangeOf } from './history.ts';
 import { ObjectCache } from './object-cache.ts';
 import { type Applied, Objects, type Write } from './objects.ts';
 import { type StoreOptions, storeDefaults } from './options.ts';
 import { listTooOld, revisionTooLarge } from './revision-errors.ts';
-import type { ListPage, Store, StoredObject, StoreEvent, StoreWatch } from './store.ts';
+import type { ListOptions, ListPage, Store, StoredObject, StoreEvent, StoreWatch } from './store.ts';
+import { Unflushed } from './unflushed.ts';
 import { ValueCodec } from './value-codec.ts';
 import { WatchHub } from './watch-hub.ts';
 import { type Outcome, WriteQueue } from './write-queue.ts';
@@ -30,6 +32,7 @@ export function openStore(options: StoreOptions): Store {
 class SqliteStore implements Store {
   #bounds: typeof storeDefaults;
   #path: string;
+  #log: Log;
   #database: DatabaseSync;
   #codec: ValueCodec;
   #objects: Objects;
@@ -39,13 +42,21 @@ class SqliteStore implements Store {
   #queue: WriteQueue<Write, Applied>;
   #cache: ObjectCache;
   #freeze: boolean;
+  /** The newest revision that is durable: what is read is never newer. */
   #revision: number;
+  /** None in memory. */
+  #flush: Flush | undefined;
+  #unflushed = new Unflushed();
+  /** Why nothing can be written any more. */
+  #failure: StatusError | undefined;
+  #closing: Promise<void> | undefined;
   #isClosed = false;
 
   constructor(options: StoreOptions) {
     const { path, clock = systemClock, log = silentLog } = options;
     this.#bounds = withDefaults(options);
     this.#path = path;
+    this.#log = log;
     // Freezing takes about as long as parsing: only where a wrong write should show at once.
     this.#freeze = options.freeze ?? process.env.NODE_TEST_CONTEXT !== undefined;
     this.#codec = new ValueCodec(options.encrypt);
@@ -54,6 +65,7 @@ class SqliteStore implements Store {
       keyId: this.#codec.keyId,
       clock,
     });
+    if (path !== ':memory:') this.#flush = new Flush(this.#database, path);
     this.#objects = new Objects(this.#database, this.#codec);
     this.#history = new History(this.#database, this.#codec);
     this.#compaction = new Compaction(this.#database, (error) =>
@@ -85,30 +97,37 @@ class SqliteStore implements Store {
 
   get(key: string): StoredObject | undefined {
     this.#assertOpen();
+    if (this.#unflushed.has(key)) return this.#unflushed.get(key);
     const cached = this.#cache.get(key);
     if (cached) return cached;
     const revision = this.#objects.revisionOf(key);
     return revision === undefined ? undefined : this.#load({ key, revision }, true);
   }
 
-  list(prefix: string, options: { limit?: number; after?: string; atRevision?: number } = {}): ListPage {
+  list(prefix: string, options: ListOptions = {}): ListPage {
     this.#assertOpen();
-    const { limit = -1, after, atRevision = this.#revision } = options;
+    const { limit = -1, after, atRevision = this.#revision, countsRemaining = true } = options;
     if (atRevision < this.#compaction.compacted) throw listTooOld(atRevision, this.#compaction.compacted);
     if (atRevision > this.#revision) throw revisionTooLarge(atRevision, this.#revision);
     const isNow = atRevision === this.#revision;
     const range = rangeOf(prefix, after);
-    const keys = isNow ? this.#objects.keys(range, limit) : this.#history.keysAt(atRevision, range, limit);
-    const next = keys.length === limit ? keys.at(-1)?.key : undefined;
+    // One more than asked for, to see whether there is more.
+    const read = limit < 0 ? limit : limit + 1;
+    const keys = isNow ? this.#objects.keys(range, read) : this.#history.keysAt(atRevision, range, read);
+    const hasMore = limit >= 0 && keys.length > limit;
+    if (hasMore) keys.pop();
+    const next = hasMore ? (keys.at(-1)?.key ?? after) : undefined;
     let remaining = 0;
-    if (next !== undefined) {
+    if (hasMore && countsRemaining) {
       const rest = rangeOf(prefix, next);
-      remaining = isNow ? this.#objects.count(rest) : this.#history.countAt(atRevision, rest);
+      remaining = isNow
+        ? this.#unflushed.count(this.#objects, rest)
+        : this.#history.countAt(atRevision, rest);
     }
     return {
       items: keys.map((at) => this.#load(at, isNow)),
       revision: atRevision,
-      ...(remaining > 0 && { next }),
+      ...(next !== undefined && { next }),
       remaining,
     };
   }
@@ -137,20 +156,31 @@ class SqliteStore implements Store {
     this.#compaction.compact(Math.min(revision, this.#revision));
   }
 
-  async close(): Promise<void> {
-    if (this.#isClosed) return;
-    this.#queue.close();
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await this.#queue.close();
     this.#isClosed = true;
     this.#hub.close();
     this.#compaction.close();
-    closeExclusive(this.#database, this.#path);
+    try {
+      if (!this.#failure) this.#flush?.finish();
+    } finally {
+      closeExclusive(this.#database, this.#path);
+      this.#flush?.release();
+    }
   }
 
   #write(write: Write): Promise<Applied> {
     return this.#queue.add(write, write.json?.length ?? 0);
   }
 
-  #commit(batch: Write[]): Outcome<Applied>[] {
+  async #commit(batch: Write[]): Promise<Outcome<Applied>[]> {
+    if (this.#flush?.isJournalFull) await this.#checkpoint(this.#flush);
+    if (this.#failure) throw this.#failure;
     let outcomes: Outcome<Applied>[];
     try {
       outcomes = this.#objects.commit(batch, this.#revision, (key) => this.get(key));
@@ -158,6 +188,39 @@ class SqliteStore implements Store {
       throw describeWriteFailure(error, this.#path);
     }
     const applied = outcomes.flatMap((outcome) => ('result' in outcome ? [outcome.result] : []));
+    if (applied.length === 0) return outcomes;
+    if (this.#flush) await this.#makeDurable(this.#flush, applied);
+    this.#publish(applied);
+    this.#compactBySize();
+    return outcomes;
+  }
+
+  /** A disk that fails to flush leaves open what is on it: only a restart, which reads it anew, can tell. */
+  async #makeDurable(flush: Flush, applied: readonly Applied[]): Promise<void> {
+    for (const { event, previous } of applied) this.#unflushed.add(event.key, previous);
+    try {
+      await flush.sync();
+    } catch (error) {
+      this.#failure = describeWriteFailure(error, this.#path);
+      throw this.#failure;
+    }
+    this.#unflushed.clear();
+  }
+
+  async #checkpoint(flush: Flush): Promise<void> {
+    this.#compaction.pause();
+    try {
+      await flush.checkpoint();
+    } catch (error) {
+      // Where there is no room to copy to, the journal grows until there is; a flush that failed is another matter.
+      if (sqliteCode(error) === undefined) this.#failure = describeWriteFailure(error, this.#path);
+      else this.#log.warn('Cannot copy the journal; the next write tries again', { error: messageOf(error) });
+    } finally {
+      this.#compaction.resume();
+    }
+  }
+
+  #publish(applied: readonly Applied[]): void {
     for (const { event, bytes } of applied) {
       this.#share(event);
       this.#revision = event.revision;
@@ -168,8 +231,6 @@ class SqliteStore implements Store {
       applied.map(({ event }) => event),
       applied.map(({ bytes }) => bytes),
     );
-    this.#compactBySize();
-    return outcomes;
   }
 
   /** In steps of a tenth, so that a write does not each time rewrite the pages of the oldest change. */

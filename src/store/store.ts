@@ -26,8 +26,19 @@ export interface ListPage {
   revision: number;
   /** Pass to the next call as `after`; absent on the last page. */
   next?: string | undefined;
-  /** How many items follow this page. */
+  /** How many items follow this page; 0 where they were not to be counted. */
   remaining: number;
+}
+
+export interface ListOptions {
+  /** All, if absent. */
+  limit?: number;
+  /** Begins behind this key. */
+  after?: string;
+  /** Reads the past, as far as it has not been compacted. */
+  atRevision?: number;
+  /** False where nobody asks how many follow: counting them takes as long as reading their keys. */
+  countsRemaining?: boolean;
 }
 
 /** A running watch: iterate it once. */
@@ -48,8 +59,8 @@ export interface Store {
   /** The newest committed revision; an empty store is at 1, since 0 means "any" to Kubernetes. */
   revision(): number;
   get(key: string): StoredObject | undefined;
-  /** Keys under `prefix` in byte order; `atRevision` reads the past as far as it has not been compacted. */
-  list(prefix: string, options?: { limit?: number; after?: string; atRevision?: number }): ListPage;
+  /** Keys under `prefix` in byte order. */
+  list(prefix: string, options?: ListOptions): ListPage;
   create(key: string, value: object): Promise<StoredObject>;
   update(key: string, value: object, expectedRevision: number): Promise<StoredObject>;
   /** Resolves to the revision of the deletion. */

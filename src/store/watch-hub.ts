@@ -30,7 +30,8 @@ export class WatchHub {
   #recentSizes: number[] = [];
   #recentBytes = 0;
   #bounds: { recentMax: number; recentBytesMax: number };
-  #waiting = new Set<Cursor>();
+  /** By prefix, of which there are few: a change is no business of the many that watch something else. */
+  #waiting = new Map<string, Set<Cursor>>();
   #closed = false;
 
   constructor(source: Source, bounds: { recentMax: number; recentBytesMax: number }) {
@@ -40,15 +41,15 @@ export class WatchHub {
 
   /** Takes committed events with the sizes of their JSON; their revisions go on from the last without a gap. */
   publish(events: StoreEvent[], sizes: number[]): void {
-    const newest = events.at(-1)?.revision;
-    if (newest === undefined) return;
+    if (events.length === 0) return;
     this.#recent.push(...events);
     this.#recentSizes.push(...sizes);
     for (const bytes of sizes) this.#recentBytes += bytes;
     this.#trim();
-    for (const cursor of this.#waiting) {
-      if (events.some((event) => event.key.startsWith(cursor.prefix))) this.#wake(cursor);
-      else cursor.revision = newest;
+    const before = events[0]!.revision - 1;
+    for (const [prefix, cursors] of this.#waiting) {
+      if (!events.some((event) => event.key.startsWith(prefix))) continue;
+      for (const cursor of cursors) this.#wake(cursor, before);
     }
   }
 
@@ -58,9 +59,10 @@ export class WatchHub {
     if (fromRevision > this.#source.revision()) throw revisionTooLarge(fromRevision, this.#source.revision());
     const cursor: Cursor = { prefix, revision: fromRevision, wake: undefined };
     const events = this.#follow(cursor, signal);
+    const source = this.#source;
     return {
       get revision() {
-        return cursor.revision;
+        return cursor.wake ? source.revision() : cursor.revision;
       },
       [Symbol.asyncIterator]: () => events,
     };
@@ -68,7 +70,7 @@ export class WatchHub {
 
   close(): void {
     this.#closed = true;
-    for (const cursor of this.#waiting) this.#wake(cursor);
+    for (const cursors of this.#waiting.values()) for (const cursor of cursors) this.#wake(cursor);
   }
 
   async *#follow(cursor: Cursor, signal: AbortSignal | undefined): AsyncGenerator<StoreEvent> {
@@ -87,7 +89,7 @@ export class WatchHub {
         if (upTo >= this.#source.revision()) await this.#changed(cursor);
       }
     } finally {
-      this.#waiting.delete(cursor);
+      this.#leave(cursor);
       signal?.removeEventListener('abort', onAbort);
     }
   }
@@ -121,13 +123,24 @@ export class WatchHub {
   #changed(cursor: Cursor): Promise<void> {
     return new Promise((resolve) => {
       cursor.wake = resolve;
-      this.#waiting.add(cursor);
+      const alike = this.#waiting.get(cursor.prefix);
+      if (alike) alike.add(cursor);
+      else this.#waiting.set(cursor.prefix, new Set([cursor]));
     });
   }
 
-  #wake(cursor: Cursor): void {
-    this.#waiting.delete(cursor);
-    cursor.wake?.();
+  /** Up to `seen` there was nothing for it while it waited. */
+  #wake(cursor: Cursor, seen = this.#source.revision()): void {
+    if (!cursor.wake) return;
+    this.#leave(cursor);
+    cursor.revision = seen;
+    cursor.wake();
     cursor.wake = undefined;
+  }
+
+  #leave(cursor: Cursor): void {
+    const alike = this.#waiting.get(cursor.prefix);
+    alike?.delete(cursor);
+    if (alike?.size === 0) this.#waiting.delete(cursor.prefix);
   }
 }

@@ -11,19 +11,20 @@ interface Pending<W, R> {
 export type Outcome<R> = { result: R } | { error: unknown };
 
 /**
- * Group commit: writes that arrive in the same turn of the event loop are committed together, so that they share
- * one flush to disk. `commit` answers for each write of the batch, or throws when nothing was committed.
+ * Group commit: writes that arrive in the same turn of the event loop, or while others are being flushed, are committed
+ * together, so that they share one flush to disk. `commit` answers for each write of the batch, or rejects when nothing
+ * was committed; the next batch waits for it.
  */
 export class WriteQueue<W, R> {
   #pending: Pending<W, R>[] = [];
   #pendingBytes = 0;
-  #scheduled = false;
+  #draining: Promise<void> | undefined;
   #closed = false;
-  #commit: (batch: W[]) => Outcome<R>[];
+  #commit: (batch: W[]) => Promise<Outcome<R>[]>;
   #bounds: { writesMax: number; bytesMax: number; batchMax: number };
 
   constructor(
-    commit: (batch: W[]) => Outcome<R>[],
+    commit: (batch: W[]) => Promise<Outcome<R>[]>,
     bounds: { writesMax: number; bytesMax: number; batchMax: number },
   ) {
     this.#commit = commit;
@@ -42,32 +43,30 @@ export class WriteQueue<W, R> {
     return new Promise((resolve, reject) => {
       this.#pending.push({ write, bytes, resolve, reject });
       this.#pendingBytes += bytes;
-      this.#schedule();
+      this.#draining ??= this.#drain();
     });
   }
 
-  /** Commits all that waits and refuses what comes later. */
-  close(): void {
+  /** Refuses what comes later; resolves when all that waits is committed. */
+  async close(): Promise<void> {
     this.#closed = true;
-    while (this.#pending.length > 0) this.#flush();
+    await this.#draining;
   }
 
-  #schedule(): void {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    setImmediate(() => {
-      this.#scheduled = false;
-      this.#flush();
-      if (this.#pending.length > 0) this.#schedule();
-    });
+  async #drain(): Promise<void> {
+    while (this.#pending.length > 0) {
+      // What else arrives in this turn goes along.
+      await new Promise((resolve) => setImmediate(resolve));
+      await this.#flush();
+    }
+    this.#draining = undefined;
   }
 
-  #flush(): void {
+  async #flush(): Promise<void> {
     const batch = this.#pending.splice(0, this.#bounds.batchMax);
-    if (batch.length === 0) return;
     for (const { bytes } of batch) this.#pendingBytes -= bytes;
     try {
-      const outcomes = this.#commit(batch.map(({ write }) => write));
+      const outcomes = await this.#commit(batch.map(({ write }) => write));
       for (const [index, { resolve, reject }] of batch.entries()) {
         const outcome = outcomes[index]!;
         if ('error' in outcome) reject(outcome.error);
