@@ -20,6 +20,7 @@ import { approve } from './verbs/approval.ts';
 import { bind } from './verbs/binding.ts';
 import { create } from './verbs/create.ts';
 import { deleteCollection, deleteOne } from './verbs/delete.ts';
+import { changeEphemeralContainers } from './verbs/ephemeral-containers.ts';
 import { evict } from './verbs/evict.ts';
 import { finalize } from './verbs/finalize.ts';
 import { get } from './verbs/get.ts';
@@ -210,6 +211,9 @@ function answerVerb(router: Router, call: Call): Promise<Answer> {
   if (subresource === 'binding') return created(bind(context, call));
   if (subresource === 'eviction') return created(evict(context, call));
   if (subresource === 'finalize') return ok(finalize(context, call));
+  if (subresource === 'ephemeralcontainers' && verb !== 'get') {
+    return ok(changeEphemeralContainers(context, call));
+  }
   if (subresource === 'approval' && verb !== 'get') return ok(approve(context, call));
   switch (verb) {
     case 'get':

@@ -68,9 +68,10 @@ async function* nothing(): AsyncGenerator<Uint8Array> {}
 export function containerOf(pod: Pod, asked: string): string {
   const initContainers = (pod.spec?.initContainers ?? []).map(({ name }) => name);
   const containers = (pod.spec?.containers ?? []).map(({ name }) => name);
+  const ephemeral = (pod.spec?.ephemeralContainers ?? []).map((each) => each.name);
   const name = pod.metadata!.name!;
   if (asked !== '') {
-    if ([...initContainers, ...containers].includes(asked)) return asked;
+    if ([...initContainers, ...containers, ...ephemeral].includes(asked)) return asked;
     throw badRequest(`container ${asked} is not valid for pod ${name}`);
   }
   if (containers.length === 1) return containers[0]!;

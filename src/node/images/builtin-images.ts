@@ -37,6 +37,7 @@ export function builtinImage(reference: string): RunnableImage {
 }
 
 const shellName = 'shell';
+export const shellReference: string = `${prefix}${shellName}`;
 
 /** An image of nothing but the commands that every isolate has: to look around with, and for jobs of a few lines. */
 function shellImage(reference: string): RunnableImage {

@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isStatus, messageOf } from '../../base/errors.ts';
+import { shellReference } from '../images/builtin-images.ts';
 import { ImageError } from '../images/image-error.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
 import { makeVolumes, mountsOf } from '../volumes/mount-volumes.ts';
@@ -151,13 +152,20 @@ async function pull(
     return image;
   } catch (error) {
     const reason = error instanceof ImageError ? error.reason : 'ErrImagePull';
-    const why = messageOf(error);
+    const why = messageOf(error) + shellHint(reference);
     if (!isStillWanted()) throw new StartFailure(reason, why, { cause: error });
     const message = reason === 'ErrImagePull' ? `Failed to pull image "${reference}": ${why}` : why;
     events.warning(reason === 'ErrImagePull' ? 'Failed' : reason, message, name);
     events.warning('Failed', `Error: ${reason}`, name);
     throw new StartFailure(reason, why, { isPull: reason === 'ErrImagePull', cause: error });
   }
+}
+
+/** Images that people take for a shell hold Linux programs, which no isolate runs. */
+function shellHint(reference: string): string {
+  const name = reference.replace(/^(docker\.io\/)?(library\/)?/, '').replace(/[:@].*$/, '');
+  const isShell = ['busybox', 'alpine', 'ubuntu', 'debian', 'nicolaka/netshoot'].includes(name);
+  return isShell ? `; for a shell, use the image ${shellReference}, which is always there` : '';
 }
 
 async function attempt<T>(

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { podOf } from '../testing.ts';
 import { plan } from './plan.ts';
 import { podPhase, podStatus } from './pod-status.ts';
-import { acceptPod, containerId, type PodRecord } from './record.ts';
+import { acceptContainers, acceptPod, containerId, type PodRecord } from './record.ts';
 import { beginStart, hold, lose, observe, pullFailed, resume } from './transitions.ts';
 
 const t0 = Date.parse('2026-01-01T00:00:00Z');
@@ -251,4 +251,75 @@ test('a finished pod whose record was lost is not run again', () => {
   const record = acceptPod({ ...done, status } as never, t0);
   assert.deepEqual(kindsOf(record), []);
   assert.equal(podPhase(record), 'Succeeded');
+});
+
+test('sidecars end one after the other, the last first, in what is left of the grace period', () => {
+  const sidecar = (name: string) => ({ name, image: 'proxy:1', restartPolicy: 'Always' });
+  const initContainers = [sidecar('first'), sidecar('last')];
+  const record = acceptPod(podOf({ initContainers, terminationGracePeriodSeconds: 30 } as never), t0);
+  for (const name of ['first', 'last', 'web']) run(record, name);
+  record.pod.metadata!.deletionTimestamp = '2026-01-01T00:00:30Z';
+  record.endingSinceMs = t0;
+  const stopsAt = (seconds: number) =>
+    plan(record, t0 + seconds * second).actions.flatMap((action) =>
+      action.kind === 'stop' ? `${action.container} ${action.graceSeconds}` : [],
+    );
+  assert.deepEqual(stopsAt(0), ['web 30']);
+  exit(record, 0, t0, 'web');
+  assert.deepEqual(stopsAt(20), ['last 10']);
+  exit(record, 0, t0, 'last');
+  assert.deepEqual(stopsAt(60), ['first 2'], 'two seconds at least');
+  exit(record, 0, t0, 'first');
+  assert.deepEqual(kindsOf(record), ['finish']);
+});
+
+test('an ephemeral container starts beside the others, once, and counts for nothing', () => {
+  const record = acceptPod(podOf({ restartPolicy: 'Always' }), t0);
+  run(record);
+  record.pod.spec!.ephemeralContainers = [{ name: 'debugger', image: 'shell:1' }] as never;
+  acceptContainers(record, t0);
+  assert.deepEqual(plan(record, t0).actions, [{ kind: 'start', container: 'debugger' }]);
+  run(record, 'debugger');
+  exit(record, 1, t0, 'debugger');
+  assert.deepEqual(kindsOf(record, t0 + 600 * second), []);
+  const status = podStatus(record, { hostIP: '127.0.0.1', nowMs: t0 });
+  assert.equal(status.phase, 'Running');
+  assert.equal(status.ephemeralContainerStatuses?.[0]?.state?.terminated?.exitCode, 1);
+  assert.equal(status.containerStatuses?.length, 1);
+});
+
+test('a pod that asks for the namespaces of its node is refused with a reason', () => {
+  const record = acceptPod(podOf({ hostPID: true }), t0);
+  const [action] = plan(record, t0).actions;
+  assert.equal(action?.kind, 'fail');
+  assert.equal(action.reason, 'HostNamespacesNotSupported');
+  record.failure = { reason: action.reason, message: action.message };
+  const status = podStatus(record, { hostIP: '127.0.0.1', nowMs: t0 });
+  assert.equal(status.phase, 'Failed');
+  assert.equal(status.containerStatuses, undefined);
+});
+
+test('a container does not count as running before its postStart hook is done', () => {
+  const record = acceptPod(podOf(), t0);
+  beginStart(record, 'web', t0);
+  record.containers.web!.isPostStarting = true;
+  const running = { id: 'u1/web/0', phase: 'running' as const, listening: true, startedAtMs: t0 };
+  assert.equal(observe(record, 'web', running), false);
+  assert.equal(record.containers.web!.phase.kind, 'creating');
+  delete record.containers.web!.isPostStarting;
+  assert.equal(observe(record, 'web', running), true);
+});
+
+test('a program without ports is ready once it is loaded, one with ports once it listens', () => {
+  const state = { phase: 'running' as const, listening: false, isLoaded: true, startedAtMs: t0 };
+  for (const [ports, isListening] of [
+    [undefined, true],
+    [[{ containerPort: 80 }], false],
+  ] as const) {
+    const record = acceptPod(podOf({ containers: [{ name: 'web', image: 'web:1', ports }] } as never), t0);
+    beginStart(record, 'web', t0);
+    observe(record, 'web', { ...state, id: 'u1/web/0' });
+    const { phase } = record.containers.web!;
+    assert.equal(phase.kind === 'running' && phase.isListening, isListening);
+  }
 });

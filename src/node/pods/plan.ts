@@ -2,6 +2,7 @@ import { decideRestart, formatDuration } from './backoff.ts';
 import {
   type Container,
   type ContainerRecord,
+  ephemeralContainersOf,
   graceSecondsOf,
   initContainersOf,
   isAlive,
@@ -28,6 +29,7 @@ export interface Plan {
 
 /** How long `ErrImagePull` stays visible before it is shown as `ImagePullBackOff`. */
 const pullErrorShownMs = 2_000;
+const sidecarGraceSecondsMin = 2;
 
 /** Decides what must happen next to bring a pod where its object wants it. Pure. */
 export function plan(record: PodRecord, nowMs: number): Plan {
@@ -53,11 +55,13 @@ class Planner {
   }
 
   decide(): void {
+    if (!isEnding(this.#record)) this.#checkHostNamespaces();
     if (!isEnding(this.#record)) this.#checkDeadline();
     if (isEnding(this.#record) || this.#actions.length > 0) {
       this.#end();
       return;
     }
+    for (const container of ephemeralContainersOf(this.#record)) this.#advance(container);
     if (!this.#initialize()) return;
     const mains = mainContainersOf(this.#record);
     const isDone = mains.every((container) => this.#isDone(container));
@@ -66,6 +70,18 @@ class Planner {
       return;
     }
     for (const container of mains) this.#advance(container);
+  }
+
+  /** What `kubectl debug node/…` asks for, among others. */
+  #checkHostNamespaces(): void {
+    const { hostPID, hostIPC } = this.#record.pod.spec ?? {};
+    if (!hostPID && !hostIPC) return;
+    const asked = [hostPID && 'hostPID', hostIPC && 'hostIPC'].filter(Boolean).join(' and ');
+    this.#actions.push({
+      kind: 'fail',
+      reason: 'HostNamespacesNotSupported',
+      message: `${asked}: an isolate cannot see the node's own processes; nodes can't be debugged from a pod (log in to the machine instead)`,
+    });
   }
 
   #checkDeadline(): void {
@@ -82,19 +98,32 @@ class Planner {
 
   /** Stops what runs: main containers first, then sidecars, so that those serve until the last moment. */
   #end(): void {
-    const inits = initContainersOf(this.#record);
-    const first = [...mainContainersOf(this.#record), ...inits.filter((each) => !isSidecar(each))];
+    const record = this.#record;
+    const inits = initContainersOf(record).filter((each) => !isSidecar(each));
+    const first = [...mainContainersOf(record), ...ephemeralContainersOf(record), ...inits];
     const alive = first.filter((container) => isAlive(this.#of(container)));
-    const sidecars = inits.filter((container) => isSidecar(container) && isAlive(this.#of(container)));
-    for (const container of alive.length > 0 ? alive : sidecars) this.#stop(container);
-    if (alive.length + sidecars.length === 0 && isDeleted(this.#record))
-      this.#actions.push({ kind: 'finish' });
+    for (const container of alive) this.#stop(container);
+    const isOver = alive.length === 0 && !this.#endSidecars();
+    if (isOver && isDeleted(record)) this.#actions.push({ kind: 'finish' });
   }
 
-  #endSidecars(): void {
-    for (const container of initContainersOf(this.#record)) {
-      if (isSidecar(container) && isAlive(this.#of(container))) this.#stop(container);
-    }
+  /** One after the other, the last one first: each may need those before it. True while one is there. */
+  #endSidecars(): boolean {
+    const sidecars = initContainersOf(this.#record).filter(
+      (each) => isSidecar(each) && isAlive(this.#of(each)),
+    );
+    const last = sidecars.at(-1);
+    if (last) this.#stop(last, { graceSeconds: this.#graceLeft() });
+    return last !== undefined;
+  }
+
+  /** Of a pod that is going away, what is left of its grace period: two seconds at least, as in Kubernetes. */
+  #graceLeft(): number {
+    const seconds = graceSecondsOf(this.#record);
+    const { endingSinceMs } = this.#record;
+    if (endingSinceMs === undefined) return seconds;
+    const usedSeconds = (this.#nowMs - endingSinceMs) / 1000;
+    return Math.max(Math.min(sidecarGraceSecondsMin, seconds), Math.ceil(seconds - usedSeconds));
   }
 
   /** Runs the init containers in order; true once all have completed (sidecars: started). */
@@ -173,14 +202,17 @@ class Planner {
     this.#wakes.push(decision.untilMs);
   }
 
-  #stop(container: Container, options: { mustRestart?: boolean; message?: string } = {}): void {
+  #stop(
+    container: Container,
+    options: { mustRestart?: boolean; message?: string; graceSeconds?: number } = {},
+  ): void {
     const { kind } = this.#of(container).phase;
     // One that is being created is stopped as soon as it runs; one that is stopping already is.
     if (kind !== 'running') return;
     this.#actions.push({
       kind: 'stop',
       container: container.name,
-      graceSeconds: graceSecondsOf(this.#record),
+      graceSeconds: options.graceSeconds ?? graceSecondsOf(this.#record),
       mustRestart: options.mustRestart ?? false,
       message: options.message ?? `Stopping container ${container.name}`,
     });
@@ -209,6 +241,7 @@ export function restarts(record: PodRecord, container: Container): boolean {
   const { phase } = record.containers[container.name]!;
   if (phase.kind !== 'terminated') return false;
   if (isEnding(record)) return false;
+  if (ephemeralContainersOf(record).includes(container)) return false;
   if (isSidecar(container)) return true;
   const policy = record.pod.spec?.restartPolicy ?? 'Always';
   if (policy === 'Never') return false;

@@ -1,5 +1,5 @@
 import type { EventRecorder, EventSubject } from '../../client/events.ts';
-import { initContainersOf, type PodRecord } from './record.ts';
+import { ephemeralContainersOf, initContainersOf, type PodRecord } from './record.ts';
 
 /** Tells people what happens to one pod, in the words that kubelet uses. */
 export interface PodEvents {
@@ -24,6 +24,11 @@ export function podEvents(record: PodRecord, recorder: EventRecorder): PodEvents
 }
 
 function fieldPath(record: PodRecord, container: string): string {
-  const isInit = initContainersOf(record).some(({ name }) => name === container);
-  return `spec.${isInit ? 'initContainers' : 'containers'}{${container}}`;
+  const isIn = (containers: { name: string }[]) => containers.some(({ name }) => name === container);
+  const field = isIn(initContainersOf(record))
+    ? 'initContainers'
+    : isIn(ephemeralContainersOf(record))
+      ? 'ephemeralContainers'
+      : 'containers';
+  return `spec.${field}{${container}}`;
 }

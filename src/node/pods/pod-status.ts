@@ -5,7 +5,9 @@ import {
   type Container,
   type ContainerRecord,
   containerId,
+  ephemeralContainersOf,
   initContainersOf,
+  isAlive,
   isSidecar,
   mainContainersOf,
   type PodRecord,
@@ -22,6 +24,9 @@ export function podStatus(record: PodRecord, node: { hostIP: string; nowMs: numb
   const phase = podPhase(record);
   const initContainerStatuses = initContainersOf(record).map((each) => containerStatus(record, each));
   const containerStatuses = mainContainersOf(record).map((each) => containerStatus(record, each));
+  const ephemeralContainerStatuses = ephemeralContainersOf(record).map((each) => {
+    return { ...containerStatus(record, each), ready: false };
+  });
   const status = {
     phase,
     conditions: conditions(record, phase, node.nowMs),
@@ -30,7 +35,9 @@ export function podStatus(record: PodRecord, node: { hostIP: string; nowMs: numb
     ...(record.ip && { podIP: record.ip, podIPs: [{ ip: record.ip }] }),
     startTime: toTime(record.acceptedAtMs),
     ...(initContainerStatuses.length > 0 && { initContainerStatuses }),
-    containerStatuses,
+    // Of a pod that this node refuses there is nothing to tell but why.
+    ...(!(record.failure && !hasAnyBegun(record)) && { containerStatuses }),
+    ...(ephemeralContainerStatuses.length > 0 && { ephemeralContainerStatuses }),
     qosClass: record.pod.status?.qosClass ?? qosClass(record),
     ...(record.failure && { reason: record.failure.reason, message: record.failure.message }),
   };
@@ -42,9 +49,7 @@ export function podStatus(record: PodRecord, node: { hostIP: string; nowMs: numb
 export function podPhase(record: PodRecord): 'Pending' | 'Running' | 'Succeeded' | 'Failed' {
   const mains = mainContainersOf(record);
   const stateOf = (container: Container) => record.containers[container.name]!;
-  const anyAlive = Object.values(record.containers).some(({ phase }) =>
-    ['running', 'stopping', 'creating'].includes(phase.kind),
-  );
+  const anyAlive = [...initContainersOf(record), ...mains].some((each) => isAlive(stateOf(each)));
   if (record.failure) return anyAlive ? 'Running' : 'Failed';
   const failedInit = initContainersOf(record).find(
     (each) => !isSidecar(each) && hasFailedForGood(record, each),
@@ -64,7 +69,8 @@ export function isReadyToServe(record: PodRecord): boolean {
 function conditions(record: PodRecord, phase: string, nowMs: number): Condition[] {
   const isOver = phase === 'Succeeded' || phase === 'Failed';
   const isCompleted = phase === 'Succeeded';
-  const containersReady = readiness(record, mainContainersOf(record), isOver, isCompleted);
+  const serving = [...initContainersOf(record).filter(isSidecar), ...mainContainersOf(record)];
+  const containersReady = readiness(record, serving, isOver, isCompleted);
   const verdicts: Record<string, Verdict> = {
     PodReadyToStartContainers: { isTrue: record.ip !== undefined && !isOver },
     Initialized: initialized(record, isCompleted),
@@ -141,13 +147,12 @@ function initialized(record: PodRecord, isCompleted: boolean): Verdict {
 function containerStatus(record: PodRecord, spec: Container): ContainerStatus {
   const container = record.containers[spec.name]!;
   const hasRun = hasBegun(container);
-  const isCompletedInit =
-    initContainersOf(record).includes(spec) && !isSidecar(spec) && exitCodeOf(container) === 0;
+  const isInit = initContainersOf(record).includes(spec) && !isSidecar(spec);
   const status = {
     name: spec.name,
     state: currentState(container),
     lastState: container.lastTerminated ? { terminated: terminated(container.lastTerminated) } : {},
-    ready: container.isReady || isCompletedInit,
+    ready: isInit ? exitCodeOf(container) === 0 : container.isReady,
     started: container.isStarted,
     restartCount: container.restartCount,
     image: spec.image ?? '',
@@ -182,6 +187,8 @@ function terminated(ended: Terminated): unknown {
 
 const hasBegun = ({ phase, lastTerminated }: ContainerRecord): boolean =>
   ['running', 'stopping', 'terminated'].includes(phase.kind) || lastTerminated !== undefined;
+
+const hasAnyBegun = (record: PodRecord): boolean => Object.values(record.containers).some(hasBegun);
 
 const exitCodeOf = ({ phase }: ContainerRecord): number | undefined =>
   phase.kind === 'terminated' ? phase.exitCode : undefined;

@@ -11,6 +11,7 @@ import type { PodEvents } from './pod-events.ts';
 import { podStatus } from './pod-status.ts';
 import { sendProbe } from './probe-request.ts';
 import {
+  acceptContainers,
   allContainersOf,
   type Container,
   containerId,
@@ -75,8 +76,15 @@ export class PodWorker {
   update(pod: Pod): void {
     const graceBefore = graceSecondsOf(this.record);
     this.record.pod = pod;
+    acceptContainers(this.record, this.#nowMs());
+    this.#noteEnding();
     if (isEnding(this.record) && graceSecondsOf(this.record) < graceBefore) this.#hurry();
     this.sync();
+  }
+
+  /** Sidecars that end last have what is left of the grace period. */
+  #noteEnding(): void {
+    if (isEnding(this.record)) this.record.endingSinceMs ??= this.#nowMs();
   }
 
   /** The API server no longer has the pod. */
@@ -146,6 +154,7 @@ export class PodWorker {
     }
     if (action.kind === 'fail') {
       this.record.failure = { reason: action.reason, message: action.message };
+      this.#noteEnding();
       events.warning(action.reason, action.message);
       return;
     }

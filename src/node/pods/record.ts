@@ -55,6 +55,8 @@ export interface PodRecord {
   containers: Record<string, ContainerRecord>;
   /** The API server no longer has this pod; it is to end here too. */
   isGone?: boolean;
+  /** When its containers began to be ended. */
+  endingSinceMs?: number;
   /** Why the pod as a whole failed, though its containers may not have. */
   failure?: { reason: string; message: string };
   /** The status as last computed; its transition times carry over to the next. */
@@ -65,9 +67,14 @@ export const initContainersOf = (record: PodRecord): Container[] =>
   // An init container has every field of a container; `restartPolicy: Always` makes it a sidecar.
   (record.pod.spec?.initContainers ?? []) as Container[];
 export const mainContainersOf = (record: PodRecord): Container[] => record.pod.spec?.containers ?? [];
+/** Added to a running pod to look into it; they run once and count for nothing. */
+export const ephemeralContainersOf = (record: PodRecord): Container[] =>
+  // One has the fields of a container, and a target.
+  (record.pod.spec?.ephemeralContainers ?? []) as Container[];
 export const allContainersOf = (record: PodRecord): Container[] => [
   ...initContainersOf(record),
   ...mainContainersOf(record),
+  ...ephemeralContainersOf(record),
 ];
 
 export const isSidecar = (container: Container): boolean =>
@@ -119,7 +126,11 @@ export function acceptPod(pod: Pod, nowMs: number): PodRecord {
     containers: {},
     ...(status?.podIP && { ip: status.podIP }),
   };
-  const reported = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
+  const reported = [
+    ...(status?.initContainerStatuses ?? []),
+    ...(status?.containerStatuses ?? []),
+    ...(status?.ephemeralContainerStatuses ?? []),
+  ];
   const hasInits = initContainersOf(record).length > 0;
   for (const { name } of allContainersOf(record)) {
     const before = reported.find((each) => each.name === name);
@@ -153,6 +164,13 @@ function reportedEnd(
     finishedAtMs: Date.parse(ended.finishedAt ?? '') || 0,
     containerId: containerId(uid, name, container.restartCount),
   };
+}
+
+/** Begins records of containers that have been added to the pod. */
+export function acceptContainers(record: PodRecord, nowMs: number): void {
+  for (const { name } of ephemeralContainersOf(record)) {
+    record.containers[name] ??= newContainer({ restartCount: 0, reason: 'ContainerCreating', nowMs });
+  }
 }
 
 export function newContainer(options: {
