@@ -4,10 +4,12 @@ export function readColumns(printers: string): Record<string, (string | number)[
   for (const [, name, body] of printers.matchAll(
     /(\w+)\s*:?=\s*\[\]metav1\.TableColumnDefinition\{\n([\s\S]*?)\n\t\}\n/g,
   )) {
-    definitions.set(
-      name!,
-      [...body!.matchAll(/^\s*\{(Name: .*)\},?(?:\s*\/\/.*)?$/gm)].map(([, line]) => readColumn(line!)),
-    );
+    definitions.set(name!, readRows(body!));
+  }
+  for (const [, name, body] of printers.matchAll(
+    /(\w+) = append\(\1, \[\]metav1\.TableColumnDefinition\{\n([\s\S]*?)\n\t\}\.\.\.\)\n/g,
+  )) {
+    definitions.get(name!)!.push(...readRows(body!));
   }
   const kindOf = new Map<string, string>();
   for (const [, name, type] of printers.matchAll(/^func (print\w+)\(\w+ \*([\w.]+),/gm))
@@ -20,6 +22,10 @@ export function readColumns(printers: string): Record<string, (string | number)[
     if (!kind.endsWith('List')) columns[kind] = found;
   }
   return columns;
+}
+
+function readRows(body: string): (string | number)[][] {
+  return [...body.matchAll(/^\s*\{(Name: .*)\},?(?:\s*\/\/.*)?$/gm)].map(([, line]) => readColumn(line!));
 }
 
 function readColumn(line: string): (string | number)[] {

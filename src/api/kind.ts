@@ -59,6 +59,8 @@ export interface KindDeclaration<T extends KubeObject> {
   keepsStatusOnCreate?: true;
   /** False where writes are many and applies few: who owns which field is kept only from the first apply on. */
   isTracked?: false;
+  /** Whether `metadata.generation` counts the changes of what is desired; by default where there are spec and status. */
+  countsGenerations?: boolean;
   /** Says that its objects are those of another kind, seen in this version: one storage, selectable and watchable by both. */
   storedAs?: StoredAs<T>;
   check?: (object: T, report: Report, root: Path) => void;
@@ -99,6 +101,7 @@ export interface KindDefinition<T extends KubeObject = KubeObject> extends KindA
   /** What users of a deprecated version are told, as a Warning header. */
   readonly deprecation?: string;
   readonly custom?: CustomTraits;
+  readonly countsGenerations?: boolean;
   readonly storedAs?: StoredAs<T>;
   check?(object: T, report: Report, root: Path): void;
   checkCreate?(object: T, report: Report, root: Path): void;
@@ -133,6 +136,7 @@ function takenFrom<T extends KubeObject>({ kind, toStored }: StoredAs<T>): Parti
     subresources: kind.subresources,
     statusWritesMetadata: kind.statusWritesMetadata,
     keepsStatusOnCreate: kind.keepsStatusOnCreate,
+    ...(kind.countsGenerations !== undefined && { countsGenerations: kind.countsGenerations }),
     ...(kind.isTracked !== undefined && { isTracked: kind.isTracked }),
     columns: kind.columns.map((column) => ({
       ...column,

@@ -95,6 +95,12 @@ export const pathSegment: TextRule = (text) => {
   return ['/', '%'].filter((sign) => text.includes(sign)).map((sign) => `may not contain '${sign}'`);
 };
 
+/** A host name with `*` as its first label. */
+export const wildcardSubdomain = rule(`\\*\\.${subdomain}`, 253, {
+  says: "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character",
+  examples: ['*.example.com'],
+});
+
 function rule(pattern: string, charactersMax: number, about: { says: string; examples: string[] }): TextRule {
   const whole = new RegExp(`^(?:${pattern})$`);
   const examples = about.examples.map((example) => `'${example}', `).join(' or ');

@@ -57,8 +57,9 @@ function setField(target: object, field: string, value: unknown): void {
 }
 
 const countsGenerations = (kind: KindDefinition) =>
-  kind.custom !== undefined ||
-  (kind.subresources.status !== undefined && kind.schema.fields?.spec !== undefined);
+  kind.countsGenerations ??
+  (kind.custom !== undefined ||
+    (kind.subresources.status !== undefined && kind.schema.fields?.spec !== undefined));
 
 function isChanged(kind: KindDefinition, next: KubeObject, previous: KubeObject): boolean {
   // Of a kind that does not write its status apart, the status is a part like others.

@@ -19,9 +19,13 @@ export interface Traits<T> {
   complete?: (value: NoInfer<T>) => void;
   /** A required text or list may still be empty. */
   mayBeEmpty?: boolean;
+  /** What is said of a required field that is not there, beside that it is required. */
+  absent?: string;
   /** Integers and numbers: inclusive bounds. Kubernetes has its own words for 0..∞, 1..∞ and ports. */
   min?: number;
   max?: number;
+  /** A strategic merge patch replaces the object as a whole. */
+  replaces?: true;
   check?: Check<NoInfer<T>>;
   checkUpdate?: UpdateCheck<NoInfer<T>>;
 }
@@ -51,6 +55,7 @@ export interface SchemaNode {
   // biome-ignore lint/suspicious/noExplicitAny: as above.
   readonly complete?: (value: any) => void;
   readonly mayBeEmpty?: boolean;
+  readonly absent?: string;
   readonly min?: number;
   readonly max?: number;
   // biome-ignore lint/suspicious/noExplicitAny: a check takes the field's type, which the node erases.
@@ -65,6 +70,7 @@ export interface SchemaNode {
   readonly fields?: Readonly<Record<string, SchemaNode>>;
   /** kubectl's patches name all fields that are to stay, so that a union changes its member. */
   readonly retainKeys?: boolean;
+  readonly replaces?: true;
   readonly item?: SchemaNode;
   /** How server-side apply sees a list (or, `atomic` only, an object or a map). */
   readonly listType?: 'atomic' | 'set' | 'map';

@@ -53,7 +53,7 @@ export function validateUpdate<T extends KubeObject>(
 
 function validateNode(schema: SchemaNode, value: unknown, at: Path, report: Report): void {
   if (isMissing(schema, value)) {
-    if (schema.required) report.required(at);
+    if (schema.required) report.required(at, schema.absent);
     return;
   }
   if (schema.values && !schema.values.includes(value as string)) {

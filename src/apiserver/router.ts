@@ -1,8 +1,12 @@
+import { binding } from '../api/kinds/binding.ts';
+import { componentStatus } from '../api/kinds/componentStatus.ts';
 import { type Status, StatusError } from '../base/errors.ts';
 import type { ApiRequest, ApiResponse } from '../client/transport.ts';
 import type { ServiceAccountTokens } from '../identity/service-account-token.ts';
 import { type Attributes, type Decision, refusal } from './authorization/authorize.ts';
+import { answerComponentStatus } from './component-status.ts';
 import type { Call, Context, Resource } from './context.ts';
+import { readObject } from './decode.ts';
 import { type Discovery, extraSubresourcesOf, type ReviewKind } from './discovery.ts';
 import { badRequest, methodNotSupported, noSuchPath } from './failures.ts';
 import { answerMetrics, metricsGroup } from './metrics-api/metrics-api.ts';
@@ -215,6 +219,8 @@ function answerVerb(router: Router, call: Call): Promise<Answer> {
     return ok(changeEphemeralContainers(context, call));
   }
   if (subresource === 'approval' && verb !== 'get') return ok(approve(context, call));
+  if (call.resource.kind === componentStatus) return ok(answerComponentStatus(context, call));
+  if (call.resource.kind === binding) return created(bindNamed(router, call));
   switch (verb) {
     case 'get':
       return ok(get(context, call));
@@ -233,6 +239,15 @@ function answerVerb(router: Router, call: Call): Promise<Answer> {
     default:
       throw new StatusError('MethodNotAllowed', notAllowedText);
   }
+}
+
+/** A Binding in a namespace's `bindings` is as good as one that is sent to its pod. */
+function bindNamed(router: Router, call: Call): Promise<object> {
+  const { name } = readObject(call, call.request.body, 'Warn').metadata ?? {};
+  const pods = router.resources.get('/v1/pods');
+  if (!name || !pods) throw badRequest('a Binding needs metadata.name, the pod');
+  const info = { ...call.info, resource: 'pods', name, subresource: 'binding' };
+  return bind(router.context, { ...call, resource: pods, info });
 }
 
 /** Some writes make what does not exist, which takes the right to create beside the one to patch or to update. */

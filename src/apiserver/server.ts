@@ -27,9 +27,11 @@ import { reviewKinds } from './reviews.ts';
 import { failureResponse, type Router, route } from './router.ts';
 import { serviceAccountAuthenticator } from './service-account-authenticator.ts';
 import { keyOf, prefixOf } from './stored.ts';
+import { apiServiceStrategy } from './strategies/api-service.ts';
 import { customResourceDefinitionStrategy } from './strategies/custom-resource-definition.ts';
 import { createStrategies } from './strategies/index.ts';
 import { storageStrategies } from './strategies/persistent-volume.ts';
+import type { Strategy } from './strategies/strategy.ts';
 import { openPodStream } from './streaming/pod-stream.ts';
 import { type Authenticator, certificateAuthenticator, inProcessAdmin, type User } from './user.ts';
 import type { KubeletDial } from './verbs/log.ts';
@@ -87,6 +89,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       ...escalationStrategies({ index, authorize }),
       ...storageStrategies(store),
       ['customresourcedefinitions.apiextensions.k8s.io', customResourceDefinitionStrategy(clock)],
+      ['apiservices.apiregistration.k8s.io', apiServiceStrategy(clock) as Strategy],
     ],
     ...(options.serviceAccountTokens && { accountOf }),
   });

@@ -13,7 +13,9 @@ import { keyOfMeta } from './owner.ts';
 export function run(context: Context, kinds: readonly KindDefinition[]): Running {
   const { client, informers } = context;
   // Events come in numbers, own nothing and are owned by nothing.
-  const builtIn: KindAddress[] = kinds.filter(({ kind, storedAs }) => kind !== 'Event' && !storedAs);
+  const builtIn: KindAddress[] = kinds.filter(
+    ({ kind, storedAs, verbs }) => kind !== 'Event' && !storedAs && verbs.includes('watch'),
+  );
   const custom = customKinds((kind, change) => keysFor(kind, change));
   const followed = () => [...builtIn, ...custom.kinds()];
   const byName = new Map(builtIn.map((kind) => [nameOf(kind), kind]));

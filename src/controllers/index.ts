@@ -5,6 +5,7 @@ import type { Running } from '../base/lifecycle.ts';
 import type { Log } from '../base/log.ts';
 import type { Client } from '../client/client.ts';
 import { createEventRecorder, type EventRecorder } from '../client/events.ts';
+import * as apiService from './api-service.ts';
 import * as certificateSigning from './certificate-signing.ts';
 import * as clusterRoleAggregation from './cluster-role-aggregation.ts';
 import type { Context } from './controller.ts';
@@ -93,6 +94,7 @@ export function startControllers(options: ControllersOptions): Controllers {
     garbageCollector.run(context, kinds),
     namespace.run(context, kinds),
     eventExpiry.run(context),
+    apiService.run(context, kinds),
   ];
   return {
     informers,

@@ -15,7 +15,9 @@ const pageItemsMax = 500;
 export function run(context: Context, kinds: readonly KindDefinition[]): Running {
   const { client, informers } = context;
   const namespaces = informers.of(namespaceKind);
-  const contents: KindAddress[] = kinds.filter(({ namespaced, storedAs }) => namespaced && !storedAs);
+  const contents: KindAddress[] = kinds.filter(
+    ({ namespaced, storedAs, verbs }) => namespaced && !storedAs && verbs.includes('delete'),
+  );
   const isTerminating = (name: string) => Boolean(namespaces.get(name)?.metadata?.deletionTimestamp);
 
   async function reconcile(name: string): Promise<undefined> {

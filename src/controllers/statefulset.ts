@@ -72,7 +72,7 @@ export function run(context: Context): Running {
     const isLive = ({ metadata }: ControllerRevision) => live.has(metadata?.name);
     await removeRevisions(client, surplusRevisions(statefulSet, history, isLive));
     const { minReadySeconds = 0 } = statefulSet.spec ?? {};
-    const isWaiting = (planned.status.readyReplicas ?? 0) > planned.status.availableReplicas;
+    const isWaiting = (planned.status.readyReplicas ?? 0) > (planned.status.availableReplicas ?? 0);
     return isWaiting ? minReadySeconds * 1000 : undefined;
   }
 

@@ -26,13 +26,11 @@ export const horizontalPodAutoscalerColumns: Column<HorizontalPodAutoscaler>[] =
   },
   {
     name: 'MaxPods',
-    type: 'integer',
     doc: 'No more pods than this.',
     value: ({ spec }) => spec?.maxReplicas ?? 0,
   },
   {
     name: 'Replicas',
-    type: 'integer',
     doc: 'How many pods there are.',
     value: ({ status }) => status?.currentReplicas ?? 0,
   },

@@ -120,7 +120,7 @@ export const certificateSigningRequest = defineKind<CertificateSigningRequest>({
 
 function conditionText({ status }: CertificateSigningRequest): string {
   const types = new Set((status?.conditions ?? []).map(({ type }) => type));
-  if (types.size === 0 && !status?.certificate) return 'Pending';
-  const words = ['Approved', 'Denied', 'Failed'].filter((type) => types.has(type));
-  return [...words, ...(status?.certificate ? ['Issued'] : [])].join(',');
+  const decided = ['Denied', 'Approved'].find((type) => types.has(type)) ?? 'Pending';
+  const more = [...(types.has('Failed') ? ['Failed'] : []), ...(status?.certificate ? ['Issued'] : [])];
+  return [decided, ...more].join(',');
 }

@@ -30,7 +30,6 @@ export const configMap = defineKind<ConfigMap>({
     nameColumn,
     {
       name: 'Data',
-      type: 'integer',
       doc: 'How many entries it has.',
       value: ({ data, binaryData }) => Object.keys({ ...data, ...binaryData }).length,
     },

@@ -25,7 +25,7 @@ export const controllerRevision = defineKind<ControllerRevision>({
   columns: [
     nameColumn,
     { name: 'Controller', doc: 'What it belongs to.', value: controllerText },
-    { name: 'Revision', type: 'integer', doc: 'Its number.', value: ({ revision }) => revision ?? 0 },
+    { name: 'Revision', doc: 'Its number.', value: ({ revision }) => revision ?? 0 },
     ageColumn,
   ],
   checkUpdate(next, previous, report, root) {

@@ -102,6 +102,7 @@ export const cronJob = defineKind<CronJob>({
     { name: 'Timezone', doc: "The schedule's time zone.", value: ({ spec }) => spec?.timeZone ?? '<none>' },
     {
       name: 'Suspend',
+      type: 'boolean',
       doc: 'Whether no jobs are started.',
       value: ({ spec }) => (spec?.suspend ? 'True' : 'False'),
     },

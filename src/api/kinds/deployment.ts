@@ -100,7 +100,6 @@ export const deploymentStatus = object('io.k8s.api.apps.v1.DeploymentStatus', {
   observedGeneration: integer({ doc: 'The generation that the controller has seen.' }),
   readyReplicas: integer({ doc: 'Pods that are ready.' }),
   replicas: integer({ doc: 'Pods there are.' }),
-  terminatingReplicas: integer({ doc: 'Pods that are about to end.' }),
   unavailableReplicas: integer({ doc: 'Pods that are still missing.' }),
   updatedReplicas: integer({ doc: 'Pods of the current template.' }),
 });
@@ -137,13 +136,11 @@ export const deployment = defineKind<Deployment>({
     },
     {
       name: 'Up-to-date',
-      type: 'integer',
       doc: 'Pods of the current template.',
       value: ({ status }) => status?.updatedReplicas ?? 0,
     },
     {
       name: 'Available',
-      type: 'integer',
       doc: 'Pods that were ready for long enough.',
       value: ({ status }) => status?.availableReplicas ?? 0,
     },

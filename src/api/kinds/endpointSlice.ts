@@ -22,13 +22,7 @@ export const forZone = object('io.k8s.api.discovery.v1.ForZone', {
 });
 export type ForZone = TypeOf<typeof forZone>;
 
-export const forNode = object('io.k8s.api.discovery.v1.ForNode', {
-  name: required(string({ doc: 'The node.' })),
-});
-export type ForNode = TypeOf<typeof forNode>;
-
 export const endpointHints = object('io.k8s.api.discovery.v1.EndpointHints', {
-  forNodes: list(forNode, { doc: 'Nodes that should use it.' }),
   forZones: list(forZone, { doc: 'Zones that should use it.' }),
 });
 export type EndpointHints = TypeOf<typeof endpointHints>;
@@ -108,7 +102,7 @@ const shownMax = 3;
 
 function portsText(slice: EndpointSlice): string {
   const ports = (slice.ports ?? []).map(({ port, name }) =>
-    port === undefined ? (name ?? '') : String(port),
+    port === undefined ? (name ?? '*') : String(port),
   );
   return shorten(ports) || '<unset>';
 }

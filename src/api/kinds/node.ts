@@ -111,11 +111,6 @@ export const containerImage = object('io.k8s.api.core.v1.ContainerImage', {
 });
 export type ContainerImage = TypeOf<typeof containerImage>;
 
-export const nodeSwapStatus = object('io.k8s.api.core.v1.NodeSwapStatus', {
-  capacity: integer(),
-});
-export type NodeSwapStatus = TypeOf<typeof nodeSwapStatus>;
-
 export const nodeSystemInfo = object('io.k8s.api.core.v1.NodeSystemInfo', {
   architecture: required(string({ doc: 'E.g. amd64.' })),
   bootID: required(string({ doc: 'Changes with every boot.' })),
@@ -126,7 +121,6 @@ export const nodeSystemInfo = object('io.k8s.api.core.v1.NodeSystemInfo', {
   machineID: required(string({ doc: "The machine's id." })),
   operatingSystem: required(string({ doc: 'E.g. linux.' })),
   osImage: required(string({ doc: 'The name of the system.' })),
-  swap: nodeSwapStatus,
   systemUUID: required(string({ doc: "The machine's UUID." })),
 });
 export type NodeSystemInfo = TypeOf<typeof nodeSystemInfo>;

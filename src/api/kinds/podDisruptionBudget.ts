@@ -21,6 +21,7 @@ export const podDisruptionBudgetSpec = object(
     maxUnavailable: intOrString({ doc: 'How many pods may be missing, or a percentage.', check: checkShare }),
     minAvailable: intOrString({ doc: 'How many pods must stay, or a percentage.', check: checkShare }),
     selector: refine(labelSelector, {
+      replaces: true,
       doc: 'Which pods it protects; an empty selector all of the namespace.',
     }),
     unhealthyPodEvictionPolicy: oneOf(['IfHealthyBudget', 'AlwaysAllow'], {

@@ -61,8 +61,9 @@ export const priorityClass = defineKind<PriorityClass>({
     { name: 'Value', type: 'integer', doc: 'The priority.', value: ({ value }) => value ?? 0 },
     {
       name: 'Global-Default',
+      type: 'boolean',
       doc: 'Whether pods that name no class get this one.',
-      value: ({ globalDefault }) => String(globalDefault ?? false),
+      value: ({ globalDefault }) => globalDefault ?? false,
     },
     ageColumn,
     {

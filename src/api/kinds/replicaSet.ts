@@ -35,7 +35,6 @@ export const replicaSetStatus = object('io.k8s.api.apps.v1.ReplicaSetStatus', {
   observedGeneration: integer({ doc: 'The generation that the controller has seen.' }),
   readyReplicas: integer({ doc: 'Pods that are ready.' }),
   replicas: required(integer({ doc: 'Pods there are.' })),
-  terminatingReplicas: integer({ doc: 'Pods that are about to end.' }),
 });
 export type ReplicaSetStatus = TypeOf<typeof replicaSetStatus>;
 

@@ -52,7 +52,6 @@ export const secret = defineKind<Secret>({
     { name: 'Type', doc: 'What it is for.', value: (secret) => secret.type ?? '' },
     {
       name: 'Data',
-      type: 'integer',
       doc: 'How many entries it has.',
       value: (secret) => Object.keys(secret.data ?? {}).length,
     },

@@ -28,7 +28,6 @@ export const serviceAccount = defineKind<ServiceAccount>({
     nameColumn,
     {
       name: 'Secrets',
-      type: 'integer',
       doc: 'How many secrets its pods may use.',
       value: (account) => account.secrets?.length ?? 0,
     },

@@ -8,6 +8,7 @@ import type { Path } from '../path.ts';
 import type { Report } from '../report.ts';
 import {
   integer,
+  intOrString,
   keyedList,
   list,
   object,
@@ -24,6 +25,7 @@ import { persistentVolumeClaimObject } from './persistentVolumeClaim.ts';
 export const rollingUpdateStatefulSetStrategy = object(
   'io.k8s.api.apps.v1.RollingUpdateStatefulSetStrategy',
   {
+    maxUnavailable: intOrString({ doc: 'How many may be down during a rollout; alpha, nothing acts on it.' }),
     partition: integer({ doc: 'Pods below this ordinal keep the old template.', default: 0, min: 0 }),
   },
 );
@@ -95,7 +97,7 @@ export const statefulSetCondition = object('io.k8s.api.apps.v1.StatefulSetCondit
 });
 
 export const statefulSetStatus = object('io.k8s.api.apps.v1.StatefulSetStatus', {
-  availableReplicas: required(integer({ doc: 'Pods that were ready for long enough.' })),
+  availableReplicas: integer({ doc: 'Pods that were ready for long enough.' }),
   collisionCount: integer({ doc: 'How often the name of a new revision was taken.' }),
   conditions: keyedList(['type'], statefulSetCondition, { doc: 'Conditions.' }),
   currentReplicas: integer({ doc: 'Pods of the revision before.' }),

@@ -123,6 +123,7 @@ function typeSchema(node: SchemaNode, dialect: Dialect): JsonSchema {
 function listExtensions(field: SchemaNode): JsonSchema {
   if (field.type === 'map' && field.listType === 'atomic') return { 'x-kubernetes-map-type': 'atomic' };
   if (field.type === 'object' && field.retainKeys) return { 'x-kubernetes-patch-strategy': 'retainKeys' };
+  if (field.replaces) return { 'x-kubernetes-patch-strategy': 'replace' };
   if (field.type !== 'list') return {};
   const isMerged = field.mergeKey !== undefined;
   return {

@@ -86,8 +86,13 @@ export function operationsOf(kind: KindDefinition): Operation[] {
     const about = { group: 'autoscaling', kind: 'Scale', version: 'v1' };
     all.push(...scale.map((each) => ({ ...each, about })));
   }
-  return all;
+  return all.filter(({ action, path }) => {
+    const verb = verbOf[action] ?? action;
+    return path.startsWith(`${single}/`) || kind.verbs.includes(verb);
+  });
 }
+
+const verbOf: Record<string, string> = { post: 'create', put: 'update' };
 
 function instance(
   kind: KindDefinition,

@@ -1,6 +1,17 @@
 import type { Path } from '../path.ts';
 import type { Report } from '../report.ts';
-import { boolean, integer, list, object, oneOf, refine, required, string, type TypeOf } from '../schema.ts';
+import {
+  boolean,
+  integer,
+  list,
+  object,
+  oneOf,
+  refine,
+  required,
+  setList,
+  string,
+  type TypeOf,
+} from '../schema.ts';
 import { labelSelector } from './meta.ts';
 import { podTemplateSpec } from './podSpec.ts';
 
@@ -11,7 +22,9 @@ export const podFailurePolicyOnExitCodes = object(
     operator: required(
       oneOf(['In', 'NotIn'], { doc: 'Whether the exit code must be among the values or not.' }),
     ),
-    values: required(list(integer(), { doc: 'Exit codes, in order and without repeats.' })),
+    values: required(
+      setList(integer(), { doc: 'Exit codes, in order and without repeats.', mergeKey: undefined }),
+    ),
   },
   {
     check({ operator, values }, at, report) {

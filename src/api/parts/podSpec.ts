@@ -48,11 +48,15 @@ export const podReadinessGate = object('io.k8s.api.core.v1.PodReadinessGate', {
 });
 export type PodReadinessGate = TypeOf<typeof podReadinessGate>;
 
-export const podResourceClaim = object('io.k8s.api.core.v1.PodResourceClaim', {
-  name: required(string()),
-  resourceClaimName: string(),
-  resourceClaimTemplateName: string(),
-});
+export const podResourceClaim = object(
+  'io.k8s.api.core.v1.PodResourceClaim',
+  {
+    name: required(string()),
+    resourceClaimName: string(),
+    resourceClaimTemplateName: string(),
+  },
+  { retainKeys: true },
+);
 export type PodResourceClaim = TypeOf<typeof podResourceClaim>;
 
 export const podSchedulingGate = object('io.k8s.api.core.v1.PodSchedulingGate', {

@@ -88,7 +88,6 @@ export const containerStatus = object('io.k8s.api.core.v1.ContainerStatus', {
   restartCount: required(integer({ doc: 'How often it was restarted.' })),
   started: boolean({ doc: 'Whether it has passed its startup probe.' }),
   state: containerState,
-  stopSignal: string(),
   user: containerUser,
   volumeMounts: keyedList(['mountPath'], volumeMountStatus),
 });
@@ -108,17 +107,20 @@ export const podCondition = object('io.k8s.api.core.v1.PodCondition', {
   lastProbeTime: time({ doc: 'When it was checked last.' }),
   lastTransitionTime: time({ doc: 'When its status changed last.' }),
   message: string({ doc: 'Why, for people.' }),
-  observedGeneration: integer({ doc: 'The generation that it speaks of.' }),
   reason: string({ doc: 'Why, in one word, for programs.' }),
   status: required(oneOf(['True', 'False', 'Unknown'], { doc: 'True, False or Unknown.' })),
   type: required(string({ doc: 'What the condition is about.' })),
 });
 export type PodCondition = TypeOf<typeof podCondition>;
 
-export const podResourceClaimStatus = object('io.k8s.api.core.v1.PodResourceClaimStatus', {
-  name: required(string()),
-  resourceClaimName: string(),
-});
+export const podResourceClaimStatus = object(
+  'io.k8s.api.core.v1.PodResourceClaimStatus',
+  {
+    name: required(string()),
+    resourceClaimName: string(),
+  },
+  { retainKeys: true },
+);
 export type PodResourceClaimStatus = TypeOf<typeof podResourceClaimStatus>;
 
 export const podStatus = object('io.k8s.api.core.v1.PodStatus', {
@@ -132,7 +134,6 @@ export const podStatus = object('io.k8s.api.core.v1.PodStatus', {
   initContainerStatuses: list(containerStatus, { doc: 'What the init containers do.' }),
   message: string({ doc: 'Why it is in this state, for people.' }),
   nominatedNodeName: string({ doc: 'The node that it waits for while others are preempted.' }),
-  observedGeneration: integer({ doc: 'The generation that the node has seen.' }),
   phase: oneOf(['Pending', 'Running', 'Succeeded', 'Failed', 'Unknown'], {
     doc: 'Pending, Running, Succeeded, Failed or Unknown.',
   }),

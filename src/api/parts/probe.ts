@@ -94,7 +94,6 @@ export const lifecycle = object(
   {
     postStart: lifecycleHandler,
     preStop: lifecycleHandler,
-    stopSignal: string({ doc: 'The signal that asks the container to stop.' }),
   },
   { doc: 'Actions at the start and the end of a container.' },
 );

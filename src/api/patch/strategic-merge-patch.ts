@@ -64,6 +64,7 @@ function mergeValue(
   change: unknown,
   deleted: unknown,
 ): unknown {
+  if (isObject(change) && schema?.replaces) return cleaned(change);
   if (isObject(change)) return mergeObject(schema, isObject(original) ? original : {}, change);
   if (!Array.isArray(change)) return change;
   if (schema?.mergeKey === undefined) return cleaned(change);

@@ -31,6 +31,7 @@ export function createStrategies(
     ['certificatesigningrequests.certificates.k8s.io', certificateSigningRequestStrategy],
     ['leases.coordination.k8s.io', { isCreatedOnUpdate: true }],
     ['events', { isCreatedOnUpdate: true }],
+    ['events.events.k8s.io', { isCreatedOnUpdate: true }],
     ...more,
   ]);
   return { byResource, adoptService: (service) => adoptService(pools, service) };
