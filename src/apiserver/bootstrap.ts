@@ -1,5 +1,6 @@
 import { endpointSlice } from '../api/kinds/endpointSlice.ts';
 import { namespace } from '../api/kinds/namespace.ts';
+import { priorityClass, systemPriorityClasses } from '../api/kinds/priorityClass.ts';
 import { service } from '../api/kinds/service.ts';
 import { storageClass } from '../api/kinds/storageClass.ts';
 import { localPathProvisioner } from '../api/local-path.ts';
@@ -23,13 +24,14 @@ const localPath = {
   allowVolumeExpansion: true,
 };
 
-/** Makes what every cluster has: its namespaces, its default roles and the `kubernetes` Service, whose endpoint is this server. */
+/** Makes what every cluster has: its namespaces, priority classes and default roles and the `kubernetes` Service, whose endpoint is this server. */
 export async function bootstrap(
   transport: Transport,
   options: { serviceCidr: string; endpoint?: { ip: string; port: number } },
 ): Promise<void> {
   await Promise.all([
     ...systemNamespaces.map((name) => ensure(transport, namespace, undefined, { metadata: { name } })),
+    ...systemPriorityClasses.map((each) => ensure(transport, priorityClass, undefined, each)),
     reconcileDefaultRoles(transport),
     ensure(transport, storageClass, undefined, localPath),
   ]);

@@ -49,6 +49,8 @@ export interface ApiServerOptions {
   authorizers?: readonly Authorizer[];
   /** Asked after the server's own, in this order. */
   admission?: readonly AdmissionPlugin[];
+  /** How long pods that do not say stay on a node that is lost; 300 if absent. */
+  evictAfterSeconds?: number;
   /** `10.43.0.0/16` if absent. */
   serviceCidr?: string;
   /** Signs and reads tokens of service accounts; without them there are none, and pods get none. */
@@ -91,7 +93,6 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       ['customresourcedefinitions.apiextensions.k8s.io', customResourceDefinitionStrategy(clock)],
       ['apiservices.apiregistration.k8s.io', apiServiceStrategy(clock) as Strategy],
     ],
-    ...(options.serviceAccountTokens && { accountOf }),
   });
   for (const { value } of store.list(prefixOf({ group: '', plural: 'services' })).items)
     strategies.adoptService(value);
@@ -102,7 +103,14 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       return { kind, strategy };
     }),
   );
-  const admission = new AdmissionChain([...createAdmissionPlugins(), ...(options.admission ?? [])]);
+  const plugins = createAdmissionPlugins({
+    store,
+    clock,
+    log,
+    accountOf: options.serviceAccountTokens && accountOf,
+    evictAfterSeconds: options.evictAfterSeconds ?? 300,
+  });
+  const admission = new AdmissionChain([...plugins, ...(options.admission ?? [])]);
   const context = { store, clock, log, admission };
   // Followed until the store is closed.
   if (kinds.some(({ kind }) => kind === 'CustomResourceDefinition')) new CustomResources(context, served);

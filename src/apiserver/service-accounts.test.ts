@@ -7,11 +7,11 @@ import { FakeClock } from '../base/clock.ts';
 import { isStatus } from '../base/errors.ts';
 import type { Transport } from '../client/transport.ts';
 import { openServiceAccountTokens, type ServiceAccountTokens } from '../identity/service-account-token.ts';
+import { mountPath } from './admission/service-account.ts';
 import {
   type ServiceAccountAuthenticator,
   serviceAccountAuthenticator,
 } from './service-account-authenticator.ts';
-import { mountPath } from './strategies/service-account-mount.ts';
 import { pod, send } from './test-request.ts';
 import { startTestServer, type TestServer } from './test-server.ts';
 import type { User } from './user.ts';

@@ -64,6 +64,7 @@ export async function startControlPlane(options: {
     const tokens = openTokens(join(dataDir.server, 'tokens'));
     const joinToken = joinTokenOf(dataDir, authority, tokens);
     const kubeletClient = renewedCertificate({ authority, clock, terms: kubeletClientTerms });
+    const { evictAfterSeconds } = options;
     const api = createApiServer({
       store,
       kinds,
@@ -71,6 +72,7 @@ export async function startControlPlane(options: {
       log,
       metrics,
       authenticators: [tokenAuthenticator(tokens)],
+      ...(evictAfterSeconds !== undefined && { evictAfterSeconds }),
       serviceAccountTokens: openServiceAccountTokens({
         keyPath: join(dataDir.server, 'service-account.key'),
         clock,
@@ -111,7 +113,6 @@ export async function startControlPlane(options: {
       endpoint: { ip: endpointAddress(host, options.names), port: listening.port },
     });
     const client = createClient(api.transport());
-    const { evictAfterSeconds } = options;
     const controllers = life.add(startControllers({ client, clock, log, authority, evictAfterSeconds }));
     life.add(startScheduler({ client, clock, log, informers: controllers.informers }));
     return {

@@ -42,7 +42,10 @@ export async function startTestCluster(
     process.env.SELVAGE_TEST_LOG === '1'
       ? createLog({ level: 'debug', write: (line) => process.stderr.write(line) })
       : silentLog;
-  const api = await startTestServer({ listens });
+  const api = await startTestServer({
+    listens,
+    ...(times.evictAfterSeconds !== undefined && { evictAfterSeconds: times.evictAfterSeconds }),
+  });
   const client = createClient(api.server.transport());
   const controllers = startControllers({ client, clock, log, authority: api.authority, ...times });
   const scheduler = startScheduler({ client, clock, log, informers: controllers.informers });

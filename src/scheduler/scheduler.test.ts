@@ -6,6 +6,7 @@ import { node as nodeKind } from '../api/kinds/node.ts';
 import { persistentVolume as volumeKind } from '../api/kinds/persistentVolume.ts';
 import { persistentVolumeClaim as claimKind } from '../api/kinds/persistentVolumeClaim.ts';
 import { type Pod, pod as podKind } from '../api/kinds/pod.ts';
+import { priorityClass as priorityClassKind } from '../api/kinds/priorityClass.ts';
 import { serviceAccount as serviceAccountKind } from '../api/kinds/serviceAccount.ts';
 import { storageClass as storageClassKind } from '../api/kinds/storageClass.ts';
 import type { PodSpec } from '../api/parts/podSpec.ts';
@@ -57,7 +58,8 @@ test('a more important pod takes the place of another, which is asked to leave f
   const client = await start(t, [{ name: 'n1', cpu: '1' }]);
   await client.create(podKind, podOf('low', '800m'));
   await until('low is placed', async () => (await nodeOf(client, 'low')) === 'n1');
-  await client.create(podKind, podOf('high', '800m', { priority: 1000 }));
+  await client.create(priorityClassKind, { metadata: { name: 'important' }, value: 1000 });
+  await client.create(podKind, podOf('high', '800m', { priorityClassName: 'important' }));
   const low = await until('low leaves', async () => {
     const pod = await get(client, 'low');
     return pod.metadata?.deletionTimestamp ? pod : undefined;

@@ -1,6 +1,39 @@
+import type { LimitRange } from '../../api/kinds/limitRange.ts';
+import { limitRange } from '../../api/kinds/limitRange.ts';
+import { type PriorityClass, priorityClass } from '../../api/kinds/priorityClass.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Log } from '../../base/log.ts';
+import type { Store } from '../../store/store.ts';
+import { HeldObjects } from '../held-objects.ts';
 import type { AdmissionPlugin } from './chain.ts';
+import { defaultTolerationSeconds } from './default-tolerations.ts';
+import { limitRangerPlugin } from './limit-ranger.ts';
+import { priorityPlugin } from './priority.ts';
+import { type AccountOf, serviceAccountPlugin } from './service-account.ts';
 
-/** The plugins that Kubernetes 1.32 switches on by default, in kube-apiserver's order. */
-export function createAdmissionPlugins(): AdmissionPlugin[] {
-  return [];
+export interface AdmissionOptions {
+  store: Store;
+  clock: Clock;
+  log: Log;
+  /** Pods get their service account's token where it is given. */
+  accountOf: AccountOf | undefined;
+  /** How long pods that do not say stay on a node that is lost. */
+  evictAfterSeconds: number;
+}
+
+/**
+ * The plugins that Kubernetes 1.32 switches on by default, in kube-apiserver's order. What it does by admission and
+ * is not here is a strategy of its kind: NodeRestriction, RBAC's escalation checks, storage classes and protection.
+ */
+export function createAdmissionPlugins({
+  accountOf,
+  evictAfterSeconds,
+  ...held
+}: AdmissionOptions): AdmissionPlugin[] {
+  return [
+    limitRangerPlugin(new HeldObjects<LimitRange>(held, limitRange)),
+    ...(accountOf ? [serviceAccountPlugin(accountOf)] : []),
+    priorityPlugin(new HeldObjects<PriorityClass>(held, priorityClass)),
+    defaultTolerationSeconds(evictAfterSeconds),
+  ];
 }

@@ -5,8 +5,8 @@ import { jobStrategy } from './job.ts';
 import { namespaceStrategy } from './namespace.ts';
 import { podStrategy } from './pod.ts';
 import { PortPool } from './port-pool.ts';
+import { priorityClassStrategy } from './priority-class.ts';
 import { adoptService, createServiceStrategy } from './service.ts';
-import { type AccountOf, withServiceAccount } from './service-account-mount.ts';
 import type { Strategy } from './strategy.ts';
 
 export interface Strategies {
@@ -16,19 +16,19 @@ export interface Strategies {
   adoptService(service: object): void;
 }
 
-/** Pods get their service account's token where `accountOf` is given. */
 export function createStrategies(
   serviceCidr: string,
-  { more = [], accountOf }: { more?: readonly [string, Strategy][]; accountOf?: AccountOf } = {},
+  { more = [] }: { more?: readonly [string, Strategy][] } = {},
 ): Strategies {
   const pools = { addresses: new AddressPool(serviceCidr), ports: new PortPool() };
   const byResource = new Map<string, Strategy>([
     ['namespaces', namespaceStrategy],
     ['nodes', { admit: restrictNode } as Strategy],
-    ['pods', (accountOf ? withServiceAccount(podStrategy, accountOf) : podStrategy) as Strategy],
+    ['pods', podStrategy as Strategy],
     ['jobs.batch', jobStrategy],
     ['services', createServiceStrategy(pools)],
     ['certificatesigningrequests.certificates.k8s.io', certificateSigningRequestStrategy],
+    ['priorityclasses.scheduling.k8s.io', priorityClassStrategy as Strategy],
     ['leases.coordination.k8s.io', { isCreatedOnUpdate: true }],
     ['events', { isCreatedOnUpdate: true }],
     ['events.events.k8s.io', { isCreatedOnUpdate: true }],

@@ -1,9 +1,9 @@
 import { randomInt } from 'node:crypto';
 import type { Pod } from '../../api/kinds/pod.ts';
-import { pod as podKind } from '../../api/kinds/pod.ts';
 import type { ServiceAccount } from '../../api/kinds/serviceAccount.ts';
-import { forbidden } from '../failures.ts';
-import type { Strategy } from './strategy.ts';
+import type { AdmissionPlugin } from './chain.ts';
+import { only } from './handles.ts';
+import { refused } from './refusal.ts';
 
 /** Where programs look for the token, the cluster's certificate and their namespace. */
 export const mountPath = '/var/run/secrets/kubernetes.io/serviceaccount';
@@ -16,27 +16,32 @@ const defaultAccount = 'default';
 export type AccountOf = (namespace: string, name: string) => ServiceAccount | undefined;
 
 /**
- * The pod strategy, which also gives a pod its service account's pull secrets and token, as Kubernetes' ServiceAccount
- * admission does. The account `default` may be missing: its controller is about to make it.
+ * Gives a new pod its service account's pull secrets and token. The account `default` may be missing: its controller
+ * is about to make it.
  */
-export function withServiceAccount(pods: Strategy<Pod>, accountOf: AccountOf): Strategy<Pod> {
+export function serviceAccountPlugin(accountOf: AccountOf): AdmissionPlugin {
   return {
-    ...pods,
-    prepareCreate(pod, user) {
-      pods.prepareCreate?.(pod, user);
-      const { spec, metadata } = pod;
+    name: 'ServiceAccount',
+    handles: only('pods', 'CREATE'),
+    mutate(request) {
+      const pod = request.object as Pod;
+      const { spec } = pod;
       if (!spec) return;
-      const name = spec.serviceAccountName || defaultAccount;
-      const account = accountOf(metadata!.namespace!, name);
+      const name = spec.serviceAccountName || spec.serviceAccount || defaultAccount;
+      spec.serviceAccountName = name;
+      spec.serviceAccount = name;
+      const account = accountOf(request.namespace!, name);
       if (!account && name !== defaultAccount) {
-        const why = `error looking up service account ${metadata!.namespace}/${name}: serviceaccount "${name}" not found`;
-        throw forbidden(podKind, metadata!.name!, why);
+        const what = `${request.namespace}/${name}`;
+        throw refused(
+          request,
+          `error looking up service account ${what}: serviceaccount "${name}" not found`,
+        );
       }
       if ((spec.imagePullSecrets ?? []).length === 0 && account?.imagePullSecrets?.length) {
         spec.imagePullSecrets = structuredClone(account.imagePullSecrets);
       }
-      const isMounted = spec.automountServiceAccountToken ?? account?.automountServiceAccountToken ?? true;
-      if (isMounted) mount(pod);
+      if (spec.automountServiceAccountToken ?? account?.automountServiceAccountToken ?? true) mount(pod);
     },
   };
 }
