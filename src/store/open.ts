@@ -113,7 +113,9 @@ class SqliteStore implements Store {
     const range = rangeOf(prefix, after);
     // One more than asked for, to see whether there is more.
     const read = limit < 0 ? limit : limit + 1;
-    const keys = isNow ? this.#objects.keys(range, read) : this.#history.keysAt(atRevision, range, read);
+    const keys = isNow
+      ? this.#unflushed.keys(this.#objects, range, read)
+      : this.#history.keysAt(atRevision, range, read);
     const hasMore = limit >= 0 && keys.length > limit;
     if (hasMore) keys.pop();
     const next = hasMore ? (keys.at(-1)?.key ?? after) : undefined;
