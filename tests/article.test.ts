@@ -62,7 +62,7 @@ async function article(t: TestContext, options: { ordinaryUser?: boolean }): Pro
     // kubectl shows one pod's log of three: each must have had a request.
     for (let i = 0; i < 6; i++) await shell.run(`curl -sSf http://${address}`);
     assert.match(await shell.run('kubectl logs deployment/my-app'), /GET \//);
-  }, 10_000);
+  });
   const pod = (await shell.run('kubectl get pods -o name')).trim().split('\n')[0];
   assert.match(
     await shell.run(`kubectl describe ${pod}`),

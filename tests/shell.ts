@@ -46,7 +46,7 @@ export function openShell(t: TestContext, options: { ordinaryUser?: boolean } = 
   };
   return {
     home,
-    run: (line, { code = 0, timeoutMs = 60_000 } = {}) =>
+    run: (line, { code = 0, timeoutMs = 120_000 } = {}) =>
       new Promise((resolve, reject) => {
         const child = launch(line);
         const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
@@ -86,7 +86,7 @@ function untilOutput(
   child: ChildProcess,
   output: () => string,
   pattern: RegExp,
-  timeoutMs = 30_000,
+  timeoutMs = 60_000,
 ): Promise<string> {
   return new Promise((resolve, reject) => {
     const check = () => {
@@ -114,7 +114,7 @@ function untilOutput(
 }
 
 /** Repeats `attempt` until it does not throw; after `timeoutMs` its last error is thrown. */
-export async function eventually<T>(attempt: () => Promise<T> | T, timeoutMs = 30_000): Promise<T> {
+export async function eventually<T>(attempt: () => Promise<T> | T, timeoutMs = 60_000): Promise<T> {
   const endMs = Date.now() + timeoutMs;
   for (;;) {
     try {

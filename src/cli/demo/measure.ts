@@ -25,7 +25,7 @@ interface Reading {
 }
 
 const comparisonCount = 100;
-const reportTimeoutMs = 30_000;
+const reportTimeoutMs = 60_000;
 const reportPollMs = 100;
 
 /** Times the model of an edge site against the one in the cloud, both from the edge's `classify` pod, in turn. */

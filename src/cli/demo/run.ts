@@ -26,8 +26,8 @@ import { untilLoadBalancer, untilPodReady } from './wait.ts';
 
 /** As `examples/vision/model.yaml` names it. */
 const modelReference = 'models/cifar10:v1';
-const firstPodTimeoutMs = 60_000;
-const addressTimeoutMs = 30_000;
+const firstPodTimeoutMs = 120_000;
+const addressTimeoutMs = 60_000;
 
 /** The main job. However it ends, it ends what it started; throws what went wrong. */
 export async function runDemo(flags: DemoFlags): Promise<void> {
