@@ -8,6 +8,7 @@ import { HeldObjects } from '../held-objects.ts';
 import type { AdmissionPlugin } from './chain.ts';
 import { defaultTolerationSeconds } from './default-tolerations.ts';
 import { limitRangerPlugin } from './limit-ranger.ts';
+import { podSecurityPlugin } from './pod-security/plugin.ts';
 import { priorityPlugin } from './priority.ts';
 import { type AccountOf, serviceAccountPlugin } from './service-account.ts';
 
@@ -33,6 +34,7 @@ export function createAdmissionPlugins({
   return [
     limitRangerPlugin(new HeldObjects<LimitRange>(held, limitRange)),
     ...(accountOf ? [serviceAccountPlugin(accountOf)] : []),
+    podSecurityPlugin(held.store),
     priorityPlugin(new HeldObjects<PriorityClass>(held, priorityClass)),
     defaultTolerationSeconds(evictAfterSeconds),
   ];
