@@ -16,6 +16,8 @@ import { keyOfMeta } from './owner.ts';
 import { hasPodEnded, isPodReady } from './pods.ts';
 
 const leaseNamespace = 'kube-node-lease';
+/** How often this process looks whether it stood still itself. */
+const tickMs = 5000;
 
 export interface NodeLifecycleOptions {
   /** A node whose Lease was not renewed for this long is taken for dead; 40 s by default, as in Kubernetes. */
@@ -33,6 +35,8 @@ export function run(context: Context, options: NodeLifecycleOptions = {}): Runni
   const dueMs = new Map<string, number>();
   const silentNodes = new Set<string>();
   let wereAllDown = false;
+  let tickDueMs = clock.nowMs() + tickMs;
+  let cancelTick = clock.after(tickMs, tick);
 
   const observe = (name: string) => {
     const node = nodes.get(name);
@@ -66,14 +70,12 @@ export function run(context: Context, options: NodeLifecycleOptions = {}): Runni
 
   async function reconcile(name: string): Promise<number | undefined> {
     const node = nodes.get(name);
-    const due = dueMs.get(name);
     if (!node) {
       silentNodes.delete(name);
       return undefined;
     }
     observe(name);
-    if (due !== undefined && heartbeats.noticeStall(due))
-      log.warn('this process stood still; nodes get their time again');
+    noticeStall();
     const silenceMs = heartbeats.silenceMs(name);
     const isSilent = silenceMs >= graceMs;
     if (isSilent) silentNodes.add(name);
@@ -89,6 +91,18 @@ export function run(context: Context, options: NodeLifecycleOptions = {}): Runni
     if (isSilent) dueMs.delete(name);
     else dueMs.set(name, clock.nowMs() + againInMs);
     return Number.isFinite(againInMs) ? againInMs : undefined;
+  }
+
+  function noticeStall(): void {
+    if (!heartbeats.noticeStall(tickDueMs)) return;
+    tickDueMs = clock.nowMs() + tickMs;
+    log.warn('this process stood still; nodes get their time again');
+  }
+
+  function tick(): void {
+    noticeStall();
+    tickDueMs = clock.nowMs() + tickMs;
+    cancelTick = clock.after(tickMs, tick);
   }
 
   async function tellSilent(node: Node): Promise<Node> {
@@ -148,7 +162,7 @@ export function run(context: Context, options: NodeLifecycleOptions = {}): Runni
   }
 
   const again: { add: ((key: string) => void) | undefined } = { add: undefined };
-  return runController(context, {
+  const running = runController(context, {
     name: 'node-lifecycle',
     sources: [
       source(nodeKind, keysForNode),
@@ -165,6 +179,12 @@ export function run(context: Context, options: NodeLifecycleOptions = {}): Runni
     // How the zones fare is one state for all.
     concurrency: 1,
   });
+  return {
+    stop() {
+      cancelTick();
+      return running.stop();
+    },
+  };
 }
 
 function standingOf(node: Node): Standing {

@@ -20,6 +20,8 @@ interface Sign {
 export class Heartbeats {
   #clock: Clock;
   #seen = new Map<string, Sign & { atMs: number }>();
+  /** No silence began before this. */
+  #awakeMs = Number.NEGATIVE_INFINITY;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -45,14 +47,14 @@ export class Heartbeats {
 
   silenceMs(name: string): number {
     const seen = this.#seen.get(name);
-    return seen ? this.#clock.nowMs() - seen.atMs : 0;
+    return seen ? this.#clock.nowMs() - Math.max(seen.atMs, this.#awakeMs) : 0;
   }
 
   /** Tells of a check that was due at `dueMs`; true if it came so late that silence proves nothing. */
   noticeStall(dueMs: number): boolean {
     const nowMs = this.#clock.nowMs();
     if (nowMs - dueMs < stallMs) return false;
-    for (const [name, seen] of this.#seen) this.#seen.set(name, { ...seen, atMs: nowMs });
+    this.#awakeMs = nowMs;
     return true;
   }
 
