@@ -1,4 +1,5 @@
 import { endpointSlice } from '../api/kinds/endpointSlice.ts';
+import { endpoints } from '../api/kinds/endpoints.ts';
 import { namespace } from '../api/kinds/namespace.ts';
 import { priorityClass, systemPriorityClasses } from '../api/kinds/priorityClass.ts';
 import { service } from '../api/kinds/service.ts';
@@ -62,9 +63,30 @@ async function writeEndpoint(transport: Transport, endpoint: { ip: string; port:
     endpoints: [{ addresses: [endpoint.ip], conditions: { ready: true } }],
     ports: [{ name: 'https', port: endpoint.port, protocol: 'TCP' }],
   };
-  if (await ensure(transport, endpointSlice, 'default', slice)) return;
-  const path = pathOf(endpointSlice, { namespace: 'default', name: 'kubernetes' });
-  await send(transport, 'PUT', path, slice);
+  await write(transport, endpointSlice, slice);
+  // A loopback address is none that Endpoints may list.
+  if (endpoint.ip.startsWith('127.')) return;
+  await write(transport, endpoints, {
+    apiVersion: 'v1',
+    kind: 'Endpoints',
+    metadata: {
+      name: 'kubernetes',
+      namespace: 'default',
+      labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' },
+    },
+    subsets: [
+      {
+        addresses: [{ ip: endpoint.ip }],
+        ports: [{ name: 'https', port: endpoint.port, protocol: 'TCP' }],
+      },
+    ],
+  } as KubeObject);
+}
+
+async function write(transport: Transport, kind: KindAddress, object: KubeObject): Promise<void> {
+  if (await ensure(transport, kind, 'default', object)) return;
+  const path = pathOf(kind, { namespace: 'default', name: object.metadata!.name });
+  await send(transport, 'PUT', path, object);
 }
 
 /** True when it was made now. */

@@ -13,7 +13,9 @@ import * as cronJob from './cronjob.ts';
 import * as daemonSet from './daemonset.ts';
 import * as deployment from './deployment.ts';
 import * as disruption from './disruption.ts';
+import * as endpoints from './endpoints.ts';
 import * as endpointSlice from './endpointslice.ts';
+import * as endpointSliceMirroring from './endpointslice-mirroring.ts';
 import * as ephemeralVolume from './ephemeral-volume.ts';
 import * as eventExpiry from './event-expiry.ts';
 import * as garbageCollector from './garbage-collector.ts';
@@ -85,7 +87,9 @@ export function startControllers(options: ControllersOptions): Controllers {
     ephemeralVolume.run(context),
     storageLocalPath.run(context),
     storageExpansion.run(context),
+    endpoints.run(context),
     endpointSlice.run(context),
+    endpointSliceMirroring.run(context),
     serviceAddress.run(context),
     nodeLifecycle.run(context, options),
     taintEviction.run(context, options),

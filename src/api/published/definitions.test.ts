@@ -14,8 +14,7 @@ const differences: Record<string, string> = {
   'EventSeries.count': 'Kubernetes asks for it in words of its own, and only where the series changes',
   'EventSeries.lastObservedTime': 'as above',
   'Event.eventTime': 'asked for only when an event is made',
-  'ManagedFieldsEntry.fieldsV1': 'any JSON object',
-  'ControllerRevision.data': 'any JSON object',
+  'JSONSchemaProps.x-kubernetes-validations': 'a strategic merge patch replaces the rules',
   'PersistentVolumeSpec.claimRef': 'server-side apply owns it as a whole',
   'PersistentVolumeClaimStatus.allocatedResourceStatuses': 'server-side apply owns it as a whole',
   'ConfigMapKeySelector.name': 'optional in the schema, required by validation',
@@ -38,6 +37,9 @@ const differences: Record<string, string> = {
   'RuleWithOperations.operations': 'optional in the schema, required by validation',
   'RuleWithOperations.resources': 'optional in the schema, required by validation',
 };
+
+/** Types that hold any JSON, or one of several shapes, which the schema does not tell. */
+const shapeless = /[\w.-]+\.(RawExtension|FieldsV1|JSON|JSONSchemaPropsOr\w+)(?![\w.])/g;
 
 /** Types that are not Kubernetes' own. */
 const isForeign = (name: string) => !name.startsWith('io.k8s.') || name.includes('.custom');
@@ -90,7 +92,9 @@ function objectTypes(): Map<string, SchemaNode> {
 test('every type has the fields that Kubernetes publishes, with their types and the way they merge', () => {
   const unexplained: string[] = [];
   const explained = new Set<string>();
-  const types = [...objectTypes()].filter(([name]) => !isForeign(name));
+  const types = [...objectTypes()].filter(
+    ([name, { fields }]) => !isForeign(name) && Object.keys(fields!).length > 0,
+  );
   assert.ok(types.length > 300, `only ${types.length} types were looked at`);
   for (const [fullName, node] of types) {
     const short = fullName.split('.').at(-1)!;
@@ -102,7 +106,7 @@ test('every type has the fields that Kubernetes publishes, with their types and 
     for (const field of new Set([...Object.keys(theirs), ...Object.keys(node.fields!)])) {
       const ours = node.fields![field];
       const text = ours && `${typeOf(ours)}${ours.required ? '!' : ''}${traitsOf(ours)}`;
-      const wanted = theirs[field]?.replaceAll(/integer:int(32|64)/g, 'integer');
+      const wanted = theirs[field]?.replaceAll(/integer:int(32|64)/g, 'integer').replaceAll(shapeless, 'any');
       if (text === wanted) continue;
       const place = `${short}.${field}`;
       if (differences[place]) explained.add(place);
