@@ -4,7 +4,7 @@ import type { Filter, Refusal } from './filter.ts';
 import { hasNodeRules, matchesNodeAffinity } from './node-affinity.ts';
 import type { NodeState } from './node-state.ts';
 import { podRequests, type Resources } from './pod-resources.ts';
-import { findUntolerated, isReady, notReadyTaint } from './taints.ts';
+import { findUntolerated } from './taints.ts';
 
 const unschedulable: Refusal = { reasons: ['node(s) were unschedulable'], isFinal: true };
 const wrongName: Refusal = { reasons: ["node(s) didn't match the requested node name"], isFinal: true };
@@ -14,8 +14,6 @@ const wrongLabels: Refusal = {
 };
 const keepingAway = ['NoSchedule', 'NoExecute'];
 const cordon: Taint = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' };
-/** The taint of a node whose condition says more than its taints do yet. */
-const coming: Taint = { key: notReadyTaint, effect: 'NoSchedule' };
 
 export function unschedulableFilter(pod: Pod): Filter {
   const isTolerated = !findUntolerated([cordon], pod.spec?.tolerations ?? [], ['NoSchedule']);
@@ -35,9 +33,9 @@ export function taintFilter(pod: Pod): Filter {
   const tolerations = pod.spec?.tolerations ?? [];
   return {
     plugin: 'TaintToleration',
-    check({ node }) {
-      const taints = node.spec?.taints ?? [];
-      const taint = findUntolerated(isReady(node) ? taints : [...taints, coming], tolerations, keepingAway);
+    check({ taints }) {
+      if (taints.length === 0) return undefined;
+      const taint = findUntolerated(taints, tolerations, keepingAway);
       if (!taint) return undefined;
       return {
         reasons: [`node(s) had untolerated taint {${taint.key}: ${taint.value ?? ''}}`],

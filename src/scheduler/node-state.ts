@@ -1,9 +1,14 @@
-import type { Node } from '../api/kinds/node.ts';
+import type { Node, Taint } from '../api/kinds/node.ts';
 import type { Pod } from '../api/kinds/pod.ts';
 import { keyOf } from '../client/cache.ts';
 import { type HostPort, hostPortsOf } from './host-ports.ts';
 import { type AffinityTerms, affinityTermsOf } from './pod-affinity-term.ts';
 import { assumedRequests, podRequests, type Resources, resourcesOf } from './pod-resources.ts';
+import { isReady, notReadyTaint } from './taints.ts';
+
+const noLabels: Readonly<Record<string, string>> = {};
+const noTaints: readonly Taint[] = [];
+const notReady: Taint = { key: notReadyTaint, effect: 'NoSchedule' };
 
 /** A pod on a node, with what decisions ask of it again and again. */
 export interface PlacedPod {
@@ -35,6 +40,9 @@ export class NodeState {
   readonly pods = new Map<string, PlacedPod>();
   readonly requested = new Map<string, number>();
   readonly assumed = { cpu: 0, memory: 0 };
+  labels: Readonly<Record<string, string>> = noLabels;
+  /** With the one that follows from the node not being ready, which may come a moment later. */
+  taints: readonly Taint[] = noTaints;
   #node: Node | undefined;
   #allocatable: Resources = new Map();
   #images: ReadonlyMap<string, number> = new Map();
@@ -52,10 +60,6 @@ export class NodeState {
     return this.#node!;
   }
 
-  get labels(): Readonly<Record<string, string>> {
-    return this.#node?.metadata?.labels ?? noLabels;
-  }
-
   get allocatable(): Resources {
     return this.#allocatable;
   }
@@ -69,6 +73,8 @@ export class NodeState {
     const before = this.#node?.status;
     this.#node = node;
     const { allocatable, images } = node?.status ?? {};
+    this.labels = node?.metadata?.labels ?? noLabels;
+    this.taints = node ? taintsOf(node) : noTaints;
     // Heartbeats write the rest of the status.
     if (!isSameRecord(allocatable, before?.allocatable)) this.#allocatable = resourcesOf(allocatable);
     if (images !== before?.images) this.#images = imageSizes(node);
@@ -91,7 +97,10 @@ export class NodeState {
   }
 }
 
-const noLabels: Readonly<Record<string, string>> = {};
+function taintsOf(node: Node): readonly Taint[] {
+  const taints = node.spec?.taints ?? noTaints;
+  return isReady(node) ? taints : [...taints, notReady];
+}
 
 function imageSizes(node: Node | undefined): Map<string, number> {
   const sizes = new Map<string, number>();

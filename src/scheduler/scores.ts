@@ -31,30 +31,35 @@ export function scoreNodes(pod: Pod, candidates: readonly NodeState[], cluster: 
 /** How much of CPU and memory would be left free, in percent. */
 function leastAllocated(pod: Pod, candidates: readonly NodeState[]): number[] {
   const asked = assumedRequests(pod);
-  const free = (allocatable = 0, used: number) =>
-    used > allocatable ? 0 : Math.floor((100 * (allocatable - used)) / allocatable);
   return candidates.map(({ allocatable, assumed }) => {
-    const shares = (['cpu', 'memory'] as const)
-      .filter((name) => (allocatable.get(name) ?? 0) > 0)
-      .map((name) => free(allocatable.get(name), assumed[name] + asked[name]));
-    if (shares.length === 0) return 0;
-    return Math.floor(shares.reduce((sum, share) => sum + share, 0) / shares.length);
+    const cpu = freeShare(allocatable.get('cpu'), assumed.cpu + asked.cpu);
+    const memory = freeShare(allocatable.get('memory'), assumed.memory + asked.memory);
+    // What a node says nothing of is not compared.
+    if (cpu === undefined || memory === undefined) return cpu ?? memory ?? 0;
+    return Math.floor((cpu + memory) / 2);
   });
+}
+
+function freeShare(allocatable: number | undefined, used: number): number | undefined {
+  if (!allocatable) return undefined;
+  return used > allocatable ? 0 : Math.floor((100 * (allocatable - used)) / allocatable);
 }
 
 /** Whether CPU and memory would be used up alike, in percent. */
 function balanced(pod: Pod, candidates: readonly NodeState[]): number[] | undefined {
   const requests = podRequests(pod);
-  if (!requests.get('cpu') && !requests.get('memory')) return undefined;
+  const [cpu, memory] = [requests.get('cpu') ?? 0, requests.get('memory') ?? 0];
+  if (cpu === 0 && memory === 0) return undefined;
   return candidates.map(({ allocatable, requested }) => {
-    const fractions = ['cpu', 'memory']
-      .filter((name) => (allocatable.get(name) ?? 0) > 0)
-      .map((name) =>
-        Math.min(1, ((requested.get(name) ?? 0) + (requests.get(name) ?? 0)) / (allocatable.get(name) ?? 1)),
-      );
-    const deviation = fractions.length < 2 ? 0 : Math.abs(fractions[0]! - fractions[1]!) / 2;
-    return Math.floor(100 * (1 - deviation));
+    const cpuShare = usedShare(allocatable.get('cpu'), (requested.get('cpu') ?? 0) + cpu);
+    const memoryShare = usedShare(allocatable.get('memory'), (requested.get('memory') ?? 0) + memory);
+    if (cpuShare === undefined || memoryShare === undefined) return 100;
+    return Math.floor(100 * (1 - Math.abs(cpuShare - memoryShare) / 2));
   });
+}
+
+function usedShare(allocatable: number | undefined, used: number): number | undefined {
+  return allocatable ? Math.min(1, used / allocatable) : undefined;
 }
 
 /** How much of the pod's images is there; one that few nodes have counts less, lest they get all such pods. */
@@ -80,10 +85,9 @@ function withTag(image: string): string {
 
 function fewestSoftTaints(pod: Pod, candidates: readonly NodeState[]): number[] | undefined {
   const tolerations = pod.spec?.tolerations ?? [];
-  const counts = candidates.map(({ node }) => {
+  const counts = candidates.map(({ taints }) => {
     let count = 0;
-    for (const taint of node.spec?.taints ?? [])
-      if (findUntolerated([taint], tolerations, ['PreferNoSchedule'])) count++;
+    for (const taint of taints) if (findUntolerated([taint], tolerations, ['PreferNoSchedule'])) count++;
     return count;
   });
   const most = maxOf(counts);

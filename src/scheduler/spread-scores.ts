@@ -1,8 +1,8 @@
 import type { Pod } from '../api/kinds/pod.ts';
 import { matchesLabels } from '../api/label-selector.ts';
 import type { Cluster } from './cluster-state.ts';
-import type { NodeState, PlacedPod } from './node-state.ts';
-import { podsByNode, type Spread, spreadOf } from './topology-spread.ts';
+import type { NodeState } from './node-state.ts';
+import { type Spread, spreadOf } from './topology-spread.ts';
 import { hostnameLabel, zoneLabel } from './zones.ts';
 
 /** Where a pod asks for no spreading, pods alike go to different zones and nodes (kube-scheduler's system defaults). */
@@ -33,8 +33,10 @@ export function spreadScores(
   const isIn = ({ labels }: NodeState) =>
     !needsAllKeys || spreads.every(({ topologyKey }) => topologyKey in labels);
   const scored = candidates.filter(isIn);
-  const pods = podsByNode(pod, cluster);
-  const tallies = spreads.map((spread) => countFor(spread, { scored, isIn, pods }));
+  const tallies = spreads.map((spread) => {
+    const counts = countByNode(spread, pod, cluster);
+    return countFor(spread, { scored, isIn, counts });
+  });
   const sums = candidates.map((state) =>
     isIn(state) ? Math.round(tallies.reduce((sum, scoreOf) => sum + scoreOf(state), 0)) : undefined,
   );
@@ -53,36 +55,43 @@ function defaultSpreads(pod: Pod, cluster: Cluster): Spread[] {
   }));
 }
 
+/** How many pods the constraint counts on each node that has any. Those that leave do not count. */
+function countByNode({ counts }: Spread, pod: Pod, cluster: Cluster): Map<NodeState, number> {
+  const found = new Map<NodeState, number>();
+  for (const [placed, state] of cluster.podsIn(pod.metadata?.namespace ?? '')) {
+    if (placed.pod.metadata?.deletionTimestamp || !counts(placed.pod)) continue;
+    found.set(state, (found.get(state) ?? 0) + 1);
+  }
+  return found;
+}
+
 interface Counting {
   scored: readonly NodeState[];
   isIn: (state: NodeState) => boolean;
-  pods: ReadonlyMap<NodeState, readonly PlacedPod[]>;
+  counts: ReadonlyMap<NodeState, number>;
 }
 
 /** A key of many domains spreads its pods thinner, so each of them weighs more. */
-function countFor(spread: Spread, { scored, isIn, pods }: Counting): (state: NodeState) => number {
+function countFor(spread: Spread, { scored, isIn, counts }: Counting): (state: NodeState) => number {
   const { topologyKey, maxSkew } = spread;
-  const countOn = (state: NodeState) => {
-    let count = 0;
-    for (const { pod } of pods.get(state) ?? []) if (spread.counts(pod)) count++;
-    return count;
-  };
-  const scoreFor = (count: number, domains: number) => count * Math.log(domains + 2) + maxSkew - 1;
+  const scoreFor = (count: number, weight: number) => count * weight + maxSkew - 1;
   if (topologyKey === hostnameLabel) {
-    return (state) => (topologyKey in state.labels ? scoreFor(countOn(state), scored.length) : 0);
+    const weight = Math.log(scored.length + 2);
+    return (state) => (topologyKey in state.labels ? scoreFor(counts.get(state) ?? 0, weight) : 0);
   }
   const inDomain = new Map<string, number>();
   for (const { labels } of scored)
     if (labels[topologyKey] !== undefined) inDomain.set(labels[topologyKey], 0);
-  for (const state of pods.keys()) {
+  for (const [state, count] of counts) {
     const domain = state.labels[topologyKey];
-    const count = domain === undefined ? undefined : inDomain.get(domain);
-    if (count !== undefined && isIn(state) && spread.isEligible(state))
-      inDomain.set(domain!, count + countOn(state));
+    const before = domain === undefined ? undefined : inDomain.get(domain);
+    if (before !== undefined && isIn(state) && spread.isEligible(state))
+      inDomain.set(domain!, before + count);
   }
+  const weight = Math.log(inDomain.size + 2);
   return ({ labels }) => {
     const domain = labels[topologyKey];
-    return domain === undefined ? 0 : scoreFor(inDomain.get(domain) ?? 0, inDomain.size);
+    return domain === undefined ? 0 : scoreFor(inDomain.get(domain) ?? 0, weight);
   };
 }
 
