@@ -75,13 +75,13 @@ export class ConversionWebhook {
     if (!service) throw new Error('it has neither url nor service');
     const { host, port, servername } = serviceAddress(this.#store, service);
     const { path = '/' } = service;
-    return post(new URL(`https://${servername}${path}`), { ...ca, host, port, servername }, review);
+    return post(new URL(`https://${servername}${path}`), { ...ca, hostname: host, port, servername }, review);
   }
 }
 
 interface Connection {
   ca?: Buffer;
-  host?: string;
+  hostname?: string;
   port?: number;
   servername?: string;
 }
