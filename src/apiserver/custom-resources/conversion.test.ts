@@ -124,6 +124,7 @@ test('a webhook converts what is read, listed, watched and written, in both dire
   );
   assert.ok(asked.length - before <= 1, 'a list is converted in one go');
   stop.abort();
+  await events.return?.();
   await undefine();
 });
 
