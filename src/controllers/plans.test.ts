@@ -86,9 +86,12 @@ test('a ReplicaSet creates and deletes in bounded bursts and counts what is avai
     metadata: { name: 'web', generation: 2 },
     spec: { replicas, selector: {}, minReadySeconds: 10 },
   });
-  assert.deepEqual(planReplicaSet(of(3), [pod('a')], []), { create: 2, delete: [] });
-  assert.equal(planReplicaSet(of(2000), [], []).create, burstMax);
-  assert.equal(planReplicaSet(of(0), [pod('a'), pod('b')], []).delete.length, 2);
+  assert.deepEqual(
+    planReplicaSet(of(3), [pod('a')], () => []),
+    { create: 2, delete: [] },
+  );
+  assert.equal(planReplicaSet(of(2000), [], () => []).create, burstMax);
+  assert.equal(planReplicaSet(of(0), [pod('a'), pod('b')], () => []).delete.length, 2);
   const readySince = '2026-01-01T00:00:00Z';
   const status = (afterMs: number) =>
     statusOf(of(1), [pod('a', { readySince })], Date.parse(readySince) + afterMs);

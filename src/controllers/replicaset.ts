@@ -29,15 +29,15 @@ export interface ReplicaSetPlan {
   delete: Pod[];
 }
 
-/** How to come from the active pods to `spec.replicas`. `related` are the pods of the same Deployment. */
+/** How to come from the active pods to `spec.replicas`. `related` finds the pods of the same Deployment. */
 export function plan(
   replicaSet: ReplicaSet,
   active: readonly Pod[],
-  related: readonly Pod[],
+  related: () => readonly Pod[],
 ): ReplicaSetPlan {
   const surplus = active.length - (replicaSet.spec?.replicas ?? 1);
   if (surplus <= 0) return { create: Math.min(-surplus, burstMax), delete: [] };
-  return { create: 0, delete: rankForDeletion(active, related).slice(0, Math.min(surplus, burstMax)) };
+  return { create: 0, delete: rankForDeletion(active, related()).slice(0, Math.min(surplus, burstMax)) };
 }
 
 /** `failure` is what went wrong with the plan, if anything. */
@@ -59,11 +59,18 @@ export function statusOf(
   const conditions = condition
     ? withCondition(kept, condition)
     : kept.filter(({ type }) => type !== 'ReplicaFailure');
+  let [fullyLabeledReplicas, readyReplicas, availableReplicas] = [0, 0, 0];
+  for (const pod of active) {
+    if (hasLabels(labels, pod.metadata?.labels)) fullyLabeledReplicas++;
+    if (!isPodReady(pod)) continue;
+    readyReplicas++;
+    if (isPodAvailable(pod, minReadySeconds, nowMs)) availableReplicas++;
+  }
   return {
     replicas: active.length,
-    fullyLabeledReplicas: active.filter((pod) => hasLabels(labels, pod.metadata?.labels)).length,
-    readyReplicas: active.filter(isPodReady).length,
-    availableReplicas: active.filter((pod) => isPodAvailable(pod, minReadySeconds, nowMs)).length,
+    fullyLabeledReplicas,
+    readyReplicas,
+    availableReplicas,
     observedGeneration: replicaSet.metadata?.generation ?? 0,
     ...(conditions.length > 0 && { conditions }),
   };
@@ -137,7 +144,7 @@ export function runReplicas<T extends KubeObject & { status?: ReplicaSetStatus }
     let failure: Parameters<typeof statusOf>[3];
     let error: unknown;
     if (mayAct) {
-      const { create, delete: surplus } = plan(replicaSet, active, relatedPods(replicaSet));
+      const { create, delete: surplus } = plan(replicaSet, active, () => relatedPods(replicaSet));
       const changes = { client, events, expectations, key, subject: subjectOf(kind, object) };
       if (create > 0) {
         const wanted = Array.from({ length: create }, () => podOf(replicaSet, kind));

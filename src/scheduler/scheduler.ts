@@ -28,8 +28,8 @@ import { SchedulingQueue } from './scheduling-queue.ts';
 import { VolumeBinder } from './volume-binder.ts';
 import { prepareVolumes } from './volumes.ts';
 
-/** Pods that are placed in one turn of the event loop: each takes up to about a millisecond. */
-const podsPerTurn = 8;
+/** Pods that are placed in one turn of the event loop: among thousands of nodes each takes a few milliseconds. */
+const podsPerTurn = 2;
 /** Bindings that are under way at once; what they write shares its flushes to disk. */
 export const bindingsMax = 64;
 

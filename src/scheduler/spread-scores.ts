@@ -33,8 +33,11 @@ export function spreadScores(
   const isIn = ({ labels }: NodeState) =>
     !needsAllKeys || spreads.every(({ topologyKey }) => topologyKey in labels);
   const scored = candidates.filter(isIn);
+  // The default constraints count the same pods, over nodes and over zones.
+  const counted = new Map<Spread['counts'], Map<NodeState, number>>();
   const tallies = spreads.map((spread) => {
-    const counts = countByNode(spread, pod, cluster);
+    const counts = counted.get(spread.counts) ?? countByNode(spread, pod, cluster);
+    counted.set(spread.counts, counts);
     return countFor(spread, { scored, isIn, counts });
   });
   const sums = candidates.map((state) =>
@@ -46,11 +49,12 @@ export function spreadScores(
 function defaultSpreads(pod: Pod, cluster: Cluster): Spread[] {
   const requirements = cluster.likeness(pod);
   if (requirements.length === 0) return [];
+  const counts = (other: Pod) => matchesLabels(requirements, other.metadata?.labels);
   return defaults.map(({ topologyKey, maxSkew }) => ({
     topologyKey,
     maxSkew,
     minDomains: 1,
-    counts: (other) => matchesLabels(requirements, other.metadata?.labels),
+    counts,
     isEligible: () => true,
   }));
 }
