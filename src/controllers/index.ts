@@ -31,6 +31,7 @@ import * as persistentVolumeProtection from './persistent-volume-protection.ts';
 import * as podGarbage from './pod-garbage.ts';
 import * as replicaSet from './replicaset.ts';
 import * as replicationController from './replication-controller.ts';
+import * as resourceQuota from './resource-quota.ts';
 import * as serviceAccount from './service-account.ts';
 import * as serviceAddress from './service-address.ts';
 import * as statefulSet from './statefulset.ts';
@@ -97,6 +98,7 @@ export function startControllers(options: ControllersOptions): Controllers {
     inferenceService.run(context),
     garbageCollector.run(context, kinds),
     namespace.run(context, kinds),
+    resourceQuota.run(context, kinds),
     eventExpiry.run(context),
     apiService.run(context, kinds),
   ];

@@ -123,7 +123,9 @@ test('what a plugin took for a write that fails is given back', async () => {
     handles: (operation, kind) => operation === 'CREATE' && kind.plural === 'configmaps',
     validate(request) {
       taken++;
-      request.ifNotStored(() => taken--);
+      request.afterwards((isStored) => {
+        if (!isStored) taken--;
+      });
     },
   };
   await serve([taking], async (api) => {

@@ -33,8 +33,8 @@ export interface AdmissionRequest {
   warn(message: string): void;
   /** `key` is `plugin.domain/what`. */
   annotateAudit(key: string, value: string): void;
-  /** Says what gives back what the plugin took for this write, should it not come about after all. */
-  ifNotStored(undo: () => void): void;
+  /** Runs once, when the write is stored or has come to nothing. */
+  afterwards(done: (isStored: boolean) => void): void;
 }
 
 /** One rule of the house for writes. Refuses by throwing; one that waits for nothing returns nothing. */
@@ -122,7 +122,7 @@ export class Admission implements AdmissionRequest {
   object: KubeObject | undefined;
   readonly #plugins: Interested;
   readonly #call: Call;
-  readonly #undo: (() => void)[] = [];
+  readonly #done: ((isStored: boolean) => void)[] = [];
 
   constructor(plugins: Interested, call: Call, write: Write) {
     this.#plugins = plugins;
@@ -156,8 +156,8 @@ export class Admission implements AdmissionRequest {
     this.#call.auditAnnotations[key] = value;
   }
 
-  ifNotStored(undo: () => void): void {
-    this.#undo.push(undo);
+  afterwards(done: (isStored: boolean) => void): void {
+    this.#done.push(done);
   }
 
   mutate(): void | Promise<void> {
@@ -174,9 +174,9 @@ export class Admission implements AdmissionRequest {
     await this.validate();
   }
 
-  /** The write was admitted and did not come about. */
-  failed(): void {
-    for (const undo of this.#undo.splice(0).reverse()) undo();
+  /** The write that was admitted is over. */
+  settle(isStored: boolean): void {
+    for (const done of this.#done.splice(0).reverse()) done(isStored);
   }
 }
 

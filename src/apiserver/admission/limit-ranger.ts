@@ -1,11 +1,11 @@
 import type { LimitRange, LimitRangeItem } from '../../api/kinds/limitRange.ts';
 import type { PersistentVolumeClaim } from '../../api/kinds/persistentVolumeClaim.ts';
 import type { Pod } from '../../api/kinds/pod.ts';
+import { podLimits, podRequests } from '../../api/quota/pod-resources.ts';
 import type { HeldObjects } from '../held-objects.ts';
 import type { AdmissionPlugin, AdmissionRequest } from './chain.ts';
 import { only } from './handles.ts';
 import { type Amounts, violations } from './limit-constraints.ts';
-import { podLimits, podRequests } from './pod-resources.ts';
 import { aggregated, refused } from './refusal.ts';
 
 const isPodWrite = only('pods', 'CREATE');

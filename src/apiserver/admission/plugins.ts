@@ -1,6 +1,7 @@
 import type { LimitRange } from '../../api/kinds/limitRange.ts';
 import { limitRange } from '../../api/kinds/limitRange.ts';
 import { type PriorityClass, priorityClass } from '../../api/kinds/priorityClass.ts';
+import { type ResourceQuota, resourceQuota } from '../../api/kinds/resourceQuota.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { Store } from '../../store/store.ts';
@@ -10,6 +11,7 @@ import { defaultTolerationSeconds } from './default-tolerations.ts';
 import { limitRangerPlugin } from './limit-ranger.ts';
 import { podSecurityPlugin } from './pod-security/plugin.ts';
 import { priorityPlugin } from './priority.ts';
+import { resourceQuotaPlugin } from './quota/plugin.ts';
 import { type AccountOf, serviceAccountPlugin } from './service-account.ts';
 
 export interface AdmissionOptions {
@@ -37,5 +39,6 @@ export function createAdmissionPlugins({
     podSecurityPlugin(held.store),
     priorityPlugin(new HeldObjects<PriorityClass>(held, priorityClass)),
     defaultTolerationSeconds(evictAfterSeconds),
+    resourceQuotaPlugin(held, new HeldObjects<ResourceQuota>(held, resourceQuota)),
   ];
 }

@@ -87,9 +87,14 @@ export async function createObject(
   owned ??= ownedByMaker(context, call, complete);
   if (owned?.length) complete.metadata = { ...complete.metadata, managedFields: owned };
   try {
-    return await store(context, call, complete, { dryRun, triesMax: isGenerated ? generateTriesMax : 1 });
+    const stored = await store(context, call, complete, {
+      dryRun,
+      triesMax: isGenerated ? generateTriesMax : 1,
+    });
+    admission?.settle(!dryRun);
+    return stored;
   } catch (error) {
-    admission?.failed();
+    admission?.settle(false);
     throw error;
   }
 }

@@ -82,12 +82,16 @@ export async function change(context: Context, call: Call, change: Change): Prom
       admission.object = change.seenAs?.show(next) ?? next;
       await admission.validate();
     }
-    if (isEqualJson(next, current)) return current;
+    if (isEqualJson(next, current)) {
+      admission?.settle(false);
+      return current;
+    }
     let allocation: Allocation | undefined;
     try {
       allocation = call.resource.strategy.allocate?.(next, current);
       if (change.dryRun) {
         allocation?.undo();
+        admission?.settle(false);
         return next;
       }
       if (isGone(call, next)) return await remove(context, call, key, stored.revision, next);
@@ -97,10 +101,11 @@ export async function change(context: Context, call: Call, change: Change): Prom
         stored.revision,
       );
       allocation?.keep();
+      admission?.settle(true);
       return objectOf(updated, call.resource.kind);
     } catch (error) {
       allocation?.undo();
-      admission?.failed();
+      admission?.settle(false);
       if (!isStatus(error, 'Conflict') || tries >= conflictTriesMax) {
         throw inClientsWords(error, call.resource, name);
       }

@@ -1,5 +1,5 @@
-import type { Pod } from '../../api/kinds/pod.ts';
-import { addQuantities, compareQuantities } from '../../api/quantity.ts';
+import type { Pod } from '../kinds/pod.ts';
+import { addQuantities, compareQuantities } from '../quantity.ts';
 
 type Amounts = Record<string, string>;
 type Field = 'requests' | 'limits';
