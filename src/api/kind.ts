@@ -5,7 +5,7 @@ import type { KindAddress, KubeObject } from './object.ts';
 import { objectMeta } from './parts/meta.ts';
 import type { Path } from './path.ts';
 import type { Report } from './report.ts';
-import { object, oneOf, type Schema, type SchemaNode, type TypeOf } from './schema.ts';
+import { object, oneOf, refine, type Schema, type SchemaNode, type TypeOf } from './schema.ts';
 
 /** A column of `kubectl get`; priority 1 shows only with `-o wide`. */
 export interface Column<T> {
@@ -162,11 +162,29 @@ export function kindSchema<const F extends KindFields>(
         doc: 'The version of the schema that the object is written in.',
       }),
       kind: oneOf([at.kind] as readonly string[], { doc: 'What the object is.' }),
-      metadata: objectMeta,
-      ...fields,
+      metadata: describedMeta,
+      ...described(fields),
     },
     traits as { doc: string },
   );
+}
+
+const describedMeta = refine(objectMeta, {
+  doc: 'What is true of any object: its name, its labels and more.',
+});
+const usualDocs: Record<string, string> = {
+  spec: 'What is wanted.',
+  status: 'What is the case; written by who takes care of it, not by who wants it.',
+};
+
+/** `spec` and `status` mostly need no words of their own. */
+function described<F extends KindFields>(fields: F): F {
+  const entries = Object.entries(fields).map(([name, field]) => {
+    const doc = usualDocs[name];
+    return [name, doc === undefined || field.doc !== undefined ? field : refine(field, { doc })];
+  });
+  // The same fields, of the same types.
+  return Object.fromEntries(entries) as F;
 }
 
 /** The static type of a kind's objects. */

@@ -1,4 +1,5 @@
 import type { KindDefinition } from '../api/kind.ts';
+import { reviewDefinitions } from '../api/kinds/reviews.ts';
 import { type ServiceAccount, serviceAccount } from '../api/kinds/serviceAccount.ts';
 import type { Clock } from '../base/clock.ts';
 import { isStatus, messageOf, StatusError } from '../base/errors.ts';
@@ -16,7 +17,7 @@ import { rbacAuthorizer, rulesFor } from './authorization/rbac.ts';
 import { RbacIndex } from './authorization/rbac-index.ts';
 import { bootstrap } from './bootstrap.ts';
 import { CustomResources } from './custom-resources/custom-resources.ts';
-import { Discovery } from './discovery.ts';
+import { Discovery, type ServedKinds } from './discovery.ts';
 import { type Listening, type ListenOptions, listen } from './http/listen.ts';
 import { KindRegistry } from './kind-registry.ts';
 import { metricsKinds } from './metrics-api/metrics-api.ts';
@@ -116,22 +117,31 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   if (kinds.some(({ kind }) => kind === 'CustomResourceDefinition')) new CustomResources(context, served);
   const { authenticators = [], serviceAccountTokens: tokens } = options;
   const serviceAccounts = tokens && serviceAccountAuthenticator({ tokens, store, clock });
+  /** What OpenAPI describes: questions too, which are served apart. */
+  const described: ServedKinds = {
+    get kinds() {
+      return [...served.kinds, ...reviewDefinitions];
+    },
+    get revision() {
+      return served.revision;
+    },
+  };
   const router: Router = {
     context,
     resources: served.resources,
     authorize,
     discovery: new Discovery(served, reviewKinds, metricsKinds),
-    openApi: new OpenApi(served, {
-      v2: async () => (await import('../api/openapi/v2.ts')).openapiV2(served.kinds),
+    openApi: new OpenApi(described, {
+      v2: async () => (await import('../api/openapi/v2.ts')).openapiV2(described.kinds),
       v2Protobuf: async () => {
         const [{ openapiV2 }, { encodeGnostic }] = await Promise.all([
           import('../api/openapi/v2.ts'),
           import('../api/openapi/gnostic.ts'),
         ]);
-        return encodeGnostic(openapiV2(served.kinds));
+        return encodeGnostic(openapiV2(described.kinds));
       },
       v3: async (group, version) =>
-        (await import('../api/openapi/v3.ts')).openapiV3(served.kinds, { group, version }),
+        (await import('../api/openapi/v3.ts')).openapiV3(described.kinds, { group, version }),
     }),
     kubelet: options.kubelet,
     usage: new NodeUsage(context, options.kubelet),

@@ -1,6 +1,9 @@
 import { isEqualSemantically } from '../api/equal.ts';
-import type { KindDefinition } from '../api/kind.ts';
 import { type APIService, apiService as apiServiceKind } from '../api/kinds/apiService.ts';
+import {
+  type CustomResourceDefinition,
+  customResourceDefinition,
+} from '../api/kinds/customResourceDefinition.ts';
 import { isStatus } from '../base/errors.ts';
 import type { Running } from '../base/lifecycle.ts';
 import { type Context, runController, source } from './controller.ts';
@@ -40,16 +43,29 @@ const versionPriorities: Record<string, number> = {
 const priorityOfOthers = { groupPriorityMinimum: 1_000, versionPriority: 100 };
 const versionPriority = 15;
 
+interface GroupVersion {
+  group: string;
+  version: string;
+}
+
 /** Keeps an APIService for every version that the server itself serves; one that is deleted or changed comes back. */
-export function run(context: Context, kinds: readonly KindDefinition[]): Running {
+export function run(context: Context, builtIn: readonly GroupVersion[]): Running {
   const { client, informers } = context;
   const services = informers.of(apiServiceKind);
-  const wanted = new Map(kinds.map((kind) => [`${kind.version}.${kind.group}`, localService(kind)]));
+  const definitions = informers.of(customResourceDefinition);
+  const wanted = new Map(builtIn.map((one) => [nameOf(one), localService(one)]));
 
   async function reconcile(name: string): Promise<undefined> {
-    const service = wanted.get(name);
-    if (!service) return;
+    const service = wanted.get(name) ?? customService(name, definitions.list());
     const present = services.get(name);
+    if (!service) {
+      if (present?.metadata?.labels?.[automanagedLabel] === 'true') {
+        await client.delete(apiServiceKind, { name }).catch((error: unknown) => {
+          if (!isStatus(error, 'NotFound')) throw error;
+        });
+      }
+      return;
+    }
     if (!present) {
       await client.create(apiServiceKind, service).catch((error: unknown) => {
         if (!isStatus(error, 'AlreadyExists')) throw error;
@@ -62,6 +78,10 @@ export function run(context: Context, kinds: readonly KindDefinition[]): Running
   return runController(context, {
     name: 'apiservice-registration',
     sources: [
+      source(customResourceDefinition, (change) => {
+        const before = change.type === 'modified' ? versionsOf(change.previous) : [];
+        return [...versionsOf(change.object), ...before].map(nameOf);
+      }),
       source(apiServiceKind, ({ key }) => [key]),
       { attach: (_, queue) => once([...wanted.keys()], queue) },
     ],
@@ -72,6 +92,27 @@ export function run(context: Context, kinds: readonly KindDefinition[]): Running
 function once(keys: readonly string[], queue: { add(key: string): void }) {
   for (const key of keys) queue.add(key);
   return { synced: Promise.resolve(), detach: () => {} };
+}
+
+const nameOf = ({ group, version }: GroupVersion) => `${version}.${group}`;
+
+function versionsOf({ spec }: CustomResourceDefinition): GroupVersion[] {
+  return spec.versions.map(({ name }) => ({ group: spec.group, version: name }));
+}
+
+/** That of a version which a definition serves; undefined where none does. */
+function customService(
+  name: string,
+  definitions: readonly CustomResourceDefinition[],
+): APIService | undefined {
+  for (const definition of definitions) {
+    const at = versionsOf(definition).find((one) => nameOf(one) === name);
+    const isServed = definition.spec.versions.some((one) => one.served && one.name === at?.version);
+    if (!at || !isServed || definition.metadata?.deletionTimestamp) continue;
+    const service = localService(at);
+    return { ...service, metadata: { ...service.metadata, labels: { [automanagedLabel]: 'true' } } };
+  }
+  return undefined;
 }
 
 /** Pure: how a version is registered that this server serves. */

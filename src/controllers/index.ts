@@ -1,5 +1,7 @@
 import type { KindDefinition } from '../api/kind.ts';
 import { kinds as allKinds } from '../api/kinds/index.ts';
+import { reviewDefinitions } from '../api/kinds/reviews.ts';
+import { metricsKinds } from '../apiserver/metrics-api/metrics-api.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Running } from '../base/lifecycle.ts';
 import type { Log } from '../base/log.ts';
@@ -100,7 +102,7 @@ export function startControllers(options: ControllersOptions): Controllers {
     namespace.run(context, kinds),
     resourceQuota.run(context, kinds),
     eventExpiry.run(context),
-    apiService.run(context, kinds),
+    apiService.run(context, [...kinds, ...reviewDefinitions, ...metricsKinds]),
   ];
   return {
     informers,

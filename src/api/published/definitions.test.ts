@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { kinds } from '../kinds/index.ts';
+import { reviewDefinitions } from '../kinds/reviews.ts';
 import type { SchemaNode } from '../schema.ts';
 
 const published: Record<string, Record<string, string>> = JSON.parse(
@@ -85,7 +86,7 @@ function objectTypes(): Map<string, SchemaNode> {
     if (node.item) visit(node.item);
     for (const field of Object.values(node.fields ?? {})) visit(field);
   };
-  for (const { schema, custom } of kinds) if (!custom) visit(schema);
+  for (const { schema, custom } of [...kinds, ...reviewDefinitions]) if (!custom) visit(schema);
   return found;
 }
 

@@ -1,16 +1,8 @@
 import { kinds } from '../../api/kinds/index.ts';
+import { reviewDefinitions } from '../../api/kinds/reviews.ts';
 import { apiVersionOf } from '../../api/object.ts';
 import { objectMeta } from '../../api/parts/meta.ts';
-import {
-  boolean,
-  integer,
-  list,
-  map,
-  object,
-  type Schema,
-  type SchemaNode,
-  string,
-} from '../../api/schema.ts';
+import { boolean, integer, list, object, type SchemaNode, string } from '../../api/schema.ts';
 import { StatusError } from '../../base/errors.ts';
 import { badRequest } from '../failures.ts';
 import { decodeMessage } from './decode-message.ts';
@@ -50,7 +42,9 @@ function readType(bytes: Buffer): { apiVersion: string; kind: string } {
 }
 
 function schemaOf(type: { apiVersion: string; kind: string }): SchemaNode | undefined {
-  const kind = kinds.find((one) => one.kind === type.kind && apiVersionOf(one) === type.apiVersion);
+  const kind = [...kinds, ...reviewDefinitions].find(
+    (one) => one.kind === type.kind && apiVersionOf(one) === type.apiVersion,
+  );
   return kind?.schema ?? bodies[type.kind];
 }
 
@@ -64,50 +58,14 @@ const deleteOptions = object(`${meta}.DeleteOptions`, {
   dryRun: list(string()),
 });
 
-const accessReview = (kind: string, fields: Record<string, Schema<unknown>> = {}) =>
-  object(`io.k8s.api.authorization.v1.${kind}`, {
-    metadata: objectMeta,
-    spec: object(`io.k8s.api.authorization.v1.${kind.replace('Local', '')}Spec`, {
-      resourceAttributes: object('io.k8s.api.authorization.v1.ResourceAttributes', {
-        namespace: string(),
-        verb: string(),
-        group: string(),
-        version: string(),
-        resource: string(),
-        subresource: string(),
-        name: string(),
-      }),
-      nonResourceAttributes: object('io.k8s.api.authorization.v1.NonResourceAttributes', {
-        path: string(),
-        verb: string(),
-      }),
-      ...fields,
-    }),
-  });
-const whose = { user: string(), groups: list(string()), uid: string(), extra: map(list(string())) };
-
-const accessReviews: Record<string, SchemaNode> = {
-  SelfSubjectAccessReview: accessReview('SelfSubjectAccessReview'),
-  SubjectAccessReview: accessReview('SubjectAccessReview', whose),
-  LocalSubjectAccessReview: accessReview('LocalSubjectAccessReview', whose),
-  SelfSubjectRulesReview: object('io.k8s.api.authorization.v1.SelfSubjectRulesReview', {
-    spec: object('io.k8s.api.authorization.v1.SelfSubjectRulesReviewSpec', { namespace: string() }),
-  }),
-};
-
 /** What is sent and never stored. */
 const bodies: Record<string, SchemaNode> = {
   DeleteOptions: deleteOptions,
-  Binding: object('io.k8s.api.core.v1.Binding', {
-    metadata: objectMeta,
-    target: object('io.k8s.api.core.v1.ObjectReference', { kind: string(), name: string() }),
-  }),
   Eviction: object('io.k8s.api.policy.v1.Eviction', { metadata: objectMeta, deleteOptions }),
   Scale: object('io.k8s.api.autoscaling.v1.Scale', {
     metadata: objectMeta,
     spec: object('io.k8s.api.autoscaling.v1.ScaleSpec', { replicas: integer() }),
   }),
-  SelfSubjectReview: object('io.k8s.api.authentication.v1.SelfSubjectReview', {}),
   TokenRequest: object('io.k8s.api.authentication.v1.TokenRequest', {
     metadata: objectMeta,
     spec: object('io.k8s.api.authentication.v1.TokenRequestSpec', {
@@ -121,11 +79,4 @@ const bodies: Record<string, SchemaNode> = {
       expirationSeconds: integer(),
     }),
   }),
-  TokenReview: object('io.k8s.api.authentication.v1.TokenReview', {
-    spec: object('io.k8s.api.authentication.v1.TokenReviewSpec', {
-      token: string(),
-      audiences: list(string()),
-    }),
-  }),
-  ...accessReviews,
 };
