@@ -74,14 +74,11 @@ export class ObjectCache<T extends KubeObject> {
     return [{ type: 'deleted', key, object }];
   }
 
-  /** Makes `objects` the whole content and tells the difference, deletions first. */
-  replace(objects: T[]): Change<T>[] {
-    const kept = new Set(objects.map(keyOf));
-    const gone = this.list().filter((object) => !kept.has(keyOf(object)));
-    return [
-      ...gone.flatMap((object) => this.remove(object)),
-      ...objects.flatMap((object) => this.put(object)),
-    ];
+  /** Removes all whose keys are not among `keys`. */
+  keepOnly(keys: ReadonlySet<string>): Change<T>[] {
+    return this.list()
+      .filter((object) => !keys.has(keyOf(object)))
+      .flatMap((object) => this.remove(object));
   }
 
   #set(key: string, object: T): void {

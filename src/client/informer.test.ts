@@ -121,6 +121,25 @@ test('an informer lists all pages, then watches from the resourceVersion of the 
   assert.deepEqual(changes, ['added default/a@1', 'added default/b@2', 'added default/c@3']);
 });
 
+test('very many objects are taken in page by page, with turns for others in between', async () => {
+  const server = new FakeServer();
+  server.items = Array.from({ length: 1700 }, (_, index) => object(`w${index}`, index + 1));
+  server.resourceVersion = 1700;
+  server.pageItems = 500;
+  const { informer, changes } = setUp(server);
+  const seen = new Set<number>();
+  let isSynced = false;
+  void informer.hasSynced().then(() => {
+    isSynced = true;
+  });
+  while (!isSynced) {
+    seen.add(changes.length);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.equal(changes.length, 1700);
+  assert.ok(seen.has(500) && seen.has(1000), [...seen].join());
+});
+
 test('an informer follows the watch and keeps its indices', async () => {
   const { server, informer, clock, changes } = setUp();
   await informer.hasSynced();

@@ -86,6 +86,10 @@ function tell<T extends KubeObject>(handler: (change: Change<T>) => void, change
   }
 }
 
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
 class Reflector<T extends KubeObject> {
   #options: InformerOptions<T>;
   #cache: ObjectCache<T>;
@@ -164,10 +168,22 @@ class Reflector<T extends KubeObject> {
       items.push(...page.items);
       resourceVersion = page.metadata.resourceVersion;
       next = page.metadata.continue;
+      // A transport in this process answers without a turn of the event loop.
+      if (next) await turn();
     } while (next);
-    this.#publish(this.#cache.replace(items));
+    await this.#takeIn(items);
     this.#resourceVersion = resourceVersion;
     this.#onListed();
+  }
+
+  /** Deletions first; then in pages, so that very many objects keep nobody waiting while everybody hears of them. */
+  async #takeIn(items: readonly T[]): Promise<void> {
+    this.#publish(this.#cache.keepOnly(new Set(items.map(keyOf))));
+    for (let at = 0; at < items.length; at += pageItemsMax) {
+      if (at > 0) await turn();
+      const page = items.slice(at, at + pageItemsMax);
+      this.#publish(page.flatMap((item) => this.#cache.put(item)));
+    }
   }
 
   async *#watch(signal: AbortSignal): AsyncGenerator<Change<T>[]> {
