@@ -100,6 +100,7 @@ export const certificateSigningRequest = defineKind<CertificateSigningRequest>({
   plural: 'certificatesigningrequests',
   shortNames: ['csr'],
   namespaced: false,
+  countsGenerations: false,
   schema,
   subresources: { status: true },
   columns: [

@@ -42,6 +42,7 @@ export const namespace = defineKind<Namespace>({
   plural: 'namespaces',
   shortNames: ['ns'],
   namespaced: false,
+  countsGenerations: false,
   // As in Kubernetes, nobody deletes all of them at once.
   verbs: ['create', 'delete', 'get', 'list', 'patch', 'update', 'watch'],
   nameRule: dns1123Label,

@@ -77,6 +77,7 @@ export const persistentVolume = defineKind<PersistentVolume>({
   plural: 'persistentvolumes',
   shortNames: ['pv'],
   namespaced: false,
+  countsGenerations: false,
   schema,
   subresources: { status: true },
   columns: persistentVolumeColumns,

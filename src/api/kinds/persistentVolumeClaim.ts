@@ -66,6 +66,7 @@ export const persistentVolumeClaim = defineKind<PersistentVolumeClaim>({
   plural: 'persistentvolumeclaims',
   shortNames: ['pvc'],
   namespaced: true,
+  countsGenerations: false,
   schema: persistentVolumeClaimObject,
   subresources: { status: true },
   columns: persistentVolumeClaimColumns,

@@ -167,6 +167,7 @@ export const service = defineKind<Service>({
   shortNames: ['svc'],
   categories: ['all'],
   namespaced: true,
+  countsGenerations: false,
   nameRule: dns1035Label,
   schema,
   checkUpdate: checkAddress,

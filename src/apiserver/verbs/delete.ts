@@ -157,7 +157,7 @@ function beginDeletion(
   if (!isBegun || isShorter) {
     metadata.deletionTimestamp = toTime(context.clock.nowMs() + graceSeconds * 1000);
     metadata.deletionGracePeriodSeconds = graceSeconds;
-    metadata.generation = (held.generation ?? 0) + 1;
+    if (held.generation) metadata.generation = held.generation + 1;
   }
   if (finalizers.length > 0) metadata.finalizers = finalizers;
   else delete metadata.finalizers;
