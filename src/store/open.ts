@@ -148,7 +148,7 @@ class SqliteStore implements Store {
     return { revision: event.revision, last: previous! };
   }
 
-  watch(prefix: string, options: { fromRevision: number; signal?: AbortSignal }): StoreWatch {
+  watch(prefix: string, options: Parameters<Store['watch']>[1]): StoreWatch {
     this.#assertOpen();
     return this.#hub.watch(prefix, options);
   }

@@ -68,9 +68,12 @@ export interface Store {
   /**
    * All changes under `prefix` after `fromRevision`, in order and without gaps, until `signal` aborts.
    * Throws Expired at once when `fromRevision` was compacted; a consumer that falls too far behind is ended
-   * with Expired too.
+   * with Expired too. What `concerns` says no to is passed over without waking the consumer; it must not throw.
    */
-  watch(prefix: string, options: { fromRevision: number; signal?: AbortSignal }): StoreWatch;
+  watch(
+    prefix: string,
+    options: { fromRevision: number; signal?: AbortSignal; concerns?: (event: StoreEvent) => boolean },
+  ): StoreWatch;
   /** Forgets history up to and including `revision`. */
   compact(revision: number): void;
   /** Commits what is queued, ends the watches and lets the data folder go. */

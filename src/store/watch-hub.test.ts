@@ -40,6 +40,34 @@ test('a watch gives what was written, created, replaced and deleted', async (t) 
   assert.deepEqual(await take(again, 2), expected.slice(1));
 });
 
+test('what concerns a watch no more than by its prefix does not wake it, and its revision goes on', async (t) => {
+  const store = open(t);
+  let asked = 0;
+  const concerns = ({ value, previous }: StoreEvent) => {
+    asked += 1;
+    return [value, previous].some((each) => (each as { node?: number } | undefined)?.node === 1);
+  };
+  const watch = store.watch('/p/', { fromRevision: 1, concerns });
+  const live = take(watch[Symbol.asyncIterator](), 3);
+  await store.create('/p/a', { node: 1 });
+  await store.create('/p/b', { node: 2 });
+  await store.create('/q/c', { node: 1 });
+  await store.update('/p/a', { node: 2 }, 2);
+  await store.delete('/p/a');
+  await store.create('/p/d', { node: 1 });
+  assert.deepEqual(
+    (await live).map(({ key, revision }) => `${key}@${revision}`),
+    ['/p/a@2', '/p/a@5', '/p/d@7'],
+  );
+  assert.ok(asked < 20);
+  const quiet = store.watch('/p/', { fromRevision: 7, concerns });
+  const waiting = quiet[Symbol.asyncIterator]().next();
+  await store.create('/p/e', { node: 2 });
+  assert.equal(quiet.revision, 8, 'what a bookmark may say');
+  await store.create('/p/f', { node: 1 });
+  assert.equal((await waiting).value?.key, '/p/f');
+});
+
 test('a watch from disk gives the same events as one from memory', async (t) => {
   const store = open(t, { watchBacklogMax: 4 });
   const fromMemory = take(store.watch('/', { fromRevision: 1 })[Symbol.asyncIterator](), 60);

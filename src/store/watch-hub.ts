@@ -1,5 +1,5 @@
 import { revisionTooLarge, watchTooOld } from './revision-errors.ts';
-import type { StoreEvent, StoreWatch } from './store.ts';
+import type { Store, StoreEvent, StoreWatch } from './store.ts';
 
 /** Changes read from disk at a time by a watch that catches up. */
 const catchUpChunk = 256;
@@ -14,6 +14,7 @@ interface Source {
 
 interface Cursor {
   prefix: string;
+  concerns: ((event: StoreEvent) => boolean) | undefined;
   /** All up to here was handed out. */
   revision: number;
   wake: (() => void) | undefined;
@@ -48,16 +49,18 @@ export class WatchHub {
     this.#trim();
     const before = events[0]!.revision - 1;
     for (const [prefix, cursors] of this.#waiting) {
-      if (!events.some((event) => event.key.startsWith(prefix))) continue;
-      for (const cursor of cursors) this.#wake(cursor, before);
+      const under = events.filter((event) => event.key.startsWith(prefix));
+      if (under.length === 0) continue;
+      for (const cursor of cursors)
+        if (!cursor.concerns || under.some(cursor.concerns)) this.#wake(cursor, before);
     }
   }
 
-  watch(prefix: string, options: { fromRevision: number; signal?: AbortSignal }): StoreWatch {
-    const { fromRevision, signal } = options;
+  watch(prefix: string, options: Parameters<Store['watch']>[1]): StoreWatch {
+    const { fromRevision, signal, concerns } = options;
     if (fromRevision < this.#source.compacted()) throw watchTooOld(fromRevision, this.#source.compacted());
     if (fromRevision > this.#source.revision()) throw revisionTooLarge(fromRevision, this.#source.revision());
-    const cursor: Cursor = { prefix, revision: fromRevision, wake: undefined };
+    const cursor: Cursor = { prefix, concerns, revision: fromRevision, wake: undefined };
     const events = this.#follow(cursor, signal);
     const source = this.#source;
     return {
@@ -82,7 +85,7 @@ export class WatchHub {
         for (const event of events) {
           if (signal?.aborted) return;
           cursor.revision = event.revision;
-          yield event;
+          if (!cursor.concerns || cursor.concerns(event)) yield event;
         }
         cursor.revision = upTo;
         if (signal?.aborted || this.#closed) return;

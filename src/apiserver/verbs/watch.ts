@@ -104,7 +104,13 @@ async function* follow(context: Context, watched: Watched, signal: AbortSignal):
       `the resource version ${fromRevision} is newer than this server's ${context.store.revision()}`,
     );
   }
-  const running = context.store.watch(watched.selection.prefix, { fromRevision, signal });
+  const { prefix, matchesAll } = watched.selection;
+  const running = context.store.watch(prefix, {
+    fromRevision,
+    signal,
+    // Of ten thousand nodes that each watch their own pods, a pod's change wakes one.
+    ...(!matchesAll && { concerns: (event: StoreEvent) => translate(event, watched) !== undefined }),
+  });
   const changes = running[Symbol.asyncIterator]();
   const nextChange = () => {
     const change = changes.next();
