@@ -245,7 +245,7 @@ describe('kubectl and custom resources', {
     const untyped = definition.replace('image: {type: string}', 'image: {description: an image}');
     assert.match(
       await fails('create -f -', untyped.replaceAll('crontab', 'other')),
-      /is invalid: spec\.versions\[0\]\.schema\.openAPIV3Schema\.properties\[spec\]\.properties\[image\]\.type: Required value: must not be empty for specified object fields\n/,
+      /\* spec\.versions\[0\]\.schema\.openAPIV3Schema\.properties\[spec\]\.properties\[image\]\.type: Required value: must not be empty for specified object fields\n/,
     );
     assert.match(
       await fails(`patch crd ${name} --type=merge -p '{"spec":{"scope":"Cluster"}}'`),
