@@ -6,6 +6,7 @@ import { objectMeta } from './parts/meta.ts';
 import type { Path } from './path.ts';
 import type { Report } from './report.ts';
 import { object, oneOf, refine, type Schema, type SchemaNode, type TypeOf } from './schema.ts';
+import { enterVersion } from './versions.ts';
 
 /** A column of `kubectl get`; priority 1 shows only with `-o wide`. */
 export interface Column<T> {
@@ -111,7 +112,7 @@ export interface KindDefinition<T extends KubeObject = KubeObject> extends KindA
 const allVerbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
 
 export function defineKind<T extends KubeObject>(declaration: KindDeclaration<T>): KindDefinition<T> {
-  return {
+  const kind: KindDefinition<T> = {
     singular: declaration.kind.toLowerCase(),
     shortNames: [],
     categories: [],
@@ -125,6 +126,8 @@ export function defineKind<T extends KubeObject>(declaration: KindDeclaration<T>
     ...(declaration.storedAs && takenFrom(declaration.storedAs)),
     ...declaration,
   };
+  if (kind.storedAs) enterVersion(kind);
+  return kind;
 }
 
 /** What a further version shares with the one that is stored, unless it says otherwise. */

@@ -139,3 +139,36 @@ test('columns are those of the stored kind, and a patch names the fields of the 
   assert.deepEqual(second.object.columnDefinitions, first.object.columnDefinitions);
   assert.deepEqual(second.object.rows[0].cells.slice(1), first.object.rows[0].cells.slice(1));
 });
+
+test('who owns a field in one version loses it, or is in conflict, when it changes in the other', async () => {
+  const transport = server.server.transport();
+  const apply = { 'content-type': 'application/apply-patch+yaml' };
+  const path = `${own}/owned`;
+  const config = newer('owned');
+  const first = await send(transport, `PATCH ${path}?fieldManager=a`, { body: config, headers: apply });
+  assert.equal(first.code, 201, JSON.stringify(first.object));
+  const merge = { 'content-type': 'application/merge-patch+json' };
+  await send(transport, `PATCH ${core}/owned?fieldManager=b`, { body: { message: 'else' }, headers: merge });
+  const { object: seen } = await send(transport, `GET ${path}`);
+  const fields = Object.fromEntries(
+    seen.metadata!.managedFields!.map((entry) => {
+      const { manager, apiVersion, fieldsV1 } = entry as {
+        manager: string;
+        apiVersion: string;
+        fieldsV1: object;
+      };
+      return [`${manager} ${apiVersion}`, Object.keys(fieldsV1)];
+    }),
+  );
+  assert.deepEqual(fields['b v1'], ['f:message']);
+  assert.equal(fields['a events.k8s.io/v1']?.includes('f:note'), false);
+  assert.equal(fields['a events.k8s.io/v1']?.includes('f:reason'), true);
+
+  const again = await send(transport, `PATCH ${path}?fieldManager=a`, { body: config, headers: apply });
+  assert.equal(again.code, 409);
+  assert.match(again.object.message, /conflict with "b" using v1: \.message/);
+  const without = { ...config, note: undefined };
+  const left = await send(transport, `PATCH ${path}?fieldManager=a`, { body: without, headers: apply });
+  assert.equal(left.code, 200, JSON.stringify(left.object));
+  assert.equal(left.object.note, 'else');
+});

@@ -2,6 +2,7 @@ import { StatusError } from '../../base/errors.ts';
 import { isEqualJson } from '../equal.ts';
 import type { KindDefinition } from '../kind.ts';
 import { apiVersionOf, type KubeObject, type ObjectMeta } from '../object.ts';
+import { otherVersion } from '../versions.ts';
 import { changedFields, removedFields } from './compare.ts';
 import { applyConflict, type Conflict } from './conflict.ts';
 import { difference, type FieldSet, intersection, union } from './field-set.ts';
@@ -19,7 +20,7 @@ import {
 } from './managers.ts';
 import { merge } from './merge.ts';
 import { prune } from './prune.ts';
-import { ownedByNobody } from './track-update.ts';
+import { lostIn, ownedByNobody } from './track-update.ts';
 
 export interface Apply {
   kind: KindDefinition;
@@ -73,15 +74,22 @@ function applied(apply: Apply): Applied {
     );
   }
   const merged = merge(kind.schema, live, config);
-  const kept = others.reduce<FieldSet | undefined>((all, { fields }) => union(all, fields), owned);
-  const object = prune(kind.schema, merged, last?.fields, kept) as KubeObject;
+  // Where versions cannot be turned into each other, fields are taken to have the same names in all of them.
+  const isComparable = ({ apiVersion }: Manager) => otherVersion(kind, apiVersion) === undefined;
+  const kept = others
+    .filter(isComparable)
+    .reduce<FieldSet | undefined>((all, { fields }) => union(all, fields), owned);
+  const released = last && isComparable(last) ? last.fields : undefined;
+  const pruned = prune(kind.schema, merged, released, kept) as KubeObject;
+  const object = withOwnedElsewhere(kind, merged as KubeObject, pruned, others);
 
   const changed = changedFields(kind.schema, live, object);
-  refuseConflicts(apply, live, others, changed);
   const lost = union(changed, removedFields(kind.schema, live, object));
+  const lostBy = lostIn({ kind, previous: live, next: object }, lost);
+  refuseConflicts(apply, live, others, (manager) => (isComparable(manager) ? changed : lostBy(manager)));
   const after: Manager[] = [];
   for (const other of others) {
-    const fields = difference(other.fields, lost);
+    const fields = difference(other.fields, lostBy(other));
     if (fields) after.push({ ...other, fields });
   }
   if (owned) {
@@ -107,16 +115,38 @@ function liveManagers({ kind, writer, time, live }: Apply, withoutManagers: Kube
   ];
 }
 
+/** What managers own in other versions comes back where it was pruned. */
+function withOwnedElsewhere(
+  kind: KindDefinition,
+  merged: KubeObject,
+  pruned: KubeObject,
+  managers: readonly Manager[],
+): KubeObject {
+  let object = pruned;
+  for (const apiVersion of new Set(managers.map((manager) => manager.apiVersion))) {
+    const other = otherVersion(kind, apiVersion);
+    if (!other || object === merged) continue;
+    const owned = managers
+      .filter((manager) => manager.apiVersion === apiVersion)
+      .reduce<FieldSet | undefined>((all, { fields }) => union(all, fields), undefined);
+    const whole = other.to(merged);
+    const removed = removedFields(other.kind.schema, whole, other.to(object));
+    if (!intersection(removed, owned)) continue;
+    object = other.from(prune(other.kind.schema, whole, removed, owned) as KubeObject);
+  }
+  return object;
+}
+
 function refuseConflicts(
   { kind, writer, force }: Apply,
   live: KubeObject,
   others: readonly Manager[],
-  changed: FieldSet | undefined,
+  changedFor: (manager: Manager) => FieldSet | undefined,
 ): void {
-  if (force || changed === undefined) return;
+  if (force) return;
   const conflicts: Conflict[] = [];
   for (const manager of others) {
-    const fields = intersection(manager.fields, changed);
+    const fields = intersection(manager.fields, changedFor(manager));
     if (fields) conflicts.push({ manager, fields });
   }
   if (conflicts.length === 0) return;

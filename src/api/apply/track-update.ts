@@ -1,5 +1,6 @@
 import type { KindDefinition } from '../kind.ts';
-import type { KubeObject, ObjectMeta } from '../object.ts';
+import { apiVersionOf, type KubeObject, type ObjectMeta } from '../object.ts';
+import { otherVersion } from '../versions.ts';
 import { changedFields, removedFields } from './compare.ts';
 import { difference, type FieldSet, leaf, union } from './field-set.ts';
 import {
@@ -62,7 +63,8 @@ export function trackUpdate(update: Update): Entries | undefined {
   if (!changes) return stored;
   const { changed, removed } = changes;
   if (!changed && !removed) return replaced ? entriesOf(replaced) : stored;
-  const entries = entriesOf(capped(afterChange(managers, changed, removed, update)));
+  const lostBy = lostIn(update, union(changed, removed));
+  const entries = entriesOf(capped(afterChange(managers, changed, lostBy, update)));
   return entries.length > 0 ? entries : undefined;
 }
 
@@ -72,7 +74,11 @@ interface Changes {
 }
 
 /** What an update, by comparison, set and took away; undefined where a list has an item without its keys. */
-function changesOf({ kind, previous, next }: Update): Changes | undefined {
+function changesOf({
+  kind,
+  previous,
+  next,
+}: Pick<Update, 'kind' | 'previous' | 'next'>): Changes | undefined {
   const [before, after] = [withoutManagers(previous ?? {}), withoutManagers(next)];
   try {
     return {
@@ -85,18 +91,34 @@ function changesOf({ kind, previous, next }: Update): Changes | undefined {
   }
 }
 
+/** What a change takes from a manager, in the names of the version that the manager wrote in. */
+export function lostIn(
+  { kind, previous, next }: Pick<Update, 'kind' | 'previous' | 'next'>,
+  lost: FieldSet | undefined,
+): (manager: Manager) => FieldSet | undefined {
+  const found = new Map<string, FieldSet | undefined>([[apiVersionOf(kind), lost]]);
+  return ({ apiVersion }) => {
+    if (found.has(apiVersion)) return found.get(apiVersion);
+    const other = otherVersion(kind, apiVersion);
+    const changes =
+      other && changesOf({ kind: other.kind, previous: other.to(previous ?? {}), next: other.to(next) });
+    const inOther = other ? union(changes?.changed, changes?.removed) : lost;
+    found.set(apiVersion, inOther);
+    return inOther;
+  };
+}
+
 /** The managers once `writer` has changed these fields. */
 function afterChange(
   managers: readonly Manager[],
   changed: FieldSet | undefined,
-  removed: FieldSet | undefined,
+  lostBy: (manager: Manager) => FieldSet | undefined,
   { writer, time }: Pick<Update, 'writer' | 'time'>,
 ): Manager[] {
-  const lost = union(changed, removed);
   const others: Manager[] = [];
   let own: FieldSet | undefined;
   for (const manager of managers) {
-    const fields = difference(manager.fields, lost);
+    const fields = difference(manager.fields, lostBy(manager));
     if (isSameManager(manager, writer)) own = union(own, fields);
     else if (fields) others.push({ ...manager, fields });
   }
