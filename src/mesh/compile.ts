@@ -9,6 +9,8 @@ export interface ServiceInput {
     type?: string;
     clusterIP?: string;
     clusterIPs?: string[];
+    externalName?: string;
+    sessionAffinity?: string;
     internalTrafficPolicy?: string;
     trafficDistribution?: string;
     ports?: { name?: string; port: number; protocol?: string }[];
@@ -65,8 +67,19 @@ export function compileRoutes(cluster: {
     )
     .sort((a, b) => compareText(a.namespace, b.namespace) || compareText(a.name, b.name));
   const node = { name: cluster.node, zone: nodes.get(cluster.node)?.metadata?.labels?.[zoneLabel] ?? '' };
-  const version = createHash('sha256').update(JSON.stringify({ node, routes })).digest('hex').slice(0, 16);
-  return { version, node, routes };
+  const externalNames = cluster.services.flatMap(externalNameOf);
+  const content = { node, routes, ...(externalNames.length > 0 && { externalNames }) };
+  const version = createHash('sha256').update(JSON.stringify(content)).digest('hex').slice(0, 16);
+  return { version, ...content };
+}
+
+function externalNameOf({
+  metadata,
+  spec,
+}: ServiceInput): { namespace: string; name: string; host: string }[] {
+  if (spec?.type !== 'ExternalName' || !spec.externalName) return [];
+  const { namespace = '', name = '' } = metadata ?? {};
+  return [{ namespace, name, host: spec.externalName.replace(/\.$/, '') }];
 }
 
 interface View {
@@ -85,6 +98,7 @@ function compileService(service: ServiceInput, slices: EndpointSliceInput[], vie
     clusterIPs: clusterIPs.filter((ip) => ip !== 'None' && ip !== ''),
     preferClose: ['PreferClose', 'PreferSameZone', 'PreferSameNode'].includes(distribution),
     localOnly: spec.internalTrafficPolicy === 'Local',
+    ...(spec.sessionAffinity === 'ClientIP' && { isSticky: true as const }),
     ports: (spec.ports ?? [])
       .filter((port) => (port.protocol ?? 'TCP') === 'TCP')
       .map((port) => ({

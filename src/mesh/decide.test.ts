@@ -135,7 +135,10 @@ test('what leads nowhere is refused with the reason', () => {
     kind: 'refused',
     reason: 'Service "web" in namespace "default" has no port 81; its ports: 80',
   });
-  assert.deepEqual(decide(table, request('example.com'), new Balance()), { kind: 'outside' });
+  assert.deepEqual(decide(table, request('example.com'), new Balance()), {
+    kind: 'outside',
+    host: 'example.com',
+  });
 });
 
 test('advice names the Service that was meant, or the annotation that would grant egress', () => {
@@ -185,4 +188,51 @@ test('a pod of a headless Service is found by its own name, on ports of the Serv
   assert.equal(ipOf('db-0.db.other'), 'outside');
   assert.equal(ipOf('db-0.db', 80, 'other'), 'outside');
   assert.equal(ipOf('x.10.43.0.7'), 'outside');
+});
+
+test('with session affinity a client stays with one endpoint, and clients spread over all', () => {
+  const all = ['10.42.0.2', '10.42.0.3', '10.42.0.4'].map((ip) => endpoint(ip));
+  const table = tableOf(route('web', all, { isSticky: true }));
+  const ipFor = (client: string, tried?: Set<string>) => {
+    const decision = decide(table, { ...request('web'), client }, new Balance(), tried);
+    return decision.kind === 'endpoint' ? decision.endpoint.ip : decision.kind;
+  };
+  const chosen = new Map<string, number>();
+  for (let at = 0; at < 60; at++) {
+    const ip = ipFor(`10.42.1.${at}`);
+    assert.equal(ipFor(`10.42.1.${at}`), ip);
+    chosen.set(ip, (chosen.get(ip) ?? 0) + 1);
+  }
+  assert.equal(chosen.size, 3);
+  assert.ok(Math.min(...chosen.values()) >= 8, `uneven: ${[...chosen.values()]}`);
+  const first = ipFor('a');
+  assert.notEqual(ipFor('a', new Set([`${first}:8080`])), first, 'one that failed is left');
+});
+
+test('a request may be kept to the endpoints of this node', () => {
+  const table = tableOf(route('web', [endpoint('10.42.1.2', { isLocal: false, node: 'b' })]));
+  assert.equal(decide(table, { ...request('web'), localOnly: true }, new Balance()).kind, 'refused');
+  assert.equal(decide(table, request('web'), new Balance()).kind, 'endpoint');
+});
+
+test('an ExternalName Service stands for a name outside, or for another Service', () => {
+  const table: RouteTable = {
+    ...tableOf(route('web', [endpoint('10.42.0.2')])),
+    externalNames: [
+      { namespace: 'default', name: 'db', host: 'db.example.com' },
+      { namespace: 'default', name: 'shop', host: 'web.default.svc.cluster.local' },
+    ],
+  };
+  for (const host of ['db', 'db.default', 'db.default.svc.cluster.local']) {
+    assert.deepEqual(decide(table, request(host, 5432), new Balance()), {
+      kind: 'outside',
+      host: 'db.example.com',
+    });
+  }
+  const found = decide(table, request('shop'), new Balance());
+  assert.equal(found.kind === 'endpoint' && found.endpoint.ip, '10.42.0.2');
+  assert.deepEqual(decide(table, { ...request('db'), namespace: 'other' }, new Balance()), {
+    kind: 'outside',
+    host: 'db',
+  });
 });

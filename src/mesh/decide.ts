@@ -8,12 +8,16 @@ export interface MeshRequest {
   port: number;
   /** The caller's namespace, in which short names are looked up. */
   namespace: string;
+  /** The client's address, by which a Service with session affinity knows it. */
+  client?: string;
+  /** Only endpoints of this node, whatever the Service says of calls from inside. */
+  localOnly?: boolean;
 }
 
 export type Decision =
   | { kind: 'endpoint'; route: Route; endpoint: Endpoint }
   /** The host is no Service: what the pod may reach outside the mesh decides. */
-  | { kind: 'outside' }
+  | { kind: 'outside'; host: string }
   /** The host is a Service, but leads nowhere; `reason` is for a person. */
   | { kind: 'refused'; reason: string };
 
@@ -25,14 +29,37 @@ export function decide(
   tried?: ReadonlySet<string>,
 ): Decision {
   const route = findRoute(table, request.host, request.namespace);
-  if (!route) return decideForPod(table, request) ?? { kind: 'outside' };
+  if (!route) return decideForPod(table, request) ?? decideForName(table, request, balance, tried);
   const routePort = route.ports.find(({ port }) => port === request.port);
   if (!routePort) return { kind: 'refused', reason: noPort(route, request.port) };
-  const endpoint = pickEndpoint(table, route, routePort, balance, tried);
+  const endpoint = pickEndpoint(table, { route, routePort, request }, balance, tried);
   if (endpoint) return { kind: 'endpoint', route, endpoint };
   const what =
     tried && tried.size > 0 ? `no other ready endpoint after ${tried.size} failed` : 'no ready endpoints';
   return { kind: 'refused', reason: `Service "${route.name}" in namespace "${route.namespace}" has ${what}` };
+}
+
+/** A name outside, or one that an ExternalName Service has given another one. */
+function decideForName(
+  table: RouteTable,
+  request: MeshRequest,
+  balance: Balance,
+  tried: ReadonlySet<string> | undefined,
+): Decision {
+  const { host, namespace } = request;
+  const target = table.externalNames?.find((each) => isNamed(each, host, namespace))?.host;
+  if (target === undefined) return { kind: 'outside', host };
+  const isService = findRoute(table, target, namespace) !== undefined;
+  // One that stands for another that stands for a third is not followed further.
+  return isService
+    ? decide(table, { ...request, host: target }, balance, tried)
+    : { kind: 'outside', host: target };
+}
+
+function isNamed(service: { namespace: string; name: string }, host: string, namespace: string): boolean {
+  const [name, of = namespace, ...suffix] = host.toLowerCase().replace(/\.$/, '').split('.');
+  const isLocalSuffix = ['', 'svc', 'svc.cluster.local'].includes(suffix.join('.'));
+  return isLocalSuffix && name === service.name && of === service.namespace;
 }
 
 /** Where `hostname.svc` leads, and its longer forms: to one pod, by a port of the Service or of the pod itself. */
@@ -73,19 +100,39 @@ export function findEndpoint(table: RouteTable, ip: string, port: number): Endpo
 
 function pickEndpoint(
   table: RouteTable,
-  route: Route,
-  { endpoints }: RoutePort,
+  { route, routePort: { endpoints }, request }: { route: Route; routePort: RoutePort; request: MeshRequest },
   balance: Balance,
   tried: ReadonlySet<string> | undefined,
 ): Endpoint | undefined {
+  const isLocalOnly = route.localOnly || request.localOnly === true;
+  const pick = (from: Endpoint[]) =>
+    route.isSticky && request.client ? stickyPick(from, request.client) : balance.pick(from);
   const untried = tried?.size ? endpoints.filter((endpoint) => !tried.has(endpointKey(endpoint))) : endpoints;
-  const allowed = route.localOnly ? untried.filter(({ isLocal }) => isLocal) : untried;
+  const allowed = isLocalOnly ? untried.filter(({ isLocal }) => isLocal) : untried;
   const healthy = balance.hasEjected ? allowed.filter((endpoint) => !balance.isEjected(endpoint)) : allowed;
   for (const tier of route.preferClose ? nearestFirst(healthy, table.node.zone) : [healthy]) {
-    if (tier.length > 0) return balance.pick(tier);
+    if (tier.length > 0) return pick(tier);
   }
   // Everything failed lately: trying is better than refusing.
-  return balance.pick(allowed);
+  return pick(allowed);
+}
+
+/** The endpoint with the highest hash together with the client: each client's own, and the same from every node. */
+function stickyPick(endpoints: Endpoint[], client: string): Endpoint | undefined {
+  let best: { endpoint: Endpoint; weight: number } | undefined;
+  for (const endpoint of endpoints) {
+    const weight = hashOf(`${client} ${endpointKey(endpoint)}`);
+    if (!best || weight > best.weight) best = { endpoint, weight };
+  }
+  return best?.endpoint;
+}
+
+/** FNV-1a, its bits mixed once more: addresses differ in few of them. */
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x45d9f3b);
+  return (hash ^ (hash >>> 15)) >>> 0;
 }
 
 function* nearestFirst(endpoints: Endpoint[], zone: string): Generator<Endpoint[]> {

@@ -90,9 +90,10 @@ function choose(
   const { url } = request;
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const port = Number(url.port) || (url.protocol === 'https:' ? 443 : 80);
-  const decision = decide(state.table, { host, port, namespace: state.namespace }, state.balance, tried.keys);
+  const { namespace, client } = state;
+  const decision = decide(state.table, { host, port, namespace, client }, state.balance, tried.keys);
   if (decision.kind === 'refused') throw failed(request, tried.error ?? new Error(decision.reason));
-  if (decision.kind === 'outside') return { name: host };
+  if (decision.kind === 'outside') return { name: decision.host };
   return { name: `${decision.route.name}.${decision.route.namespace}`, endpoint: decision.endpoint };
 }
 

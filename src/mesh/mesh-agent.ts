@@ -72,14 +72,15 @@ export class MeshAgent extends http.Agent {
   }
 
   async #connect(options: MeshRequestOptions): Promise<Duplex> {
-    const { balance, table, namespace } = this.#state;
-    const host = (options.host ?? 'localhost').replace(/^\[|\]$/g, '');
+    const { balance, table, namespace, client } = this.#state;
+    let host = (options.host ?? 'localhost').replace(/^\[|\]$/g, '');
     const port = Number(options.port ?? (this.#isTls ? 443 : 80));
     let endpoint = options.endpoint;
     if (!endpoint) {
-      const decision = decide(table, { host, port, namespace }, balance);
+      const decision = decide(table, { host, port, namespace, client }, balance);
       if (decision.kind === 'refused') throw new Error(decision.reason);
       if (decision.kind === 'endpoint') endpoint = decision.endpoint;
+      else host = decision.host;
     }
     if (endpoint) {
       if (this.#isTls) return this.#dialer.toService(endpoint, host);

@@ -25,15 +25,23 @@ export interface MeshClient {
 export interface MeshState {
   table: RouteTable;
   readonly namespace: string;
+  /** The pod's own address. */
+  readonly client: string;
   readonly balance: Balance;
   readonly telemetry: Telemetry;
 }
 
 /** `namespace` is the pod's own, where short Service names are looked up. */
-export function createMeshClient(options: { namespace: string; dial: Dial; balance?: Balance }): MeshClient {
+export function createMeshClient(options: {
+  namespace: string;
+  podIP?: string;
+  dial: Dial;
+  balance?: Balance;
+}): MeshClient {
   const state: MeshState = {
     table: { version: '', node: { name: '', zone: '' }, routes: [] },
     namespace: options.namespace,
+    client: options.podIP ?? '',
     balance: options.balance ?? new Balance(),
     telemetry: new Telemetry(),
   };

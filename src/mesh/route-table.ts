@@ -8,6 +8,8 @@ export interface RouteTable {
   /** The node that the table was compiled for. */
   node: { name: string; zone: string };
   routes: Route[];
+  /** Services that only stand for a name outside (`type: ExternalName`). */
+  externalNames?: { namespace: string; name: string; host: string }[];
 }
 
 /** One Service. */
@@ -20,6 +22,8 @@ export interface Route {
   preferClose: boolean;
   /** Only endpoints on this node (`spec.internalTrafficPolicy: Local`). */
   localOnly: boolean;
+  /** A client stays with one endpoint as long as that is there (`spec.sessionAffinity: ClientIP`). */
+  isSticky?: true;
   ports: RoutePort[];
 }
 

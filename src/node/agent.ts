@@ -142,6 +142,7 @@ async function start(options: AgentOptions, running: Lifecycle): Promise<Agent> 
     node: { name, hostIP: options.advertiseAddress, cpuCores, memoryBytes },
     images,
     objects: referencedObjects({ client, state }),
+    services: async () => (await mesh.known())?.routes ?? [],
     token: serviceAccountTokens(client, clock),
     caPem,
     hostPathsAllowed: options.hostPathsAllowed ?? [],
@@ -224,8 +225,18 @@ async function start(options: AgentOptions, running: Lifecycle): Promise<Agent> 
       onServing: (held) => kubelet.useCertificate(held),
     }),
   );
-  const mesh = running.add(
-    new MeshSync({ nodeName: name, client, clock, log, recorder, shim, state, nodes }),
+  const mesh: MeshSync = running.add(
+    new MeshSync({
+      nodeName: name,
+      nodeIP: options.advertiseAddress,
+      client,
+      clock,
+      log,
+      recorder,
+      shim,
+      state,
+      nodes,
+    }),
   );
   const reclaim = running.add(
     new VolumeReclaim({ client, clock, log, nodeName: name, volumesFolder, records }),

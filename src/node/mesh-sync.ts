@@ -13,12 +13,15 @@ import { createInformer, type Informer } from '../client/informer.ts';
 import { compileRoutes } from '../mesh/compile.ts';
 import type { RouteTable } from '../mesh/route-table.ts';
 import { listenersFor, reportListeners } from './load-balancers.ts';
+import { NodePortReports, nodePortsFor } from './node-ports.ts';
 import type { ListenerSpec, ListenerState } from './runtimes/shim/client.ts';
 import type { ShimLink } from './shim-link.ts';
 import type { NodeState } from './state.ts';
 
 export interface MeshSyncOptions {
   nodeName: string;
+  /** The node's own address, at which its node ports are. */
+  nodeIP: string;
   client: Client;
   clock: Clock;
   log: Log;
@@ -30,6 +33,8 @@ export interface MeshSyncOptions {
 
 /** Changes that come within this time become one route table. */
 const coalesceMs = 20;
+/** A pod's start waits for the first routes so long at most. */
+const firstRoutesMs = 5_000;
 const retry = { initialMs: 500, maxMs: 30_000 };
 
 /**
@@ -49,6 +54,8 @@ export class MeshSync implements Running {
   #wanted: ListenerSpec[] = [];
   #listenersKey = '[]';
   #states: ListenerState[] = [];
+  readonly #nodePortReports = new NodePortReports();
+  readonly #synced = Promise.withResolvers<void>();
 
   constructor(options: MeshSyncOptions) {
     this.#options = options;
@@ -78,10 +85,23 @@ export class MeshSync implements Running {
     Promise.all([this.#services, this.#slices, nodes].map((each) => each.hasSynced())).then(
       () => {
         this.#hasSynced = true;
+        this.#compile();
+        this.#synced.resolve();
         this.#changed();
       },
       () => {},
     );
+  }
+
+  /** The routes as last known; of a node that never knew any, once it does, or undefined if that takes long. */
+  async known(): Promise<RouteTable | undefined> {
+    if (this.#table) return this.#table;
+    const { clock } = this.#options;
+    const waited = new AbortController();
+    const signal = AbortSignal.any([this.#stopping.signal, waited.signal]);
+    await Promise.race([this.#synced.promise, sleep(clock, firstRoutesMs, signal)]);
+    waited.abort();
+    return this.#table;
   }
 
   async stop(): Promise<void> {
@@ -145,9 +165,11 @@ export class MeshSync implements Running {
   }
 
   async #listen(): Promise<void> {
-    const { nodeName, shim, state, client, recorder, log } = this.#options;
+    const { nodeName, nodeIP, shim, state, client, recorder, log } = this.#options;
     const services = this.#services.list();
-    if (this.#hasSynced) this.#wanted = listenersFor(services, nodeName);
+    if (this.#hasSynced) {
+      this.#wanted = [...listenersFor(services, nodeName), ...nodePortsFor(services, nodeIP)];
+    }
     const key = JSON.stringify(this.#wanted);
     if (key !== this.#listenersKey) {
       // A node without listeners needs no shim for them.
@@ -156,6 +178,9 @@ export class MeshSync implements Running {
       this.#listenersKey = key;
       state.saveFact('listeners', this.#wanted);
     }
-    if (this.#hasSynced) await reportListeners(this.#states, { services, client, recorder, log });
+    if (!this.#hasSynced) return;
+    this.#nodePortReports.report(this.#states, { services, recorder });
+    const ownAddress = this.#states.filter(({ nodePort }) => nodePort === undefined);
+    await reportListeners(ownAddress, { services, client, recorder, log });
   }
 }

@@ -13,6 +13,7 @@ import type { NodeFacts } from './field-reference.ts';
 import type { Grant } from './grants.ts';
 import type { PodEvents } from './pod-events.ts';
 import type { Container, PodRecord } from './record.ts';
+import type { LinkedService } from './service-links.ts';
 import { makeTerminationFile } from './termination-message.ts';
 
 /** The images of a node. */
@@ -32,6 +33,8 @@ export interface StartSources {
   node: NodeFacts;
   images: Images;
   objects: ReferencedObjects;
+  /** The Services as the node last knew them. */
+  services(): Promise<readonly LinkedService[]>;
   token: TokenSource;
   caPem: string;
   hostPathsAllowed: readonly string[];
@@ -78,7 +81,8 @@ export async function startContainer(options: {
   const volumes = await attempt(events, 'ContainerCreating', 'FailedMount', container, () => making);
   const spec = await attempt(events, 'CreateContainerConfigError', 'Failed', container, async () => {
     const { node, objects } = sources;
-    const env = await environment({ record, container, imageEnv: image.env, node, objects });
+    const services = await sources.services();
+    const env = await environment({ record, container, imageEnv: image.env, node, objects, services });
     const mounts = [...mountsOf(container, volumes, env), makeTerminationFile(record, container, sources)];
     await makeSubPaths(mounts);
     return containerSpec({

@@ -6,6 +6,7 @@ import { isStatus, StatusError } from '../../base/errors.ts';
 import { expand } from './expansion.ts';
 import { fieldValue, type NodeFacts, resourceValue } from './field-reference.ts';
 import type { Container, PodRecord } from './record.ts';
+import { type LinkedService, serviceVariables } from './service-links.ts';
 
 /** Reads the ConfigMaps and Secrets that a pod refers to; a missing one is `NotFound`. */
 export interface ReferencedObjects {
@@ -17,15 +18,16 @@ export interface ReferencedObjects {
 
 type EnvVar = NonNullable<Container['env']>[number];
 
-/** Computes a container's environment: the image's, then `envFrom`, then `env`, with `$(NAME)` expanded. */
+/** Computes a container's environment: the image's, the Services, then `envFrom`, then `env`, with `$(NAME)` expanded. */
 export async function environment(options: {
   record: PodRecord;
   container: Container;
   imageEnv: string[];
   node: NodeFacts;
   objects: ReferencedObjects;
+  services?: readonly LinkedService[];
 }): Promise<Record<string, string>> {
-  const { container, imageEnv } = options;
+  const { container, imageEnv, record, services = [] } = options;
   const values: Record<string, string> = {
     HOSTNAME: options.record.pod.spec?.hostname ?? options.record.name,
   };
@@ -33,6 +35,8 @@ export async function environment(options: {
     const at = line.indexOf('=');
     if (at > 0) values[line.slice(0, at)] = line.slice(at + 1);
   }
+  const enableServiceLinks = record.pod.spec?.enableServiceLinks ?? true;
+  Object.assign(values, serviceVariables(services, { namespace: record.namespace, enableServiceLinks }));
   for (const source of container.envFrom ?? []) {
     const data = await wholeObject(options, source);
     for (const [key, value] of Object.entries(data)) {

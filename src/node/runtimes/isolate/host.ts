@@ -95,8 +95,8 @@ function onListenChange(ports: number[]): void {
   else channel.release();
 }
 
-function createMesh({ namespace }: Program): MeshClient {
-  const created = createMeshClient({ namespace, dial: (target) => channel.dial(target) });
+function createMesh({ namespace, podIP }: Program): MeshClient {
+  const created = createMeshClient({ namespace, podIP, dial: (target) => channel.dial(target) });
   globalThis.fetch = created.fetch;
   Object.assign(http, { globalAgent: created.httpAgent });
   Object.assign(https, { globalAgent: created.httpsAgent });

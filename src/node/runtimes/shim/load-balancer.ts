@@ -16,13 +16,19 @@ const attemptsMax = 3;
 /** Connections that are spliced to other nodes at a time. */
 export const splicedMax = 1024;
 
-/** Answers for LoadBalancer Services: takes connections and hands them to a pod here, or carries them to one elsewhere. */
+/** Without a server: a node port that somebody else has. */
+interface Opened {
+  server?: net.Server;
+  state: ListenerState;
+}
+
+/** Answers for LoadBalancer and NodePort Services: takes connections and hands them to a pod here, or carries them to one elsewhere. */
 export class LoadBalancer {
   readonly #pods: Pods;
   readonly #dialer: Dialer;
   readonly #log: Log;
   readonly #balance = new Balance();
-  readonly #open = new Map<string, { server: net.Server; state: ListenerState }>();
+  readonly #open = new Map<string, Opened>();
   #identity: PemIdentity | undefined;
   #tls: TlsDialer | undefined;
   #spliced = 0;
@@ -47,14 +53,14 @@ export class LoadBalancer {
   }
 
   close(): void {
-    for (const { server } of this.#open.values()) server.close();
+    for (const { server } of this.#open.values()) server?.close();
   }
 
   async #change(wanted: ListenerSpec[]): Promise<ListenerState[]> {
     const keys = new Set(wanted.map(keyOf));
     for (const [key, { server }] of this.#open) {
-      if (keys.has(key)) continue;
-      server.close();
+      if (keys.has(key) && server) continue;
+      server?.close();
       this.#open.delete(key);
     }
     for (const spec of wanted) {
@@ -63,14 +69,16 @@ export class LoadBalancer {
     return wanted.map((spec) => this.#open.get(keyOf(spec))!.state);
   }
 
-  async #bind(spec: ListenerSpec): Promise<{ server: net.Server; state: ListenerState }> {
-    const candidates = [
-      { host: spec.ip, port: spec.port },
-      { host: spec.ip, port: spec.port + fallbackOffset },
-      { host: '127.0.0.1', port: spec.port + fallbackOffset },
-      { host: spec.ip, port: 0 },
-      { host: '127.0.0.1', port: 0 },
-    ].filter(({ port }) => port <= 65535);
+  async #bind(spec: ListenerSpec): Promise<Opened> {
+    const candidates = spec.nodePort
+      ? nodePortCandidates(spec, spec.nodePort)
+      : [
+          { host: spec.ip, port: spec.port },
+          { host: spec.ip, port: spec.port + fallbackOffset },
+          { host: '127.0.0.1', port: spec.port + fallbackOffset },
+          { host: spec.ip, port: 0 },
+          { host: '127.0.0.1', port: 0 },
+        ].filter(({ port }) => port <= 65535);
     let problem: string | undefined;
     for (const candidate of candidates) {
       const server = net.createServer({ pauseOnConnect: true }, (socket) => void this.#accept(spec, socket));
@@ -84,6 +92,7 @@ export class LoadBalancer {
       const { address, port } = server.address() as net.AddressInfo;
       return { server, state: { ...spec, boundIP: address, boundPort: port, ...(problem && { problem }) } };
     }
+    if (spec.nodePort) return { state: { ...spec, boundIP: spec.ip, boundPort: 0, problem } };
     throw new Error(`cannot listen for Service ${spec.namespace}/${spec.service}: ${problem}`);
   }
 
@@ -94,7 +103,8 @@ export class LoadBalancer {
     for (let attempt = 0; attempt < attemptsMax; attempt++) {
       const { table } = this.#pods;
       if (!table || socket.destroyed) break;
-      const request = { host: spec.service, namespace: spec.namespace, port: spec.port };
+      const { service: host, namespace, port, localOnly = false } = spec;
+      const request = { host, namespace, port, localOnly, client: socket.remoteAddress ?? '' };
       const decision = decide(table, request, this.#balance, tried);
       if (decision.kind !== 'endpoint') break;
       const { endpoint } = decision;
@@ -151,6 +161,11 @@ export class LoadBalancer {
   }
 }
 
+/** The node's address may be one that only others see, behind a router: then this machine's own users are served. */
+function nodePortCandidates({ ip }: ListenerSpec, port: number): { host: string; port: number }[] {
+  return [ip, '127.0.0.1'].map((host) => ({ host, port }));
+}
+
 function listen(server: net.Server, at: { host: string; port: number }): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
@@ -163,5 +178,6 @@ function listen(server: net.Server, at: { host: string; port: number }): Promise
 }
 
 function keyOf(spec: ListenerSpec): string {
-  return `${spec.namespace}/${spec.service}:${spec.port}@${spec.ip}`;
+  const { namespace, service, port, ip, nodePort = '', localOnly = false } = spec;
+  return `${namespace}/${service}:${port}@${ip}:${nodePort}${localOnly ? ' local' : ''}`;
 }

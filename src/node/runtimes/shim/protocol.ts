@@ -8,19 +8,24 @@ export interface PemIdentity {
   trustBundle: string;
 }
 
-/** One port of a LoadBalancer Service that this node answers for. */
+/** One port of a LoadBalancer or NodePort Service that this node answers for. */
 export interface ListenerSpec {
   namespace: string;
   service: string;
   /** The Service's port. */
   port: number;
-  /** The loopback address chosen for the Service. */
+  /** The loopback address chosen for the Service, or the node's own for a node port. */
   ip: string;
+  /** The port that is the same on every node: this one or none. */
+  nodePort?: number;
+  /** Only pods of this node answer (`externalTrafficPolicy: Local`). */
+  localOnly?: boolean;
 }
 
 /** Where a LoadBalancer port really listens. */
 export interface ListenerState extends ListenerSpec {
   boundIP: string;
+  /** 0 if a node port could not be had. */
   boundPort: number;
   /** Why another address than the one asked for was taken, e.g. `listen EACCES: permission denied 127.42.0.1:80`. */
   problem?: string | undefined;
@@ -36,7 +41,7 @@ export interface ContainerUsage {
 }
 
 /** Agents and shims of different versions refuse each other. */
-export const protocolVersion = 2;
+export const protocolVersion = 3;
 
 /** What the agent asks, each answered by a result of its own type. JSON lines over the control socket. */
 export interface ShimMethods {

@@ -169,7 +169,7 @@ test('only this user can open the control socket, and what comes through it is c
     text += chunk;
   });
   await until('both are answered', () => text.split('\n').length === 3);
-  assert.match(text, /speaks protocol 2, the agent 999; stop the shim \(pid \d+\)/);
+  assert.match(text, /speaks protocol 3, the agent 999; stop the shim \(pid \d+\)/);
   assert.match(text, /the shim has no method \\"toString\\"/);
   raw.destroy();
   assert.deepEqual(await client.list(), []);

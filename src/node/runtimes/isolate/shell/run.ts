@@ -72,9 +72,9 @@ export class Shell {
     }
   }
 
-  /** Runs what has been typed. Throws SyntaxProblem; `undefined` from `leaving` means that the shell goes on. */
-  async runLine(source: string, streams: Streams): Promise<number> {
-    return this.#run(parse(source), streams);
+  /** Runs what has been typed. Throws SyntaxProblem, and what `leaving` knows for `exit`. */
+  async runLine(source: string, { stdin, stdout, stderr }: Streams): Promise<number> {
+    return this.#run(parse(source), { stdin, stdout, stderr });
   }
 
   /** The exit code if this is how `exit` ends the shell. */
