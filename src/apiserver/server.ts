@@ -10,6 +10,7 @@ import type { ServiceAccountTokens } from '../identity/service-account-token.ts'
 import type { Store } from '../store/store.ts';
 import { AdmissionChain, type AdmissionPlugin } from './admission/chain.ts';
 import { createAdmissionPlugins } from './admission/plugins.ts';
+import type { PodDial } from './admission/webhooks/service-dial.ts';
 import { type Authorizer, anyOf, bootstrappers, discovery, masters } from './authorization/authorize.ts';
 import { escalationStrategies } from './authorization/escalation.ts';
 import { createNodeAuthorizer } from './authorization/node-authorizer.ts';
@@ -50,6 +51,8 @@ export interface ApiServerOptions {
   authorizers?: readonly Authorizer[];
   /** Asked after the server's own, in this order. */
   admission?: readonly AdmissionPlugin[];
+  /** How webhooks are reached that are pods behind a Service. */
+  dialPod?: PodDial;
   /** How long pods that do not say stay on a node that is lost; 300 if absent. */
   evictAfterSeconds?: number;
   /** `10.43.0.0/16` if absent. */
@@ -109,6 +112,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     clock,
     log,
     accountOf: options.serviceAccountTokens && accountOf,
+    dialPod: options.dialPod,
     evictAfterSeconds: options.evictAfterSeconds ?? 300,
   });
   const admission = new AdmissionChain([...plugins, ...(options.admission ?? [])]);

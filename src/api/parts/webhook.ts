@@ -75,6 +75,9 @@ const fields = {
   }),
   matchConditions: keyedList(['name'], matchCondition, {
     doc: 'What must be true of a request beside the rules.',
+    // A condition that is stored and does not hold would ask, or refuse, about too much.
+    check: (_conditions, at, report) =>
+      report.forbidden(at, 'match conditions are not evaluated by this server yet'),
     mergeKey: 'name',
   }),
   matchPolicy: oneOf(['Exact', 'Equivalent'], {

@@ -1,7 +1,15 @@
 import type { LimitRange } from '../../api/kinds/limitRange.ts';
 import { limitRange } from '../../api/kinds/limitRange.ts';
+import {
+  type MutatingWebhookConfiguration,
+  mutatingWebhookConfiguration,
+} from '../../api/kinds/mutatingWebhookConfiguration.ts';
 import { type PriorityClass, priorityClass } from '../../api/kinds/priorityClass.ts';
 import { type ResourceQuota, resourceQuota } from '../../api/kinds/resourceQuota.ts';
+import {
+  type ValidatingWebhookConfiguration,
+  validatingWebhookConfiguration,
+} from '../../api/kinds/validatingWebhookConfiguration.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { Store } from '../../store/store.ts';
@@ -13,6 +21,10 @@ import { podSecurityPlugin } from './pod-security/plugin.ts';
 import { priorityPlugin } from './priority.ts';
 import { resourceQuotaPlugin } from './quota/plugin.ts';
 import { type AccountOf, serviceAccountPlugin } from './service-account.ts';
+import { WebhookCaller } from './webhooks/call.ts';
+import { Hooks } from './webhooks/hooks.ts';
+import { mutatingWebhookPlugin, validatingWebhookPlugin } from './webhooks/plugins.ts';
+import { type PodDial, serviceDial } from './webhooks/service-dial.ts';
 
 export interface AdmissionOptions {
   store: Store;
@@ -20,6 +32,8 @@ export interface AdmissionOptions {
   log: Log;
   /** Pods get their service account's token where it is given. */
   accountOf: AccountOf | undefined;
+  /** How webhooks behind Services are reached where their endpoints are pods. */
+  dialPod: PodDial | undefined;
   /** How long pods that do not say stay on a node that is lost. */
   evictAfterSeconds: number;
 }
@@ -30,15 +44,27 @@ export interface AdmissionOptions {
  */
 export function createAdmissionPlugins({
   accountOf,
+  dialPod,
   evictAfterSeconds,
   ...held
 }: AdmissionOptions): AdmissionPlugin[] {
+  const caller = new WebhookCaller(serviceDial(held.store, dialPod));
+  const webhooks = { store: held.store, log: held.log, caller };
+  const mutating = new Hooks(
+    new HeldObjects<MutatingWebhookConfiguration>(held, mutatingWebhookConfiguration),
+  );
+  const validating = new Hooks(
+    new HeldObjects<ValidatingWebhookConfiguration>(held, validatingWebhookConfiguration),
+  );
   return [
     limitRangerPlugin(new HeldObjects<LimitRange>(held, limitRange)),
     ...(accountOf ? [serviceAccountPlugin(accountOf)] : []),
     podSecurityPlugin(held.store),
     priorityPlugin(new HeldObjects<PriorityClass>(held, priorityClass)),
     defaultTolerationSeconds(evictAfterSeconds),
+    mutatingWebhookPlugin(webhooks, mutating),
+    // ValidatingAdmissionPolicy belongs here.
+    validatingWebhookPlugin(webhooks, validating),
     resourceQuotaPlugin(held, new HeldObjects<ResourceQuota>(held, resourceQuota)),
   ];
 }
