@@ -68,7 +68,7 @@ test('kill -9 while the journal is copied into the database file loses nothing e
   let kept = 0;
   for (let round = 0; round < 4; round++) {
     // About a hundred values fill the journal, so that some round is cut off while it is copied.
-    const lines = await killAfter(startWriter(t, path, round, 100_000), 200 + round * 45);
+    const lines = await killAfter(startWriter(t, path, round, 200_000), 200 + round * 45);
     const store = openStore({ path });
     for (const line of lines.slice(1)) {
       const [revision, key] = line.split(' ');

@@ -4,7 +4,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { promisify } from 'node:util';
 
 /** The journal is copied into the database file when it has grown to this. */
-export const journalBytesMax = 8 * 1024 * 1024;
+export const journalBytesMax = 16 * 1024 * 1024;
 
 const flushData = promisify(fdatasync);
 const flushFile = promisify(fsync);
