@@ -25,6 +25,7 @@ import { likeness } from './likeness.ts';
 import { Outcomes } from './outcomes.ts';
 import { schedule } from './schedule.ts';
 import { SchedulingQueue } from './scheduling-queue.ts';
+import { isReady } from './taints.ts';
 import { VolumeBinder } from './volume-binder.ts';
 import { prepareVolumes } from './volumes.ts';
 
@@ -127,7 +128,9 @@ class Scheduler implements Running {
   #onNode(change: Change<Node>): void {
     if (change.type === 'deleted') this.#cluster.removeNode(change.key);
     else this.#cluster.putNode(change.object);
-    this.#notice({ about: 'node', change });
+    // Most of what nodes write are heartbeats; those help nobody.
+    const isHeartbeat = change.type === 'modified' && isSame(offer(change.object), offer(change.previous));
+    if (!isHeartbeat) this.#notice({ about: 'node', change });
   }
 
   #onPod(change: Change<Pod>): void {
@@ -285,6 +288,11 @@ function followAll(of: <T extends KubeObject>(kind: KindAddress<T>) => Informer<
     volumes: of(volumeKind),
     storageClasses: of(storageClassKind),
   };
+}
+
+/** What of a node decides whether it takes a pod. */
+function offer(node: Node): unknown[] {
+  return [node.metadata?.labels, node.spec, node.status?.allocatable, isReady(node)];
 }
 
 function holdsRoom({ spec, status }: Pod): boolean {
