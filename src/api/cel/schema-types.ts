@@ -72,11 +72,14 @@ function mergeOf(schema: JsonSchema): ListMerge | undefined {
   };
 }
 
+/** Kubernetes' estimates take the keys of a map to be empty. */
+const keyType: CelType = { kind: 'string', maxElements: 0 };
+
 function mapType(schema: JsonSchema): Sized | undefined {
   const value = inside(restOf(schema)!);
   if (!value) return undefined;
   const maxElements = schema.maxProperties ?? Math.floor((requestBytesMax - 2) / (value.bytesMin + 6));
-  return { type: { kind: 'map', key: stringType, value: value.type, maxElements }, bytesMin: 2 };
+  return { type: { kind: 'map', key: keyType, value: value.type, maxElements }, bytesMin: 2 };
 }
 
 const plainText: JsonSchema = { type: 'string' };

@@ -5,6 +5,7 @@ import { Path } from '../path.ts';
 import { Report } from '../report.ts';
 import { Correlated } from './correlate.ts';
 import { validateEmbedded } from './embedded.ts';
+import { evaluateRules, hasRules } from './evaluate-rules.ts';
 import type { JsonSchema } from './json-schema.ts';
 import { validateListTypes } from './list-types.ts';
 import { type Scale, validateScale } from './validate-scale.ts';
@@ -32,7 +33,14 @@ export function validateCustom(
   if (scale) validateScale(scale, next, report);
   validateEmbedded({ ...schema, 'x-kubernetes-embedded-resource': false }, next, new Path(), report);
   if (!previous || hasDistinctItems(schema, previous)) validateListTypes(schema, next, new Path(), report);
-  return report.causes;
+  if (!hasRules(schema)) return report.causes;
+  if (isBlocked(report.causes)) {
+    const why =
+      'some validation rules were not checked because the object was invalid; correct the existing errors to complete validation';
+    report.invalid(new Path('<nil>'), 'null', why);
+    return report.causes;
+  }
+  return [...report.causes, ...evaluateRules(schema, next, previous)];
 }
 
 function hasDistinctItems(schema: JsonSchema, object: KubeObject): boolean {
@@ -42,6 +50,6 @@ function hasDistinctItems(schema: JsonSchema, object: KubeObject): boolean {
 }
 
 /** Whether something is so wrong that rules cannot be looked at. */
-export function isBlocked(causes: readonly StatusCause[]): boolean {
+function isBlocked(causes: readonly StatusCause[]): boolean {
   return causes.some(({ reason }) => blocking.includes(reason));
 }

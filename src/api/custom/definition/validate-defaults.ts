@@ -3,6 +3,7 @@ import { isEqualJson } from '../../equal.ts';
 import type { Path } from '../../path.ts';
 import { Report } from '../../report.ts';
 import { validateEmbedded } from '../embedded.ts';
+import { evaluateRules } from '../evaluate-rules.ts';
 import { isObject, itemsOf, type JsonSchema } from '../json-schema.ts';
 import { prune } from '../prune.ts';
 import { validateValue } from '../validate-value.ts';
@@ -30,6 +31,10 @@ function checkDefault(schema: JsonSchema, at: Path, report: Report): void {
   const before = report.causes.length;
   validateEmbedded(schema, value, at, report);
   if (report.causes.length === before) report.causes.push(...validateValue(schema, value, { at: at.text }));
+  // A default comes in by a create as well as by an update.
+  if (report.causes.length === before) {
+    report.causes.push(...evaluateRules(schema, value, value, { path: at, isRoot: false }));
+  }
 }
 
 function hasUnknown(schema: JsonSchema, value: unknown): boolean {

@@ -1,6 +1,8 @@
 import type { Path } from '../../path.ts';
 import type { Report } from '../../report.ts';
+import { hasRules } from '../evaluate-rules.ts';
 import type { JsonSchema } from '../json-schema.ts';
+import { checkRules } from './rule-costs.ts';
 import { structuralFaults } from './structural.ts';
 import { validateDefaults } from './validate-defaults.ts';
 import { validateRules } from './validate-rules.ts';
@@ -28,8 +30,9 @@ export function validateRootSchema(
   const before = report.causes.length;
   validateSchema(schema, at, report);
   // Rules are only looked into where the schema is fine: what is wrong with it would make nonsense of them.
-  if (isStructural && defaultFaults.length === 0 && report.causes.length === before)
-    validateRules(schema, at, report);
+  if (!isStructural || defaultFaults.length > 0 || report.causes.length > before) return;
+  validateRules(schema, at, report);
+  if (report.causes.length === before && hasRules(schema)) checkRules(schema, at, report);
 }
 
 function checkAllowed(schema: JsonSchema, at: Path, report: Report): void {
