@@ -33,11 +33,12 @@ export type CelNumber = bigint | number | Uint;
 export const isNumber = (value: Value): value is CelNumber =>
   typeof value === 'bigint' || typeof value === 'number' || value instanceof Uint;
 
-/** Negative, 0 or positive; NaN where one is NaN. JavaScript compares a bigint with a number by its exact value. */
+/** Negative, 0 or positive; NaN where one is NaN. An integer meets a double as a double. */
 export function compareNumbers(a: CelNumber, b: CelNumber): number {
-  const left = a instanceof Uint ? a.value : a;
-  const right = b instanceof Uint ? b.value : b;
-  return left < right ? -1 : left > right ? 1 : left == right ? 0 : Number.NaN;
+  let left = a instanceof Uint ? a.value : a;
+  let right = b instanceof Uint ? b.value : b;
+  if (typeof left !== typeof right) [left, right] = [Number(left), Number(right)];
+  return left < right ? -1 : left > right ? 1 : left === right ? 0 : Number.NaN;
 }
 
 function optionalsEqual(a: CelOptional, b: CelOptional): boolean {

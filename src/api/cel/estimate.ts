@@ -128,7 +128,7 @@ class Estimator {
     const target = expr.target && !expr.isQualified ? expr.target : undefined;
     const costs = expr.args.map((arg) => this.cost(arg));
     const base = target ? this.cost(target) : nothing;
-    if (expr.name === '_?._') return this.#optionalSelect(expr, costs);
+    if (expr.name === '_?._') return add(...costs, fixed(1));
     const name = expr.functionName!;
     let cost: Range | undefined;
     for (const { id } of expr.overloads ?? []) {
@@ -137,10 +137,6 @@ class Estimator {
     }
     this.#follow(expr);
     return add(base, cost ?? nothing);
-  }
-
-  #optionalSelect(expr: Call, costs: Range[]): Range {
-    return add(...costs, fixed(1));
   }
 
   /** An element has the bounds of its container's elements. */

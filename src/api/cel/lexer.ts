@@ -15,11 +15,12 @@ const uint64Max = 2n ** 64n - 1n;
 const space = /[\t\n\f\r ]+|\/\/[^\n]*/y;
 const number =
   /0[xX][0-9a-fA-F]+[uU]?|(?:\d+\.\d+(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+|\.\d+(?:[eE][+-]?\d+)?)|\d+[uU]?/y;
-const escape = '\\\\(?:[abfnrtv"\'\\\\?`]|[xX][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-3][0-7]{2})';
+const escapeSequence =
+  '\\\\(?:[abfnrtv"\'\\\\?`]|[xX][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-3][0-7]{2})';
 const text = new RegExp(
   `[bB]?(?:[rR](?:"""[\\s\\S]*?"""|'''[\\s\\S]*?'''|"[^"\\n\\r]*"|'[^'\\n\\r]*')` +
-    `|"""(?:${escape}|[^\\\\])*?"""|'''(?:${escape}|[^\\\\])*?'''` +
-    `|"(?:${escape}|[^\\\\"\\n\\r])*"|'(?:${escape}|[^\\\\'\\n\\r])*')`,
+    `|"""(?:${escapeSequence}|[^\\\\])*?"""|'''(?:${escapeSequence}|[^\\\\])*?'''` +
+    `|"(?:${escapeSequence}|[^\\\\"\\n\\r])*"|'(?:${escapeSequence}|[^\\\\'\\n\\r])*')`,
   'y',
 );
 const rawText = /(?:[rR][bB]?|[bB][rR])(?:"""[\s\S]*?"""|'''[\s\S]*?'''|"[^"\n\r]*"|'[^'\n\r]*')/y;
@@ -121,7 +122,7 @@ function readText(token: string, offset: number, issues: CelIssue[]): Value {
   const body = quoted.slice(width, -width).replaceAll('\r\n', '\n').replaceAll('\r', '\n');
   if (isBytes) return unescapeBytes(body, isRaw);
   if (isRaw) return body;
-  return body.replace(new RegExp(escape, 'g'), (match) => {
+  return body.replace(new RegExp(escapeSequence, 'g'), (match) => {
     const code = codeOf(match);
     if (code === undefined) return simpleEscapes[match[1]!] ?? match[1]!;
     if (code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) {
@@ -137,7 +138,7 @@ function unescapeBytes(body: string, isRaw: boolean): Uint8Array {
   if (isRaw) return Buffer.from(body, 'utf8');
   const parts: Buffer[] = [];
   let at = 0;
-  for (const match of body.matchAll(new RegExp(escape, 'g'))) {
+  for (const match of body.matchAll(new RegExp(escapeSequence, 'g'))) {
     parts.push(Buffer.from(body.slice(at, match.index), 'utf8'));
     const code = codeOf(match[0]);
     if (code === undefined) parts.push(Buffer.from(simpleEscapes[match[0][1]!] ?? match[0][1]!));

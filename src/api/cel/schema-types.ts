@@ -8,7 +8,6 @@ import {
   dynType,
   intType,
   type ListMerge,
-  stringType,
 } from './types.ts';
 
 /** The largest request that Kubernetes reckons with; what has no bound of its own is bounded by it. */

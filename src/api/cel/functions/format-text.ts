@@ -21,7 +21,7 @@ export function formatText(template: string, args: readonly Value[]): string {
 const clauses: Record<string, (value: Value, precision: number) => string> = {
   s: (value) => show(value),
   d: decimal,
-  f: (value, precision) => real(value, precision, 'fixed-point', (x) => x.toFixed(precision)),
+  f: (value, precision) => real(value, precision, 'fixed-point', (x) => toFixedEven(x, precision)),
   e: (value, precision) =>
     real(value, precision, 'scientific', (x) => x.toExponential(precision).replace(/e([+-])(\d)$/, 'e$10$2')),
   b: (value) => {
@@ -92,3 +92,13 @@ const showDouble = (x: number) =>
   String(x)
     .replace('e+', 'e+')
     .replace(/e([+-])(\d)$/, 'e$10$2');
+
+// Go rounds halves to even, JavaScript away from zero.
+function toFixedEven(x: number, precision: number): string {
+  const text = x.toFixed(precision);
+  const exact = x.toFixed(Math.min(100, precision + 25));
+  const dropped = exact.slice(exact.length - 25);
+  if (!/^50*$/.test(dropped) || precision + 25 > 100) return text;
+  const down = exact.slice(0, -25).replace(/\.$/, '');
+  return /[02468]$/.test(down) ? down : text;
+}

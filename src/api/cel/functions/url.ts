@@ -26,11 +26,7 @@ class UrlValue extends OpaqueValue {
 // As Go's url.ParseRequestURI: an absolute URL, or an absolute path.
 function parse(text: string): UrlValue | undefined {
   const isPath = text.startsWith('/');
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what Go refuses.
-  if (
-    (!isPath && !/^[A-Za-z][A-Za-z0-9+.-]*:/.test(text)) ||
-    /[\x00-\x1f\x7f]|%(?![0-9a-fA-F]{2})/.test(text)
-  ) {
+  if ((!isPath && !/^[A-Za-z][A-Za-z0-9+.-]*:/.test(text)) || /\p{Cc}|%(?![0-9a-fA-F]{2})/u.test(text)) {
     return undefined;
   }
   if (/^[^/]*\/\/[^/?]*[ <>"]/.test(text)) return undefined;
