@@ -112,6 +112,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     clock,
     log,
     accountOf: options.serviceAccountTokens && accountOf,
+    authorize,
     dialPod: options.dialPod,
     evictAfterSeconds: options.evictAfterSeconds ?? 300,
   });

@@ -1,4 +1,5 @@
-import { dns1035Label, dns1123Subdomain } from '../names.ts';
+import { distinct } from '../checks.ts';
+import { dns1035Label, dns1123Subdomain, qualifiedName } from '../names.ts';
 import type { Path } from '../path.ts';
 import type { Report } from '../report.ts';
 import {
@@ -19,6 +20,7 @@ const group = 'io.k8s.api.admissionregistration.v1';
 export const admissionOperations = ['*', 'CREATE', 'UPDATE', 'DELETE', 'CONNECT'] as const;
 const reviewVersions = ['v1', 'v1beta1'];
 const timeoutSecondsMax = 30;
+const conditionsMax = 64;
 
 export const ruleWithOperations = object(
   `${group}.RuleWithOperations`,
@@ -75,9 +77,13 @@ const fields = {
   }),
   matchConditions: keyedList(['name'], matchCondition, {
     doc: 'What must be true of a request beside the rules.',
-    // A condition that is stored and does not hold would ask, or refuse, about too much.
-    check: (_conditions, at, report) =>
-      report.forbidden(at, 'match conditions are not evaluated by this server yet'),
+    check(conditions, at, report) {
+      if (conditions.length > conditionsMax) report.tooMany(at, conditions.length, conditionsMax);
+      for (const [index, { name }] of conditions.entries()) {
+        for (const wrong of qualifiedName(name)) report.invalid(at.index(index).child('name'), name, wrong);
+      }
+      distinct<MatchCondition>('name')(conditions, at, report);
+    },
     mergeKey: 'name',
   }),
   matchPolicy: oneOf(['Exact', 'Equivalent'], {

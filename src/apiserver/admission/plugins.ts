@@ -13,6 +13,7 @@ import {
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { Store } from '../../store/store.ts';
+import type { Attributes, Decision } from '../authorization/authorize.ts';
 import { HeldObjects } from '../held-objects.ts';
 import type { AdmissionPlugin } from './chain.ts';
 import { defaultTolerationSeconds } from './default-tolerations.ts';
@@ -22,6 +23,7 @@ import { priorityPlugin } from './priority.ts';
 import { resourceQuotaPlugin } from './quota/plugin.ts';
 import { type AccountOf, serviceAccountPlugin } from './service-account.ts';
 import { WebhookCaller } from './webhooks/call.ts';
+import { MatchConditions, matchConditionsPlugin } from './webhooks/conditions.ts';
 import { Hooks } from './webhooks/hooks.ts';
 import { mutatingWebhookPlugin, validatingWebhookPlugin } from './webhooks/plugins.ts';
 import { type PodDial, serviceDial } from './webhooks/service-dial.ts';
@@ -32,6 +34,8 @@ export interface AdmissionOptions {
   log: Log;
   /** Pods get their service account's token where it is given. */
   accountOf: AccountOf | undefined;
+  /** Answers what conditions of webhooks ask of a user's rights. */
+  authorize(attributes: Attributes): Decision;
   /** How webhooks behind Services are reached where their endpoints are pods. */
   dialPod: PodDial | undefined;
   /** How long pods that do not say stay on a node that is lost. */
@@ -46,10 +50,11 @@ export function createAdmissionPlugins({
   accountOf,
   dialPod,
   evictAfterSeconds,
+  authorize,
   ...held
 }: AdmissionOptions): AdmissionPlugin[] {
   const caller = new WebhookCaller(serviceDial(held.store, dialPod));
-  const webhooks = { store: held.store, log: held.log, caller };
+  const webhooks = { store: held.store, log: held.log, caller, conditions: new MatchConditions(authorize) };
   const mutating = new Hooks(
     new HeldObjects<MutatingWebhookConfiguration>(held, mutatingWebhookConfiguration),
   );
@@ -64,6 +69,7 @@ export function createAdmissionPlugins({
     defaultTolerationSeconds(evictAfterSeconds),
     mutatingWebhookPlugin(webhooks, mutating),
     // ValidatingAdmissionPolicy belongs here.
+    matchConditionsPlugin,
     validatingWebhookPlugin(webhooks, validating),
     resourceQuotaPlugin(held, new HeldObjects<ResourceQuota>(held, resourceQuota)),
   ];

@@ -8,6 +8,7 @@ import type { Log } from '../../../base/log.ts';
 import type { Store } from '../../../store/store.ts';
 import type { AdmissionPlugin, AdmissionRequest } from '../chain.ts';
 import type { WebhookCaller } from './call.ts';
+import type { MatchConditions } from './conditions.ts';
 import type { Hook, Hooks } from './hooks.ts';
 import { matches } from './match.ts';
 import { failedCall, WebhookRefusal } from './refusal.ts';
@@ -17,6 +18,7 @@ export interface WebhookContext {
   store: Store;
   log: Log;
   caller: WebhookCaller;
+  conditions: MatchConditions;
 }
 
 /** Warnings of one answer that are passed on. */
@@ -41,7 +43,10 @@ export function mutatingWebhookPlugin(context: WebhookContext, hooks: Hooks): Ad
     },
   };
 
-  async function mutateInTurn({ store }: WebhookContext, request: AdmissionRequest): Promise<void> {
+  async function mutateInTurn(
+    { store, conditions }: WebhookContext,
+    request: AdmissionRequest,
+  ): Promise<void> {
     const due = new Set<Hook>();
     const asked: Hook[] = [];
     const ask = async (hook: Hook, round: number, index: number) => {
@@ -59,12 +64,13 @@ export function mutatingWebhookPlugin(context: WebhookContext, hooks: Hooks): Ad
     };
     // An earlier webhook may bring an object into a later one's selection.
     for (const [index, hook] of hooks.all().entries()) {
-      if (!matches(store, hook, request)) continue;
+      if (!matches(store, hook, request) || !(await conditions.hold(hook, request))) continue;
       await ask(hook, 0, index);
       asked.push(hook);
     }
     for (const [index, hook] of asked.entries()) {
-      if (due.has(hook) && matches(store, hook, request)) await ask(hook, 1, index);
+      if (!due.has(hook) || !matches(store, hook, request)) continue;
+      if (await conditions.hold(hook, request)) await ask(hook, 1, index);
     }
   }
 }
@@ -87,7 +93,11 @@ async function validateBy(
   asked: readonly Hook[],
   request: AdmissionRequest,
 ): Promise<void> {
-  const outcomes = await Promise.allSettled(asked.map((hook) => ask(context, hook, request, false)));
+  const outcomes = await Promise.allSettled(
+    asked.map(async (hook) => {
+      if (await context.conditions.hold(hook, request)) await ask(context, hook, request, false);
+    }),
+  );
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
 }
 

@@ -248,3 +248,30 @@ test('webhook configurations are out of reach of webhooks, and their mistakes ar
       'webhooks[0].timeoutSeconds: Invalid value: 31: the timeout value must be between 1 and 30 seconds]',
   );
 });
+
+test('conditions choose by what is in the request, and one that fails fails the write', async () => {
+  answers.set('/conditional', () => ({ allowed: false }));
+  const conditions = (expression: string) => ({ matchConditions: [{ name: 'only', expression }] });
+  const expression =
+    "object.data.a == 'no' && request.operation == 'CREATE' && authorizer.requestResource.check('create').allowed()";
+  await register('validating', 'conditional', hook('conditional', conditions(expression)));
+  const outcome = async (data: object | undefined) =>
+    (
+      await send(api, `POST ${maps}?dryRun=All`, {
+        body: { ...labelled('conditional'), ...(data && { data }) },
+      })
+    ).object;
+  assert.equal((await outcome({ a: 'yes' })).kind, 'ConfigMap');
+  assert.match(String((await outcome({ a: 'no' })).message), /denied the request without explanation$/);
+  assert.equal(
+    (await outcome(undefined)).message,
+    `configmaps "conditional" is forbidden: expression '${expression}' resulted in error: no such key: data`,
+  );
+  const wrong = await send(api, `POST ${registration}/validatingwebhookconfigurations`, {
+    body: { metadata: { name: 'wrong' }, webhooks: [hook('wrong', conditions('object.'))] },
+  });
+  assert.match(
+    wrong.object.message!,
+    /webhooks\[0\]\.matchConditions\[0\]\.expression: Invalid value: "object\.": compilation failed: /,
+  );
+});
