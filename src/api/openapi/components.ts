@@ -2,6 +2,7 @@ import type { KindDefinition } from '../kind.ts';
 import { objectMeta } from '../parts/meta.ts';
 import type { SchemaNode } from '../schema.ts';
 import { metaComponents } from './meta-components.ts';
+import { usualDocs } from './usual-docs.ts';
 
 /** A JSON Schema object as OpenAPI has it. */
 export type JsonSchema = Record<string, unknown>;
@@ -50,9 +51,17 @@ function objectSchema(node: SchemaNode, dialect: Dialect): JsonSchema {
     ...(node.doc && { description: node.doc }),
     type: 'object',
     ...(required.length > 0 && { required }),
-    properties: Object.fromEntries(fields.map(([name, field]) => [name, fieldSchema(field, dialect)])),
+    properties: Object.fromEntries(
+      fields.map(([name, field]) => [name, fieldSchema(withDoc(name, field), dialect)]),
+    ),
     ...(node.listType === 'atomic' && { 'x-kubernetes-map-type': 'atomic' }),
   };
+}
+
+/** A field without words of its own has those of its type, or what fields of its name usually say. */
+function withDoc(name: string, field: SchemaNode): SchemaNode {
+  const doc = field.doc ?? (field.base ?? field).doc ?? usualDocs[name];
+  return field.doc === doc ? field : { ...field, base: field.base ?? field, doc: doc! };
 }
 
 function listSchema(kind: KindDefinition, dialect: Dialect): JsonSchema {

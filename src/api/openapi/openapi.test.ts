@@ -117,3 +117,22 @@ function fieldsOf(bytes: Uint8Array): Map<number, Uint8Array[]> {
   }
   return found;
 }
+
+test('every field of every kind is described', () => {
+  const document = openapiV2(kinds) as {
+    definitions: Record<
+      string,
+      { description?: string; properties?: Record<string, { description?: string; $ref?: string }> }
+    >;
+  };
+  const { definitions } = document;
+  const silent: string[] = [];
+  for (const [type, { properties = {} }] of Object.entries(definitions)) {
+    if (type.endsWith('List') || type.startsWith('io.k8s.apimachinery')) continue;
+    for (const [field, { description, $ref }] of Object.entries(properties)) {
+      const ofType = $ref && definitions[$ref.replace('#/definitions/', '')]?.description;
+      if (!description && !ofType) silent.push(`${type}.${field}`);
+    }
+  }
+  assert.deepEqual(silent, []);
+});
