@@ -200,11 +200,15 @@ class SqliteStore implements Store {
   /** A disk that fails to flush leaves open what is on it: only a restart, which reads it anew, can tell. */
   async #makeDurable(flush: Flush, applied: readonly Applied[]): Promise<void> {
     for (const { event, previous } of applied) this.#unflushed.add(event.key, previous);
+    // Writing to a file that is being flushed may wait for the flush, on this thread.
+    this.#compaction.pause();
     try {
       await flush.sync();
     } catch (error) {
       this.#failure = describeWriteFailure(error, this.#path);
       throw this.#failure;
+    } finally {
+      this.#compaction.resume();
     }
     this.#unflushed.clear();
   }
