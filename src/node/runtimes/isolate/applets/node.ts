@@ -92,10 +92,7 @@ async function withProcess(applet: Applet, args: string[], action: () => Promise
     await action();
     return Number(process.exitCode ?? 0);
   } catch (error) {
-    await print(
-      applet.stderr,
-      `${error instanceof Error ? (error.stack ?? error.message) : inspect(error)}\n`,
-    );
+    await print(applet.stderr, `${inspect(error)}\n`);
     return 1;
   } finally {
     restoreOutput();
