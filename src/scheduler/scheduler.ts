@@ -1,14 +1,5 @@
-import { namespace as namespaceKind } from '../api/kinds/namespace.ts';
-import { type Node, node as nodeKind } from '../api/kinds/node.ts';
-import { persistentVolume as volumeKind } from '../api/kinds/persistentVolume.ts';
-import { persistentVolumeClaim as claimKind } from '../api/kinds/persistentVolumeClaim.ts';
-import { type Pod, pod as podKind } from '../api/kinds/pod.ts';
-import { podDisruptionBudget as budgetKind } from '../api/kinds/podDisruptionBudget.ts';
-import { replicaSet as replicaSetKind } from '../api/kinds/replicaSet.ts';
-import { replicationController as replicationControllerKind } from '../api/kinds/replicationController.ts';
-import { service as serviceKind } from '../api/kinds/service.ts';
-import { statefulSet as statefulSetKind } from '../api/kinds/statefulSet.ts';
-import { storageClass as storageClassKind } from '../api/kinds/storageClass.ts';
+import type { Node } from '../api/kinds/node.ts';
+import type { Pod } from '../api/kinds/pod.ts';
 import type { KindAddress, KubeObject } from '../api/object.ts';
 import type { Clock } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
@@ -25,6 +16,7 @@ import { likeness } from './likeness.ts';
 import { Outcomes } from './outcomes.ts';
 import { schedule } from './schedule.ts';
 import { SchedulingQueue } from './scheduling-queue.ts';
+import { followAll } from './sources.ts';
 import { isReady } from './taints.ts';
 import { VolumeBinder } from './volume-binder.ts';
 import { prepareVolumes } from './volumes.ts';
@@ -272,22 +264,6 @@ class Scheduler implements Running {
       this.#log.warn('cannot tell an outcome', { error: messageOf(error) }),
     );
   }
-}
-
-function followAll(of: <T extends KubeObject>(kind: KindAddress<T>) => Informer<T>) {
-  return {
-    nodes: of(nodeKind),
-    pods: of(podKind),
-    services: of(serviceKind),
-    namespaces: of(namespaceKind),
-    budgets: of(budgetKind),
-    replicaSets: of(replicaSetKind),
-    statefulSets: of(statefulSetKind),
-    replicationControllers: of(replicationControllerKind),
-    claims: of(claimKind),
-    volumes: of(volumeKind),
-    storageClasses: of(storageClassKind),
-  };
 }
 
 /** What of a node decides whether it takes a pod. */
