@@ -172,3 +172,70 @@ test('who owns a field in one version loses it, or is in conflict, when it chang
   assert.equal(left.code, 200, JSON.stringify(left.object));
   assert.equal(left.object.note, 'else');
 });
+
+test('an autoscaler keeps in annotations what its first version has no fields for', async () => {
+  const transport = server.server.transport();
+  const [first, second] = ['v1', 'v2'].map(
+    (version) => `/apis/autoscaling/${version}/namespaces/default/horizontalpodautoscalers`,
+  );
+  const scaleTargetRef = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' };
+  const kind = 'HorizontalPodAutoscaler';
+  const old = {
+    apiVersion: 'autoscaling/v1',
+    kind,
+    metadata: { name: 'old' },
+    spec: { scaleTargetRef, maxReplicas: 5, targetCPUUtilizationPercentage: 60 },
+  };
+  const made = await send(transport, `POST ${first}`, { body: old });
+  assert.equal(made.code, 201, JSON.stringify(made.object));
+  const { object: asNew } = await send(transport, `GET ${second}/old`);
+  assert.deepEqual(asNew.spec.metrics, [
+    { type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 60 } } },
+  ]);
+  assert.equal(asNew.spec.minReplicas, 1);
+
+  const metrics = [
+    {
+      type: 'Pods',
+      pods: { metric: { name: 'queue' }, target: { type: 'AverageValue', averageValue: '10' } },
+    },
+    { type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 50 } } },
+  ];
+  const behavior = {
+    scaleDown: {
+      stabilizationWindowSeconds: 60,
+      selectPolicy: 'Max',
+      policies: [{ type: 'Pods', value: 1, periodSeconds: 60 }],
+    },
+  };
+  const body = {
+    apiVersion: 'autoscaling/v2',
+    kind,
+    metadata: { name: 'new' },
+    spec: { scaleTargetRef, maxReplicas: 5, metrics, behavior },
+  };
+  assert.equal((await send(transport, `POST ${second}`, { body })).code, 201);
+  const { object: before } = await send(transport, `GET ${second}/new`);
+  const { object: asOld } = await send(transport, `GET ${first}/new`);
+  assert.equal(asOld.spec.targetCPUUtilizationPercentage, 50);
+  assert.deepEqual(JSON.parse(asOld.metadata!.annotations!['autoscaling.alpha.kubernetes.io/metrics']!), [
+    { type: 'Pods', pods: { metricName: 'queue', targetAverageValue: '10' } },
+  ]);
+  const larger = { ...asOld, spec: { ...asOld.spec, maxReplicas: 7 } };
+  const put = await send(transport, `PUT ${first}/new`, { body: larger });
+  assert.equal(put.code, 200, JSON.stringify(put.object));
+  const { object: after } = await send(transport, `GET ${second}/new`);
+  assert.deepEqual(after.spec, { ...before.spec, maxReplicas: 7 });
+  assert.equal(after.metadata!.annotations, undefined);
+
+  const wrong = {
+    ...old,
+    metadata: { name: 'wrong' },
+    spec: { ...old.spec, maxReplicas: 1, minReplicas: 2 },
+  };
+  const refused = await send(transport, `POST ${first}`, { body: wrong });
+  assert.match(
+    refused.object.message,
+    /spec.maxReplicas: Invalid value: 1: must be greater than or equal to `minReplicas`/,
+  );
+});

@@ -19,6 +19,7 @@ import { endpoints } from './endpoints.ts';
 import { event } from './event.ts';
 import { eventsV1Event } from './eventsV1Event.ts';
 import { horizontalPodAutoscaler } from './horizontalPodAutoscaler.ts';
+import { horizontalPodAutoscalerV1 } from './horizontalPodAutoscalerV1.ts';
 import { inferenceService } from './inferenceService.ts';
 import { ingress } from './ingress.ts';
 import { ingressClass } from './ingressClass.ts';
@@ -76,6 +77,7 @@ export const kinds: KindDefinition[] = [
   replicaSet,
   statefulSet,
   horizontalPodAutoscaler,
+  horizontalPodAutoscalerV1,
   job,
   cronJob,
   podDisruptionBudget,
