@@ -15,12 +15,15 @@ import type { Log } from '../../base/log.ts';
 import type { Store } from '../../store/store.ts';
 import type { Attributes, Decision } from '../authorization/authorize.ts';
 import { HeldObjects } from '../held-objects.ts';
+import { certificatePlugins } from './certificates.ts';
 import type { AdmissionPlugin } from './chain.ts';
+import { defaultIngressClassPlugin } from './default-ingress-class.ts';
 import { defaultTolerationSeconds } from './default-tolerations.ts';
 import { limitRangerPlugin } from './limit-ranger.ts';
 import { podSecurityPlugin } from './pod-security/plugin.ts';
 import { priorityPlugin } from './priority.ts';
 import { resourceQuotaPlugin } from './quota/plugin.ts';
+import { runtimeClassPlugin } from './runtime-class.ts';
 import { type AccountOf, serviceAccountPlugin } from './service-account.ts';
 import { WebhookCaller } from './webhooks/call.ts';
 import { MatchConditions, matchConditionsPlugin } from './webhooks/conditions.ts';
@@ -67,6 +70,9 @@ export function createAdmissionPlugins({
     podSecurityPlugin(held.store),
     priorityPlugin(new HeldObjects<PriorityClass>(held, priorityClass)),
     defaultTolerationSeconds(evictAfterSeconds),
+    runtimeClassPlugin(held.store),
+    ...certificatePlugins(authorize),
+    defaultIngressClassPlugin(held.store),
     mutatingWebhookPlugin(webhooks, mutating),
     // ValidatingAdmissionPolicy belongs here.
     matchConditionsPlugin,
