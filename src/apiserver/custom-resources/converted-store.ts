@@ -69,9 +69,10 @@ export class ConvertedStore implements Store {
   }
 
   watch(prefix: string, options: { fromRevision: number; signal?: AbortSignal }): StoreWatch {
-    const signals = [this.#ended, ...(options.signal ? [options.signal] : [])];
-    const running = this.#store.watch(prefix, { ...options, signal: AbortSignal.any(signals) });
-    const events = this.#events(running);
+    const over = new AbortController();
+    const signal = options.signal ? AbortSignal.any([options.signal, over.signal]) : over.signal;
+    const running = this.#store.watch(prefix, { ...options, signal });
+    const events = this.#events(running[Symbol.asyncIterator](), over);
     return {
       get revision() {
         return running.revision;
@@ -88,18 +89,33 @@ export class ConvertedStore implements Store {
     return this.#store.close();
   }
 
-  async *#events(running: StoreWatch): AsyncGenerator<StoreEvent> {
-    for await (const event of running) {
-      if (!this.#isOurs(event.key)) {
-        yield event;
-        continue;
+  async *#events(running: AsyncIterator<StoreEvent>, over: AbortController): AsyncGenerator<StoreEvent> {
+    try {
+      for (;;) {
+        const next = await this.#unlessEnded(running.next());
+        if (!next || next.done) return;
+        yield this.#isOurs(next.value.key) ? await this.#converted(next.value) : next.value;
       }
-      const [value, previous] = await this.#conversion.read(
-        event.previous ? [event.value, event.previous] : [event.value],
-        this.#version,
-      );
-      yield { ...event, value: value!, ...(event.previous && { previous }) };
+    } finally {
+      over.abort();
     }
+  }
+
+  /** Undefined when the version is no longer served and there is nothing left to tell. */
+  #unlessEnded<T>(pending: Promise<T>): Promise<T | undefined> {
+    const ended = this.#ended;
+    return new Promise((resolve, reject) => {
+      const end = () => setImmediate(() => resolve(undefined));
+      if (ended.aborted) end();
+      else ended.addEventListener('abort', end, { once: true });
+      pending.then(resolve, reject).finally(() => ended.removeEventListener('abort', end));
+    });
+  }
+
+  async #converted(event: StoreEvent): Promise<StoreEvent> {
+    const values = event.previous ? [event.value, event.previous] : [event.value];
+    const [value, previous] = await this.#conversion.read(values, this.#version);
+    return { ...event, value: value!, ...(event.previous && { previous }) };
   }
 
   #isOurs(key: string): boolean {

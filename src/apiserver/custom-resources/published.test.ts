@@ -88,6 +88,48 @@ test("Gateway API's routes are defaulted, and refused with the messages of their
   );
 });
 
+test("Gateway API's rules in CEL hold", async () => {
+  const refusals = async (rule: object): Promise<string[]> => {
+    const { code, object } = await send(transport, `POST ${routes}`, { body: route(rule, 'ruled') });
+    assert.equal(code, 422, JSON.stringify(object));
+    return object.details.causes.map(
+      ({ field, message }: { field: string; message: string }) => `${field}: ${message}`,
+    );
+  };
+  const redirect = { type: 'RequestRedirect', requestRedirect: { hostname: 'other.com' } };
+  assert.deepEqual(
+    await refusals({ filters: [redirect, { type: 'URLRewrite', urlRewrite: { hostname: 'x.com' } }] }),
+    [
+      'spec.rules[0].filters: Invalid value: "array": May specify either httpRouteFilterRequestRedirect or httpRouteFilterRequestRewrite, but not both',
+    ],
+  );
+  assert.deepEqual(await refusals({ filters: [redirect], backendRefs: [{ name: 'web', port: 80 }] }), [
+    'spec.rules[0]: Invalid value: "object": RequestRedirect filter must not be used together with backendRefs',
+  ]);
+  assert.deepEqual(await refusals({ matches: [{ path: { type: 'PathPrefix', value: '/a//b' } }] }), [
+    "spec.rules[0].matches[0].path: Invalid value: \"object\": must not contain '//' when type one of ['Exact', 'PathPrefix']",
+  ]);
+  assert.deepEqual(await refusals({ backendRefs: [{ name: 'web' }] }), [
+    'spec.rules[0].backendRefs[0]: Invalid value: "object": Must have port for Service reference',
+  ]);
+  // A class keeps its controller: a rule about a change.
+  const classes = '/apis/gateway.networking.k8s.io/v1/gatewayclasses';
+  const body = {
+    apiVersion: 'gateway.networking.k8s.io/v1',
+    kind: 'GatewayClass',
+    metadata: { name: 'selvage' },
+    spec: { controllerName: 'selvage.dev/gateway' },
+  };
+  assert.equal((await send(transport, `POST ${classes}`, { body })).code, 201);
+  const changed = await mergePatch(transport, `${classes}/selvage`, {
+    spec: { controllerName: 'other.dev/x' },
+  });
+  assert.equal(
+    changed.object.message,
+    'GatewayClass.gateway.networking.k8s.io "selvage" is invalid: spec.controllerName: Invalid value: "string": Value is immutable',
+  );
+});
+
 test("a group of Kubernetes' own community says that it was approved", async () => {
   const conditions = await conditionsOf('httproutes.gateway.networking.k8s.io');
   const { status, reason, message } = conditions.KubernetesAPIApprovalPolicyConformant!;
