@@ -23,7 +23,10 @@ export function serviceDial(store: Store, dialPod: PodDial | undefined): Service
     const endpoints = endpointsOf(store, namespace, name, portName);
     const chosen = endpoints[Math.floor(Math.random() * endpoints.length)];
     if (!chosen) throw new Error(`no endpoints available for service "${name}"`);
-    if (chosen.isPod && dialPod) return dialPod(chosen, signal);
+    if (chosen.isPod) {
+      if (dialPod) return dialPod(chosen, signal);
+      throw new Error(`pod ${chosen.ip} cannot be reached from the API server; give the webhook a url`);
+    }
     const { connect } = await import('node:net');
     const socket = connect({ host: chosen.ip, port: chosen.port, signal });
     await once(socket, 'connect', { signal });
