@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { Pod } from '../api/kinds/pod.ts';
 import type { Service } from '../api/kinds/service.ts';
 import type { PodSpec } from '../api/parts/podSpec.ts';
+import { feasibleEnough } from './schedule.ts';
 import { cluster, hostname, node, place, pod, zone } from './testing.ts';
 
 test('without nodes it says so', () => {
@@ -227,4 +228,38 @@ test('the emptier node is better', () => {
     [[pod('big', { requests: { cpu: '2', memory: '4Gi' } }), 'n1']],
   );
   assert.equal(place(state, pod('a')), 'n2');
+});
+
+test('of a big cluster a share of the nodes is enough to choose from, another share each time', () => {
+  const cases = [
+    [99, 99],
+    [100, 100],
+    [1000, 420],
+    [5000, 500],
+    [10_000, 500],
+  ] as const;
+  for (const [nodes, enough] of cases) assert.equal(feasibleEnough(nodes), enough, `of ${nodes}`);
+  const state = cluster(Array.from({ length: 300 }, (_, index) => node(`n${index}`)));
+  let searched = 0;
+  const onSearched = (nodes: number) => {
+    searched = nodes;
+  };
+  assert.equal(place(state, pod('a'), { onSearched }), 'n0');
+  assert.equal(searched, feasibleEnough(300));
+  assert.equal(place(state, pod('a'), { start: 250, onSearched }), 'n250');
+});
+
+test('nodes are looked at zone by zone in turn', () => {
+  const nodes = ['a1', 'a2', 'a3', 'b1', 'c1'].map((name) => node(name, { labels: { [zone]: name[0]! } }));
+  const state = cluster(nodes);
+  assert.deepEqual(
+    state.nodes.map(({ name }) => name),
+    ['a1', 'b1', 'c1', 'a2', 'a3'],
+  );
+  state.removeNode('b1');
+  state.putNode(node('a1', { labels: { [zone]: 'd' } }));
+  assert.deepEqual(
+    state.nodes.map(({ name }) => name),
+    ['a1', 'a2', 'c1', 'a3'],
+  );
 });
