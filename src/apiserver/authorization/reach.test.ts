@@ -72,7 +72,8 @@ async function reached(user: User): Promise<string[]> {
     const { code } = await send(transport, `POST /apis/${group}/${version}/${plural}`, { body });
     if (code !== 403) found.push(`create ${plural}`);
   }
-  return found.sort();
+  // Events are there in two groups.
+  return [...new Set(found)].sort();
 }
 
 const selfReviews = [
@@ -101,14 +102,9 @@ test('a node reaches what it needs for its pods, and nothing that is not there',
     'create events',
     ...selfReviews,
     'delete pods',
-    ...[
-      'certificatesigningrequests',
-      'endpointslices',
-      'nodes',
-      'persistentvolumes',
-      'pods',
-      'services',
-    ].map((what) => `get ${what}`),
+    ...['certificatesigningrequests', 'endpointslices', 'nodes', 'persistentvolumes', 'pods', 'services'].map(
+      (what) => `get ${what}`,
+    ),
     ...['certificatesigningrequests', 'endpointslices', 'nodes', 'persistentvolumes', 'services'].map(
       (what) => `list ${what}`,
     ),
