@@ -113,6 +113,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     log,
     accountOf: options.serviceAccountTokens && accountOf,
     authorize,
+    resources: () => served.resources,
     dialPod: options.dialPod,
     evictAfterSeconds: options.evictAfterSeconds ?? 300,
   });

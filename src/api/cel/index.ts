@@ -1,3 +1,4 @@
+export { compileForAdmission, type PolicyVariables } from './admission.ts';
 export {
   type CelEnvironment,
   type CelProgram,
@@ -33,3 +34,4 @@ export {
   objectType,
   stringType,
 } from './types.ts';
+export { CelObject, type Value } from './values.ts';

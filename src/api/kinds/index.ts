@@ -47,6 +47,8 @@ import { service } from './service.ts';
 import { serviceAccount } from './serviceAccount.ts';
 import { statefulSet } from './statefulSet.ts';
 import { storageClass } from './storageClass.ts';
+import { validatingAdmissionPolicy } from './validatingAdmissionPolicy.ts';
+import { validatingAdmissionPolicyBinding } from './validatingAdmissionPolicyBinding.ts';
 import { validatingWebhookConfiguration } from './validatingWebhookConfiguration.ts';
 import { volumeAttachment } from './volumeAttachment.ts';
 
@@ -101,5 +103,7 @@ export const kinds: KindDefinition[] = [
   inferenceService,
   priorityClass,
   mutatingWebhookConfiguration,
+  validatingAdmissionPolicy,
+  validatingAdmissionPolicyBinding,
   validatingWebhookConfiguration,
 ];

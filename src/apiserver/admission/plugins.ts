@@ -7,6 +7,14 @@ import {
 import { type PriorityClass, priorityClass } from '../../api/kinds/priorityClass.ts';
 import { type ResourceQuota, resourceQuota } from '../../api/kinds/resourceQuota.ts';
 import {
+  type ValidatingAdmissionPolicy,
+  validatingAdmissionPolicy,
+} from '../../api/kinds/validatingAdmissionPolicy.ts';
+import {
+  type ValidatingAdmissionPolicyBinding,
+  validatingAdmissionPolicyBinding,
+} from '../../api/kinds/validatingAdmissionPolicyBinding.ts';
+import {
   type ValidatingWebhookConfiguration,
   validatingWebhookConfiguration,
 } from '../../api/kinds/validatingWebhookConfiguration.ts';
@@ -14,6 +22,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { Store } from '../../store/store.ts';
 import type { Attributes, Decision } from '../authorization/authorize.ts';
+import type { Resource } from '../context.ts';
 import { HeldObjects } from '../held-objects.ts';
 import { certificatePlugins } from './certificates.ts';
 import type { AdmissionPlugin } from './chain.ts';
@@ -21,6 +30,7 @@ import { defaultIngressClassPlugin } from './default-ingress-class.ts';
 import { defaultTolerationSeconds } from './default-tolerations.ts';
 import { limitRangerPlugin } from './limit-ranger.ts';
 import { podSecurityPlugin } from './pod-security/plugin.ts';
+import { validatingAdmissionPolicyPlugin } from './policy/plugin.ts';
 import { priorityPlugin } from './priority.ts';
 import { resourceQuotaPlugin } from './quota/plugin.ts';
 import { runtimeClassPlugin } from './runtime-class.ts';
@@ -39,6 +49,8 @@ export interface AdmissionOptions {
   accountOf: AccountOf | undefined;
   /** Answers what conditions of webhooks ask of a user's rights. */
   authorize(attributes: Attributes): Decision;
+  /** Everything that is served, by `group/version/plural`: parameters of policies may be of any kind. */
+  resources(): ReadonlyMap<string, Resource>;
   /** How webhooks behind Services are reached where their endpoints are pods. */
   dialPod: PodDial | undefined;
   /** How long pods that do not say stay on a node that is lost. */
@@ -54,6 +66,7 @@ export function createAdmissionPlugins({
   dialPod,
   evictAfterSeconds,
   authorize,
+  resources,
   ...held
 }: AdmissionOptions): AdmissionPlugin[] {
   const caller = new WebhookCaller(serviceDial(held.store, dialPod));
@@ -74,7 +87,13 @@ export function createAdmissionPlugins({
     ...certificatePlugins(authorize),
     defaultIngressClassPlugin(held.store),
     mutatingWebhookPlugin(webhooks, mutating),
-    // ValidatingAdmissionPolicy belongs here.
+    validatingAdmissionPolicyPlugin({
+      store: held.store,
+      resources,
+      authorize,
+      policies: new HeldObjects<ValidatingAdmissionPolicy>(held, validatingAdmissionPolicy),
+      bindings: new HeldObjects<ValidatingAdmissionPolicyBinding>(held, validatingAdmissionPolicyBinding),
+    }),
     matchConditionsPlugin,
     validatingWebhookPlugin(webhooks, validating),
     resourceQuotaPlugin(held, new HeldObjects<ResourceQuota>(held, resourceQuota)),

@@ -24,7 +24,7 @@ export class MatchConditions {
     const conditions = webhook.matchConditions ?? [];
     if (conditions.length === 0) return true;
     const { requestCostMax } = await loadCel();
-    const bindings = await this.#bindings(request);
+    const bindings = await requestBindings(request, this.#authorize);
     const budget = { remaining: requestCostMax / 4 };
     const errors: string[] = [];
     for (const condition of conditions) {
@@ -44,49 +44,53 @@ export class MatchConditions {
     this.#programs.set(condition, known);
     return known;
   }
+}
 
-  async #bindings(request: AdmissionRequest): Promise<Record<string, unknown>> {
-    const { AuthorizerValue, CheckValue } = await loadCel();
-    const { body } = reviewOf(request);
-    const { object, oldObject, ...asked } = (body as { request: Record<string, unknown> }).request;
-    const authorize = this.#asUser(request.user);
-    const { group, resource } = request.info;
-    const { namespace, name, subresource } = request;
-    const about = { group, resource, ...(namespace && { namespace }), ...(name && { name }) };
-    return {
-      object,
-      oldObject,
-      request: asked,
-      authorizer: new AuthorizerValue(authorize),
-      'authorizer.requestResource': new CheckValue('ResourceCheck', authorize, {
-        ...about,
-        ...(subresource !== undefined && { subresource }),
-      }),
-    };
-  }
+/** What expressions of admission know of a request, but for parameters and variables. */
+export async function requestBindings(
+  request: AdmissionRequest,
+  authorize: Authorize,
+): Promise<Record<string, unknown>> {
+  const { AuthorizerValue, CheckValue } = await loadCel();
+  const { body } = reviewOf(request);
+  const { object, oldObject, ...asked } = (body as { request: Record<string, unknown> }).request;
+  const answer = asUser(request.user, authorize);
+  const { group, resource } = request.info;
+  const { namespace, name, subresource } = request;
+  const about = { group, resource, ...(namespace && { namespace }), ...(name && { name }) };
+  return {
+    object,
+    oldObject,
+    request: asked,
+    authorizer: new AuthorizerValue(answer),
+    'authorizer.requestResource': new CheckValue('ResourceCheck', answer, {
+      ...about,
+      ...(subresource !== undefined && { subresource }),
+    }),
+  };
+}
 
-  #asUser(asking: User): ConstructorParameters<CelModule['AuthorizerValue']>[0] {
-    return ({ serviceAccount, verb, path, group = '', resource = '', subresource, namespace, name }) => {
-      const user = serviceAccount ? accountUser(serviceAccount) : asking;
-      const about =
-        path !== undefined
-          ? { path, verb }
-          : {
-              resource: {
-                // Roles name no versions.
-                version: '*',
-                verb: verb as 'get',
-                group,
-                resource,
-                subresource: subresource || undefined,
-                namespace: namespace || undefined,
-                name: name || undefined,
-              },
-            };
-      const { allowed, reason = '' } = this.#authorize({ user, fieldSelector: '', ...about });
-      return { allowed, reason };
-    };
-  }
+function asUser(asking: User, authorize: Authorize): ConstructorParameters<CelModule['AuthorizerValue']>[0] {
+  return ({ serviceAccount, verb, path, group = '', resource = '', subresource, namespace, name }) => {
+    const user = serviceAccount ? accountUser(serviceAccount) : asking;
+    const about =
+      path !== undefined
+        ? { path, verb }
+        : {
+            resource: {
+              // Roles name no versions.
+              version: '*',
+              verb: verb as 'get',
+              group,
+              resource,
+              subresource: subresource || undefined,
+              namespace: namespace || undefined,
+              name: name || undefined,
+            },
+          };
+    const { allowed, reason = '' } = authorize({ user, fieldSelector: '', ...about });
+    return { allowed, reason };
+  };
 }
 
 type CelModule = typeof import('../../../api/cel/index.ts');

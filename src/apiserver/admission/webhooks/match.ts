@@ -40,7 +40,7 @@ function isResource(pattern: string, resource: string, subresource: string): boo
 }
 
 /** A namespace is chosen by its own labels, what is in one by those of its namespace; the rest always. */
-function isInNamespaces(
+export function isInNamespaces(
   store: Store,
   selector: LabelSelector | undefined,
   request: AdmissionRequest,
@@ -54,7 +54,10 @@ function isInNamespaces(
 }
 
 /** An update is of interest when the object was chosen, or will be. */
-function isSelected(selector: LabelSelector | undefined, { object, oldObject }: AdmissionRequest): boolean {
+export function isSelected(
+  selector: LabelSelector | undefined,
+  { object, oldObject }: AdmissionRequest,
+): boolean {
   if (isAll(selector)) return true;
   const isChosen = labelSelector(selector);
   return [object, oldObject].some((each) => each && isChosen(each));

@@ -1,0 +1,84 @@
+import { type CelProgram, compile } from './compile.ts';
+import { authorizerType, resourceCheckType } from './functions/authorizer.ts';
+import {
+  boolType,
+  type CelType,
+  dynType,
+  listOf,
+  mapOf,
+  objectType,
+  stringType,
+  timestampType,
+} from './types.ts';
+
+const text = stringType;
+const kind = objectType('kubernetes.GroupVersionKind', { group: text, version: text, kind: text });
+const resource = objectType('kubernetes.GroupVersionResource', {
+  group: text,
+  version: text,
+  resource: text,
+});
+
+/** `request` in expressions of admission: what AdmissionReview tells of it, without the objects. */
+export const requestType = objectType('kubernetes.AdmissionRequest', {
+  kind,
+  resource,
+  subResource: text,
+  requestKind: kind,
+  requestResource: resource,
+  requestSubResource: text,
+  name: text,
+  namespace: text,
+  operation: text,
+  userInfo: objectType('kubernetes.UserInfo', {
+    username: text,
+    uid: text,
+    groups: listOf(text),
+    extra: mapOf(text, listOf(text)),
+  }),
+  dryRun: boolType,
+  options: dynType,
+});
+
+const namespaceType = objectType('kubernetes.NamespaceType', {
+  metadata: objectType('kubernetes.Meta', {
+    name: text,
+    generateName: text,
+    namespace: text,
+    labels: mapOf(text, text),
+    annotations: mapOf(text, text),
+    UID: text,
+    creationTimestamp: timestampType,
+    deletionTimestamp: timestampType,
+    resourceVersion: text,
+    finalizers: listOf(text),
+  }),
+  spec: objectType('kubernetes.NamespaceSpec', { finalizers: listOf(text) }),
+  status: objectType('kubernetes.NamespaceStatus', { phase: text }),
+});
+
+export interface PolicyVariables {
+  /** Whether there are parameters. */
+  hasParams: boolean;
+  hasAuthorizer: boolean;
+  /** `variables.name`, by their types. */
+  variables?: Readonly<Record<string, CelType>>;
+}
+
+/** Compiles an expression of an admission policy or of a match condition. Throws CelCompileError. */
+export function compileForAdmission(
+  source: string,
+  { hasParams, hasAuthorizer, variables }: PolicyVariables,
+): CelProgram {
+  return compile(source, {
+    variables: {
+      object: dynType,
+      oldObject: dynType,
+      request: requestType,
+      namespaceObject: namespaceType,
+      ...(hasParams && { params: dynType }),
+      ...(hasAuthorizer && { authorizer: authorizerType, 'authorizer.requestResource': resourceCheckType }),
+      ...(variables && { variables: objectType('kubernetes.variables', variables) }),
+    },
+  });
+}
