@@ -58,7 +58,7 @@ export async function deleteCollection(context: Context, call: Call): Promise<Ku
   }
   return {
     apiVersion: apiVersionOf(kind),
-    kind: `${kind.kind}List`,
+    kind: kind.listKind ?? `${kind.kind}List`,
     metadata: { resourceVersion: String(page.revision) },
     items,
   };
