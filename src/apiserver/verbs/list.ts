@@ -21,7 +21,7 @@ export function list(context: Context, call: Call): KubeList {
   const page = collect(context.store, { kind, selection, limit: options.limit }, start);
   return {
     apiVersion: apiVersionOf(kind),
-    kind: `${kind.kind}List`,
+    kind: kind.listKind ?? `${kind.kind}List`,
     metadata: {
       resourceVersion: String(page.revision),
       ...(page.next !== undefined && { continue: encodeToken({ rv: page.revision, start: page.next }) }),
