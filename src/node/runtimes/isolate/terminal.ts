@@ -175,8 +175,10 @@ export class Terminal extends Readable {
   #signal(shown: string, signal: 'SIGINT' | 'SIGQUIT'): void {
     this.#line = [];
     this.#output.write(`${shown}\n`);
-    if (this.#onInterrupt) this.#onInterrupt();
-    else process.kill(process.pid, signal);
+    if (!this.#onInterrupt) return void process.kill(process.pid, signal);
+    this.#onInterrupt();
+    // Who waits for input waits no longer.
+    this.#foreground?.end();
   }
 }
 

@@ -53,6 +53,9 @@ export async function openProcess(path: string, request: ProcessRequest): Promis
   };
 }
 
+/** A chunk may be larger than the window. */
+const partBytes = 64 * 1024;
+
 /** Standard input of the remote process: no more is under way than its window. */
 class WindowedInput extends Writable {
   readonly #socket: net.Socket;
@@ -74,10 +77,15 @@ class WindowedInput extends Writable {
   }
 
   override _write(chunk: Buffer, _encoding: string, done: () => void): void {
-    this.#underWay += chunk.length;
-    writeFrame(this.#socket, frame.stdin, chunk);
-    if (this.#underWay < stdinWindowBytes) done();
-    else this.#waiting = done;
+    const part = chunk.subarray(0, partBytes);
+    this.#underWay += part.length;
+    writeFrame(this.#socket, frame.stdin, part);
+    const next = () => {
+      if (part.length === chunk.length || this.destroyed) done();
+      else this._write(chunk.subarray(part.length), _encoding, done);
+    };
+    if (this.#underWay < stdinWindowBytes) next();
+    else this.#waiting = next;
   }
 
   override _final(done: () => void): void {

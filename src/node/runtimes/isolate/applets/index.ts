@@ -82,6 +82,7 @@ export const appletNames: readonly string[] = Object.keys(applets);
 
 /** How shells tell that a command was not found, or could not be run. */
 export const exitCodeNotFound = 127;
+const exitCodeInterrupted = 130;
 
 /** Runs a command by name; what goes wrong is told on standard error. Resolves to the exit code. */
 export async function runCommand(io: Omit<Applet, 'args' | 'name'>, words: string[]): Promise<number> {
@@ -93,9 +94,10 @@ export async function runCommand(io: Omit<Applet, 'args' | 'name'>, words: strin
   }
   const run = await applets[name]!();
   try {
-    return await run({ ...io, name, args });
+    const exitCode = await run({ ...io, name, args });
+    return io.signal.aborted ? exitCodeInterrupted : exitCode;
   } catch (error) {
-    if (io.signal.aborted) return 130;
+    if (io.signal.aborted) return exitCodeInterrupted;
     const message = error instanceof AppletError ? error.message : reasonOf(error);
     if (message !== '') await print(io.stderr, `${name}: ${message}\n`).catch(() => {});
     return error instanceof AppletError ? error.exitCode : 1;
