@@ -16,12 +16,12 @@ export interface ParamSource {
 /**
  * The parameters that a binding names; one undefined where the policy has none. Throws where there should be some.
  */
-export function paramsOf(
+export async function paramsOf(
   source: ParamSource,
   { spec: { paramKind } }: ValidatingAdmissionPolicy,
   ref: ParamRef | undefined,
   namespace: string | undefined,
-): (KubeObject | undefined)[] {
+): Promise<(KubeObject | undefined)[]> {
   if (!paramKind || !ref) return [undefined];
   const resource = [...source.resources().values()].find(
     ({ kind }) => kind.kind === paramKind.kind && apiVersionOf(kind) === paramKind.apiVersion,
@@ -37,7 +37,9 @@ export function paramsOf(
   if (kind.namespaced && within === undefined) {
     throw new Error("can't use namespaced paramRef to match cluster-scoped resources");
   }
-  const found = find(source.store, kind, ref, within);
+  // Custom resources appear in the version that the policy names.
+  const store = (await resource.store?.forRequest(prefixOf(kind, within))) ?? source.store;
+  const found = find(store, kind, ref, within);
   if (found.length > 0)
     return found.map((object) => ({ apiVersion: paramKind.apiVersion, kind: kind.kind, ...object }));
   if (ref.parameterNotFoundAction === 'Allow') return [];

@@ -79,7 +79,7 @@ async function judge(
       try {
         const program = compiled.get(policy) ?? new CompiledPolicy(cel, policy);
         compiled.set(policy, program);
-        for (const params of paramsOf(context, policy, binding.spec.paramRef, request.namespace)) {
+        for (const params of await paramsOf(context, policy, binding.spec.paramRef, request.namespace)) {
           const outcome = program.evaluate(given, params);
           if (!outcome) continue;
           act(request, policy, binding, outcome, (failure) =>

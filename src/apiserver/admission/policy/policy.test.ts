@@ -113,6 +113,59 @@ test('parameters come from the object that the binding names; without them the b
   await unbind('params');
 });
 
+test('parameters can be custom resources, chosen by their labels, and each must agree', async () => {
+  const properties = { max: { type: 'integer' } };
+  const made = await send(api, 'POST /apis/apiextensions.k8s.io/v1/customresourcedefinitions', {
+    body: {
+      metadata: { name: 'limits.example.com' },
+      spec: {
+        group: 'example.com',
+        scope: 'Cluster',
+        names: { plural: 'limits', kind: 'Limit' },
+        versions: [
+          {
+            name: 'v1',
+            served: true,
+            storage: true,
+            schema: { openAPIV3Schema: { type: 'object', properties } },
+          },
+        ],
+      },
+    },
+  });
+  assert.equal(made.code, 201, made.object.message);
+  const limit = (name: string, max: number) =>
+    send(api, 'POST /apis/example.com/v1/limits', {
+      body: {
+        apiVersion: 'example.com/v1',
+        kind: 'Limit',
+        metadata: { name, labels: { use: 'counts' } },
+        max,
+      },
+    });
+  const deadlineMs = Date.now() + 60_000;
+  while ((await limit('low', 3)).code !== 201) {
+    assert.ok(Date.now() < deadlineMs, 'the kind is served');
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await limit('high', 9);
+  await policy('custom', {
+    paramKind: { apiVersion: 'example.com/v1', kind: 'Limit' },
+    matchConstraints: {
+      ...configMaps,
+      excludeResourceRules: [{ ...configMaps.resourceRules[0], resourceNames: ['free'] }],
+    },
+    validations: [{ expression: 'int(object.data.count) <= params.max' }],
+  });
+  await bind('custom', {
+    paramRef: { selector: { matchLabels: { use: 'counts' } }, parameterNotFoundAction: 'Deny' },
+  });
+  assert.equal((await make('c2', { count: '2' })).code, 201);
+  assert.equal((await make('c5', { count: '5' })).code, 422);
+  assert.equal((await make('free', { count: '5' })).code, 201);
+  await unbind('custom');
+});
+
 test('a binding can be for some namespaces, and namespaceObject and request are known', async () => {
   await policy('places', {
     validations: [
