@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { controllerRevision as revisionKind } from '../api/kinds/controllerRevision.ts';
 import { event as eventKind } from '../api/kinds/event.ts';
+import { persistentVolume as volumeKind } from '../api/kinds/persistentVolume.ts';
+import { persistentVolumeClaim as claimKind } from '../api/kinds/persistentVolumeClaim.ts';
 import { pod as podKind } from '../api/kinds/pod.ts';
 import {
   type StatefulSet,
@@ -110,4 +112,74 @@ test('what is wrong with a StatefulSet is said in the words that Kubernetes uses
     /spec: Forbidden: updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', /,
   );
   await change('fixed', { minReadySeconds: 1 });
+});
+
+const claimsOf = async (app: string) => {
+  const { items } = await cluster.client.list(claimKind, {
+    namespace: 'default',
+    labelSelector: `app=${app}`,
+  });
+  return items
+    .filter(({ metadata }) => !metadata?.deletionTimestamp)
+    .map(({ metadata }) => metadata?.name ?? '')
+    .sort();
+};
+
+/** A database whose pods each have a claim, and volumes that wait for them. */
+async function withData(name: string, volumes: number, spec: Partial<StatefulSetSpec> = {}): Promise<void> {
+  const accessModes = ['ReadWriteOnce'];
+  const requests = { storage: '1Gi' };
+  const claimSpec = { accessModes, storageClassName: name, resources: { requests } };
+  for (let at = 0; at < volumes; at++) {
+    await cluster.client.create(volumeKind, {
+      metadata: { name: `${name}-${at}` },
+      spec: {
+        accessModes,
+        capacity: requests,
+        hostPath: { path: `/${name}/${at}` },
+        storageClassName: name,
+      },
+    });
+  }
+  const volumeClaimTemplates = [{ metadata: { name: 'data' }, spec: claimSpec }];
+  await cluster.client.create(statefulSetKind, database(name, { volumeClaimTemplates, ...spec }));
+}
+
+test('each pod has a claim of its own, which is kept when the set shrinks or is deleted', async () => {
+  await withData('keep', 2, { replicas: 2 });
+  await settled('keep', 2);
+  assert.deepEqual(await claimsOf('keep'), ['data-keep-0', 'data-keep-1']);
+  const [first] = await podsOf('keep');
+  assert.deepEqual(first?.spec?.volumes?.find(({ name }) => name === 'data')?.persistentVolumeClaim, {
+    claimName: 'data-keep-0',
+    readOnly: false,
+  });
+  await change('keep', { replicas: 1 });
+  await settled('keep', 1);
+  assert.deepEqual(await claimsOf('keep'), ['data-keep-0', 'data-keep-1']);
+  const before = await find(cluster.client, claimKind, 'data-keep-1');
+  await change('keep', { replicas: 2 });
+  await settled('keep', 2);
+  const after = await find(cluster.client, claimKind, 'data-keep-1');
+  assert.equal(after?.metadata?.uid, before?.metadata?.uid);
+  await assert.rejects(
+    change('keep', { volumeClaimTemplates: [] }),
+    /updates to statefulset spec for fields/,
+  );
+  await cluster.client.delete(statefulSetKind, { namespace: 'default', name: 'keep' });
+  await until('no pods', async () => (await podsOf('keep')).length === 0);
+  assert.deepEqual(await claimsOf('keep'), ['data-keep-0', 'data-keep-1']);
+});
+
+test('claims go with scaled-down pods, and with the set, where the retention policy says so', async () => {
+  const policy = { whenScaled: 'Delete', whenDeleted: 'Delete' } as const;
+  await withData('drop', 4, { replicas: 2, persistentVolumeClaimRetentionPolicy: policy });
+  await settled('drop', 2);
+  await change('drop', { replicas: 1 });
+  await until('one claim', async () => (await claimsOf('drop')).join() === 'data-drop-0');
+  await change('drop', { replicas: 2 });
+  await settled('drop', 2);
+  assert.deepEqual(await claimsOf('drop'), ['data-drop-0', 'data-drop-1']);
+  await cluster.client.delete(statefulSetKind, { namespace: 'default', name: 'drop' });
+  await until('no claims', async () => (await claimsOf('drop')).length === 0);
 });

@@ -2,17 +2,22 @@ import {
   type ControllerRevision,
   controllerRevision as revisionKind,
 } from '../api/kinds/controllerRevision.ts';
+import {
+  persistentVolumeClaim as claimKind,
+  type PersistentVolumeClaim,
+} from '../api/kinds/persistentVolumeClaim.ts';
 import { type Pod, pod as podKind } from '../api/kinds/pod.ts';
 import { type StatefulSet, statefulSet as statefulSetKind } from '../api/kinds/statefulSet.ts';
 import { labelSelector } from '../api/label-selector.ts';
 import type { PodTemplateSpec } from '../api/parts/podSpec.ts';
-import { isStatus, messageOf } from '../base/errors.ts';
+import { isStatus, messageOf, StatusError } from '../base/errors.ts';
 import type { Running } from '../base/lifecycle.ts';
 import { type Change, keyOf } from '../client/cache.ts';
 import { subjectOf } from '../client/events.ts';
 import { type Context, runController, source } from './controller.ts';
 import { claim, controllerOf, isControlledBy, keyOfMeta } from './owner.ts';
 import { keepRevision, RevisionCollision, removeRevisions, surplusRevisions } from './revisions.ts';
+import { claimsOf, isLeftBy, ownersOf } from './statefulset/claims.ts';
 import { plan } from './statefulset/plan.ts';
 import { ordinalOf, podOf, revisionOf } from './statefulset/pod.ts';
 import { writeStatus } from './write-status.ts';
@@ -22,6 +27,7 @@ export function run(context: Context): Running {
   const { client, clock, informers } = context;
   const statefulSets = informers.of(statefulSetKind);
   const [pods, revisions] = [informers.of(podKind), informers.of(revisionKind)];
+  const claims = informers.of(claimKind);
   const events = context.recorder('statefulset-controller');
 
   const ownerKey = (object: Pod | ControllerRevision): string | undefined => {
@@ -61,10 +67,13 @@ export function run(context: Context): Running {
     const state = { statefulSet, pods: owned, currentRevision, updateRevision, nowMs: clock.nowMs() };
     const planned = plan(state);
     for (const pod of planned.ended) tellEnded(statefulSet, pod);
+    // Who owns the claims must be settled before a pod goes that may take them along.
+    for (const pod of owned) await settleClaims(statefulSet, pod);
     for (const pod of planned.remove) await remove(statefulSet, pod);
     for (const { ordinal, isUpdated } of planned.create) {
       const revision = isUpdated ? updateRevision : currentRevision;
       const template = isUpdated || !current ? statefulSet.spec!.template : templateOf(current);
+      await makeClaims(statefulSet, ordinal);
       await create(statefulSet, podOf(statefulSet, ordinal, { template, revision }));
     }
     await writeStatus(client, statefulSetKind, statefulSet, planned.status);
@@ -89,6 +98,69 @@ export function run(context: Context): Running {
       throw error;
     }
   }
+
+  /** Claims are made before their pod, and those that are there are used again. */
+  async function makeClaims(statefulSet: StatefulSet, ordinal: number): Promise<void> {
+    const { name, namespace } = statefulSet.metadata ?? {};
+    const subject = subjectOf(statefulSetKind, statefulSet);
+    for (const claim of claimsOf(statefulSet, ordinal)) {
+      const claimName = claim.metadata?.name ?? '';
+      const present = claims.get(`${namespace}/${claimName}`);
+      if (present?.metadata?.deletionTimestamp) {
+        const why = `pvc ${claimName} is being deleted`;
+        events.record(
+          subject,
+          'Warning',
+          'FailedCreate',
+          `create Pod ${name}-${ordinal} failed error: ${why}`,
+        );
+        throw new StatusError('Conflict', why);
+      }
+      // It goes with the pod that was scaled down; a new pod gets a new one.
+      if (present && isLeftBy(present, `${name}-${ordinal}`)) {
+        throw new StatusError('Conflict', `pvc ${claimName} goes with its former pod`);
+      }
+      if (present) continue;
+      const what = `create Claim ${claimName} Pod ${name}-${ordinal} in StatefulSet ${name}`;
+      try {
+        await client.create(claimKind, claim);
+        events.record(subject, 'Normal', 'SuccessfulCreate', `${what} success`);
+      } catch (error) {
+        if (isStatus(error, 'AlreadyExists')) continue;
+        events.record(subject, 'Warning', 'FailedCreate', `${what} failed error: ${messageOf(error)}`);
+        throw error;
+      }
+    }
+  }
+
+  /** Lets the pod or the set own the pod's claims, as the retention policy says. */
+  async function settleClaims(statefulSet: StatefulSet, pod: Pod): Promise<void> {
+    if (!statefulSet.spec?.volumeClaimTemplates?.length) return;
+    const { replicas = 1, ordinals } = statefulSet.spec;
+    const ordinal = ordinalOf(statefulSet, pod) ?? -1;
+    const start = ordinals?.start ?? 0;
+    const isCondemned = ordinal < start || ordinal >= start + replicas;
+    for (const { metadata } of claimsOf(statefulSet, ordinal)) {
+      const claim = claims.get(`${metadata?.namespace}/${metadata?.name}`);
+      const ownerReferences = claim && ownersOf(claim, { statefulSet, pod, isCondemned });
+      if (!claim || !ownerReferences) continue;
+      await client.update(claimKind, { ...claim, metadata: { ...claim.metadata, ownerReferences } });
+    }
+  }
+
+  /** A claim that has come or gone lets its set's pods come. */
+  const keysForClaim = ({ object, type }: Change<PersistentVolumeClaim>): string[] => {
+    if (type === 'modified') return [];
+    const { namespace = '', name = '' } = object.metadata ?? {};
+    return statefulSets
+      .byIndex('namespace', namespace)
+      .filter(({ metadata, spec }) =>
+        spec?.volumeClaimTemplates?.some((template) =>
+          name.startsWith(`${template.metadata?.name}-${metadata?.name}-`),
+        ),
+      )
+      .map(keyOf);
+  };
 
   async function create(statefulSet: StatefulSet, pod: Pod): Promise<void> {
     const subject = subjectOf(statefulSetKind, statefulSet);
@@ -134,6 +206,7 @@ export function run(context: Context): Running {
     sources: [
       source(statefulSetKind, ({ key }) => [key]),
       source(podKind, keysForPod),
+      source(claimKind, keysForClaim),
       source(revisionKind, ({ object }) => [ownerKey(object)].filter((key) => key !== undefined)),
     ],
     reconcile,

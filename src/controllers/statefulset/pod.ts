@@ -3,6 +3,7 @@ import { type StatefulSet, statefulSet as statefulSetKind } from '../../api/kind
 import type { PodTemplateSpec } from '../../api/parts/podSpec.ts';
 import { controllerReference } from '../owner.ts';
 import { revisionHashLabel } from '../revisions.ts';
+import { withClaims } from './claims.ts';
 
 const nameLabel = 'statefulset.kubernetes.io/pod-name';
 const indexLabel = 'apps.kubernetes.io/pod-index';
@@ -17,6 +18,7 @@ export function podOf(
   const { namespace = '' } = statefulSet.metadata ?? {};
   const name = `${statefulSet.metadata?.name}-${ordinal}`;
   const { serviceName } = statefulSet.spec!;
+  const volumes = withClaims(statefulSet, ordinal, template.spec?.volumes);
   return {
     metadata: {
       name,
@@ -26,7 +28,12 @@ export function podOf(
       ...(finalizers && { finalizers }),
       ownerReferences: [controllerReference(statefulSetKind, statefulSet)],
     },
-    spec: { ...template.spec!, hostname: name, ...(serviceName && { subdomain: serviceName }) },
+    spec: {
+      ...template.spec!,
+      hostname: name,
+      ...(serviceName && { subdomain: serviceName }),
+      ...(volumes.length > 0 && { volumes }),
+    },
   };
 }
 
