@@ -10,6 +10,8 @@ import {
 
 /** How long a container whose configuration is wrong waits before it is tried again. */
 export const createRetryMs = 10_000;
+/** One whose volumes are not there yet, often because a claim is being bound, is tried again sooner. */
+export const mountRetryMs = 3_000;
 
 /** Begins an attempt; it is a new one, with a new id, only if the current one ever ran. */
 export function beginStart(record: PodRecord, name: string, nowMs: number): ContainerRecord {
@@ -51,7 +53,8 @@ export function createFailed(
   container: ContainerRecord,
   failure: { reason: string; message: string; nowMs: number },
 ): void {
-  hold(container, { ...failure, retryAtMs: failure.nowMs + createRetryMs });
+  const retryMs = failure.reason === 'ContainerCreating' ? mountRetryMs : createRetryMs;
+  hold(container, { ...failure, retryAtMs: failure.nowMs + retryMs });
 }
 
 /** Takes over what the runtime says of the current attempt; true if anything changed. */
