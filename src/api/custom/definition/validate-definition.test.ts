@@ -9,6 +9,7 @@ import {
 } from '../../kinds/customResourceDefinition.ts';
 import { validate, validateCreate, validateUpdate } from '../../validate.ts';
 import type { JsonSchema } from '../json-schema.ts';
+import { selectableFieldsMax } from './validate-version.ts';
 import { byPriority } from './versions.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: tests write definitions that are wrong.
@@ -299,4 +300,12 @@ test('versions are ordered as Kubernetes orders them', () => {
     'foo1',
     'foo10',
   ]);
+});
+
+test('no more fields are selectable than the bound', () => {
+  const names = Array.from({ length: selectableFieldsMax + 1 }, (_, index) => `f${index}`);
+  const properties = Object.fromEntries(names.map((field) => [field, { type: 'string' }]));
+  const selectableFields = names.map((field) => ({ jsonPath: `.spec.${field}` }));
+  const found = schemaFaults(inSpec({ type: 'object', properties }), { selectableFields });
+  assert.deepEqual(found, ['spec.versions[0].selectableFields: Too many: 9: must have at most 8 items']);
 });
