@@ -5,7 +5,6 @@ import {
   customResourceDefinition as kind,
 } from '../../api/kinds/customResourceDefinition.ts';
 import { isStatus, messageOf, StatusError } from '../../base/errors.ts';
-import type { StoredObject } from '../../store/store.ts';
 import type { Context, Resource } from '../context.ts';
 import type { KindRegistry } from '../kind-registry.ts';
 import { keyOf, prefixOf } from '../stored.ts';
@@ -39,26 +38,41 @@ export class CustomResources {
     this.#context = context;
     this.#registry = registry;
     this.#webhook = new ConversionWebhook(context.store);
-    const { items, revision } = context.store.list(prefixOf(kind));
-    for (const { value } of items) this.#serve(value as CustomResourceDefinition);
-    void this.#follow(items, revision);
+    for (const { value } of context.store.list(prefixOf(kind)).items)
+      this.#serve(value as CustomResourceDefinition);
+    void this.#follow();
   }
 
-  async #follow(items: readonly StoredObject[], fromRevision: number): Promise<void> {
-    const { store, log } = this.#context;
+  async #follow(): Promise<void> {
+    const { log } = this.#context;
     try {
-      for (const { value } of items) await this.#sync(nameOf(value));
-      for await (const { value } of store.watch(prefixOf(kind), { fromRevision })) {
-        const isNew = value as CustomResourceDefinition;
-        await this.#sync(nameOf(isNew));
-        // A name that became free may be what another one waits for.
-        for (const other of this.#others(isNew))
-          if (!isTrue(other, 'NamesAccepted')) await this.#sync(nameOf(other));
-      }
+      // Whoever falls too far behind has missed something, and looks at everything again.
+      while ((await this.#followOnce()) === 'behind')
+        log.warn('definitions of custom resources are read anew');
     } catch (error) {
-      if (!isStatus(error, 'ServiceUnavailable')) {
-        log.error('custom resources are no longer followed', { error: messageOf(error) });
+      if (isStatus(error, 'ServiceUnavailable')) return;
+      log.error('custom resources are no longer followed', { error: messageOf(error) });
+    }
+  }
+
+  async #followOnce(): Promise<'behind' | 'ended'> {
+    const { store } = this.#context;
+    const { items, revision } = store.list(prefixOf(kind));
+    const names = new Set([...this.#served.keys(), ...items.map(({ value }) => nameOf(value))]);
+    for (const name of names) await this.#sync(name);
+    try {
+      for await (const { value } of store.watch(prefixOf(kind), { fromRevision: revision })) {
+        const changed = value as CustomResourceDefinition;
+        await this.#sync(nameOf(changed));
+        // A name that became free may be what another one waits for.
+        for (const other of this.#others(changed)) {
+          if (!isTrue(other, 'NamesAccepted')) await this.#sync(nameOf(other));
+        }
       }
+      return 'ended';
+    } catch (error) {
+      if (isStatus(error, 'Expired')) return 'behind';
+      throw error;
     }
   }
 
