@@ -42,7 +42,7 @@ const uncheckedSpec = object(`${group}.ValidatingAdmissionPolicySpec`, {
   matchConditions: keyedList(['name'], matchCondition, {
     doc: 'What must be true of a write beside the rules.',
   }),
-  matchConstraints: required(refine(matchResources, { doc: 'Which writes the policy is about.' })),
+  matchConstraints: refine(matchResources, { doc: 'Which writes the policy is about.' }),
   paramKind: refine(paramKind, { doc: 'What kind its parameters are.' }),
   validations: list(validation, { doc: 'What must be true.' }),
   variables: keyedList(['name'], variable, { doc: 'Parts of expressions by name, in their order.' }),
@@ -51,23 +51,26 @@ export type ValidatingAdmissionPolicySpec = TypeOf<typeof uncheckedSpec>;
 export const validatingAdmissionPolicySpec = refine(uncheckedSpec, { check: checkSpec });
 
 const status = object(`${group}.ValidatingAdmissionPolicyStatus`, {
-  conditions: keyedList(['type'], condition, { doc: 'How the policy is.' }),
+  conditions: keyedList(['type'], condition, { doc: 'How the policy is.', mergeKey: undefined }),
   observedGeneration: integer({ doc: 'The generation that was looked at.' }),
-  typeChecking: object(`${group}.TypeChecking`, {
-    expressionWarnings: list(
-      object(`${group}.ExpressionWarning`, {
-        fieldRef: required(string({ doc: 'The expression.' })),
-        warning: required(string({ doc: 'What may be wrong.' })),
-      }),
-      { doc: 'What may be wrong with the expressions.' },
-    ),
-  }),
+  typeChecking: refine(
+    object(`${group}.TypeChecking`, {
+      expressionWarnings: list(
+        object(`${group}.ExpressionWarning`, {
+          fieldRef: required(string({ doc: 'The expression.' })),
+          warning: required(string({ doc: 'What may be wrong.' })),
+        }),
+        { doc: 'What may be wrong with the expressions.' },
+      ),
+    }),
+    { doc: 'What the type check found.' },
+  ),
 });
 
 const schema = kindSchema(
   `${group}.ValidatingAdmissionPolicy`,
   { apiVersion: 'admissionregistration.k8s.io/v1', kind: 'ValidatingAdmissionPolicy' },
-  { spec: required(validatingAdmissionPolicySpec), status },
+  { spec: validatingAdmissionPolicySpec, status },
   'ValidatingAdmissionPolicy says in CEL which writes are admitted.',
 );
 
@@ -82,18 +85,22 @@ export const validatingAdmissionPolicy = defineKind<ValidatingAdmissionPolicy>({
   categories: ['api-extensions'],
   schema,
   subresources: { status: true },
+  check({ spec }, report, root) {
+    if (!spec) report.required(root.child('spec'));
+  },
   columns: [
     nameColumn,
     {
       name: 'Validations',
       type: 'integer',
       doc: 'How many.',
-      value: ({ spec }) => spec.validations?.length ?? 0,
+      value: ({ spec }) => spec?.validations?.length ?? 0,
     },
     {
       name: 'ParamKind',
       doc: 'What its parameters are.',
-      value: ({ spec: { paramKind: kind } }) => (kind ? `${kind.apiVersion}/${kind.kind}` : '<unset>'),
+      value: ({ spec }) =>
+        spec?.paramKind ? `${spec.paramKind.apiVersion}/${spec.paramKind.kind}` : '<unset>',
     },
     ageColumn,
   ],
@@ -111,7 +118,8 @@ function checkSpec(spec: Partial<ValidatingAdmissionPolicySpec>, at: Path, repor
       'validations or auditAnnotations must contain at least one item',
     );
   }
-  if (spec.matchConstraints && (spec.matchConstraints.resourceRules ?? []).length === 0) {
+  if (!spec.matchConstraints) report.required(at.child('matchConstraints'));
+  else if ((spec.matchConstraints.resourceRules ?? []).length === 0) {
     report.required(at.child('matchConstraints').child('resourceRules'));
   }
   if (auditAnnotations.length > auditAnnotationsMax) {

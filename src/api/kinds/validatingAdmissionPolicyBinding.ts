@@ -1,34 +1,39 @@
 import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
-import { matchResources, paramRef } from '../parts/admissionPolicy.ts';
-import { object, oneOf, refine, required, setList, string } from '../schema.ts';
+import { matchResources, type ParamRef, paramRef } from '../parts/admissionPolicy.ts';
+import { object, oneOf, refine, setList, string } from '../schema.ts';
 import { ageColumn, nameColumn } from '../table.ts';
 
 const group = 'io.k8s.api.admissionregistration.v1';
 
-export const validatingAdmissionPolicyBindingSpec = object(`${group}.ValidatingAdmissionPolicyBindingSpec`, {
-  matchResources: refine(matchResources, { doc: 'Which of the writes that the policy matches are meant.' }),
-  paramRef: refine(paramRef, { doc: "The policy's parameters." }),
-  policyName: required(string({ doc: 'The policy.' })),
-  validationActions: required(
-    setList(oneOf(['Deny', 'Warn', 'Audit'] as readonly string[]), {
+export const validatingAdmissionPolicyBindingSpec = object(
+  `${group}.ValidatingAdmissionPolicyBindingSpec`,
+  {
+    matchResources: refine(matchResources, { doc: 'Which of the writes that the policy matches are meant.' }),
+    paramRef: refine(paramRef, { doc: "The policy's parameters." }),
+    policyName: string({ doc: 'The policy.' }),
+    validationActions: setList(oneOf(['Deny', 'Warn', 'Audit'] as readonly string[]), {
       doc: 'What a failed validation does.',
+      mergeKey: undefined,
       check(actions, at, report) {
-        if (actions.includes('Deny') && actions.includes('Warn')) {
-          report.invalid(
-            at,
-            actions,
-            'must not contain both Deny and Warn (repeating the same validation failure information in the API response and headers serves no purpose)',
-          );
-        }
+        if (!actions.includes('Deny') || !actions.includes('Warn')) return;
+        const why =
+          'repeating the same validation failure information in the API response and headers serves no purpose';
+        report.invalid(at, actions, `must not contain both Deny and Warn (${why})`);
       },
     }),
-  ),
-});
+  },
+  {
+    check({ policyName, validationActions = [] }, at, report) {
+      if (!policyName) report.required(at.child('policyName'));
+      if (validationActions.length === 0) report.required(at.child('validationActions'));
+    },
+  },
+);
 
 const schema = kindSchema(
   `${group}.ValidatingAdmissionPolicyBinding`,
   { apiVersion: 'admissionregistration.k8s.io/v1', kind: 'ValidatingAdmissionPolicyBinding' },
-  { spec: required(validatingAdmissionPolicyBindingSpec) },
+  { spec: validatingAdmissionPolicyBindingSpec },
   'ValidatingAdmissionPolicyBinding puts a policy to use, with parameters.',
 );
 
@@ -42,15 +47,18 @@ export const validatingAdmissionPolicyBinding = defineKind<ValidatingAdmissionPo
   namespaced: false,
   categories: ['api-extensions'],
   schema,
+  check({ spec }, report, root) {
+    if (!spec) report.required(root.child('spec'));
+  },
   columns: [
     nameColumn,
-    { name: 'PolicyName', doc: 'The policy.', value: ({ spec }) => spec.policyName },
-    { name: 'ParamRef', doc: 'Its parameters.', value: ({ spec }) => paramText(spec.paramRef) },
+    { name: 'PolicyName', doc: 'The policy.', value: ({ spec }) => spec?.policyName ?? '' },
+    { name: 'ParamRef', doc: 'Its parameters.', value: ({ spec }) => paramText(spec?.paramRef) },
     ageColumn,
   ],
 });
 
-function paramText(ref: ValidatingAdmissionPolicyBinding['spec']['paramRef']): string {
+function paramText(ref: ParamRef | undefined): string {
   if (!ref) return '<unset>';
   return ref.name === undefined
     ? '*'

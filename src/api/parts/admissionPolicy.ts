@@ -1,13 +1,28 @@
-import { list, object, oneOf, refine, required, string, type TypeOf } from '../schema.ts';
+import { list, object, oneOf, refine, string, type TypeOf } from '../schema.ts';
 import { labelSelector } from './meta.ts';
-import { ruleWithOperations } from './webhook.ts';
+import { type RuleWithOperations, ruleWithOperations } from './webhook.ts';
 
 const group = 'io.k8s.api.admissionregistration.v1';
 
-const namedRule = object(`${group}.NamedRuleWithOperations`, {
-  ...ruleWithOperations.fields,
-  resourceNames: list(string(), { doc: 'Only objects with these names.' }),
-});
+const namedRule = object(
+  `${group}.NamedRuleWithOperations`,
+  {
+    ...ruleWithOperations.fields,
+    apiGroups: list(string(), { doc: "API groups; '*' is all." }),
+    apiVersions: list(string(), { doc: "API versions; '*' is all." }),
+    operations: list(string(), { doc: "CREATE, UPDATE, DELETE, CONNECT; '*' is all." }),
+    resources: list(string(), { doc: "Resources: 'pods', 'pods/status', '*', 'pods/*', '*/scale', '*/*'." }),
+    resourceNames: list(string(), { doc: 'Only objects with these names.' }),
+  },
+  {
+    check(rule, at, report) {
+      for (const field of ['apiGroups', 'apiVersions', 'operations', 'resources'] as const) {
+        if ((rule[field] ?? []).length === 0) report.required(at.child(field));
+      }
+      ruleWithOperations.check?.(rule as RuleWithOperations, at, report);
+    },
+  },
+);
 export type NamedRule = TypeOf<typeof namedRule>;
 
 /** Which writes a policy or a binding is about. */
@@ -23,10 +38,19 @@ export const matchResources = object(`${group}.MatchResources`, {
 });
 export type MatchResources = TypeOf<typeof matchResources>;
 
-export const paramKind = object(`${group}.ParamKind`, {
-  apiVersion: required(string({ doc: 'The API version of the parameters.' })),
-  kind: required(string({ doc: 'Their kind.' })),
-});
+export const paramKind = object(
+  `${group}.ParamKind`,
+  {
+    apiVersion: string({ doc: 'The API version of the parameters.' }),
+    kind: string({ doc: 'Their kind.' }),
+  },
+  {
+    check({ apiVersion, kind }, at, report) {
+      if (!apiVersion) report.required(at.child('apiVersion'));
+      if (!kind) report.required(at.child('kind'));
+    },
+  },
+);
 
 export const paramRef = object(
   `${group}.ParamRef`,

@@ -35,7 +35,7 @@ export class CompiledPolicy {
   constructor(cel: Cel, policy: ValidatingAdmissionPolicy) {
     this.#cel = cel;
     this.#policy = policy;
-    const { spec } = policy;
+    const spec = policy.spec ?? {};
     const types: Record<string, CelType> = {};
     const compile = (source: string, hasAuthorizer = true) =>
       cel.compileForAdmission(source, {
@@ -68,7 +68,7 @@ export class CompiledPolicy {
     const bindings = { ...known, variables: this.#lazyVariables(known, budget) };
     const failures: Outcome['failures'] = [];
     const fail = (index: number, message: string) => {
-      if (this.#policy.spec.failurePolicy !== 'Ignore') failures.push({ index, message, reason: 'Invalid' });
+      if (this.#policy.spec?.failurePolicy !== 'Ignore') failures.push({ index, message, reason: 'Invalid' });
     };
     const meets = this.#meetsConditions(bindings, budget);
     if (meets === false) return undefined;

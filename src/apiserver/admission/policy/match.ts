@@ -1,4 +1,5 @@
 import type { MatchResources, NamedRule } from '../../../api/parts/admissionPolicy.ts';
+import type { RuleWithOperations } from '../../../api/parts/webhook.ts';
 import type { Store } from '../../../store/store.ts';
 import type { AdmissionRequest } from '../chain.ts';
 import { isInNamespaces, isRuled, isSelected } from '../webhooks/match.ts';
@@ -21,6 +22,7 @@ export function isMatched(
 
 function isNamed(rule: NamedRule, request: AdmissionRequest): boolean {
   const { resourceNames = [] } = rule;
-  if (!isRuled(rule, request)) return false;
+  // A stored rule has all its lists.
+  if (!isRuled(rule as RuleWithOperations, request)) return false;
   return resourceNames.length === 0 || resourceNames.includes(request.name);
 }

@@ -18,10 +18,11 @@ export interface ParamSource {
  */
 export async function paramsOf(
   source: ParamSource,
-  { spec: { paramKind } }: ValidatingAdmissionPolicy,
+  { spec }: ValidatingAdmissionPolicy,
   ref: ParamRef | undefined,
   namespace: string | undefined,
 ): Promise<(KubeObject | undefined)[]> {
+  const paramKind = spec?.paramKind;
   if (!paramKind || !ref) return [undefined];
   const resource = [...source.resources().values()].find(
     ({ kind }) => kind.kind === paramKind.kind && apiVersionOf(kind) === paramKind.apiVersion,

@@ -48,12 +48,12 @@ function matchingPolicies({ store, policies, bindings }: PolicyContext, request:
   const all = bindings.all();
   return policies
     .all()
-    .filter(({ spec }) => isMatched(store, spec.matchConstraints, request))
+    .filter(({ spec }) => isMatched(store, spec?.matchConstraints, request))
     .map((policy) => ({
       policy,
       bindings: all.filter(
         ({ spec }) =>
-          spec.policyName === policy.metadata?.name && isMatched(store, spec.matchResources, request),
+          spec?.policyName === policy.metadata?.name && isMatched(store, spec?.matchResources, request),
       ),
     }))
     .filter((bound) => bound.bindings.length > 0);
@@ -79,7 +79,7 @@ async function judge(
       try {
         const program = compiled.get(policy) ?? new CompiledPolicy(cel, policy);
         compiled.set(policy, program);
-        for (const params of await paramsOf(context, policy, binding.spec.paramRef, request.namespace)) {
+        for (const params of await paramsOf(context, policy, binding.spec?.paramRef, request.namespace)) {
           const outcome = program.evaluate(given, params);
           if (!outcome) continue;
           act(request, policy, binding, outcome, (failure) =>
@@ -90,7 +90,7 @@ async function judge(
           }
         }
       } catch (error) {
-        if (policy.spec.failurePolicy === 'Ignore') continue;
+        if (policy.spec?.failurePolicy === 'Ignore') continue;
         denials.push({
           message: `${prefix}failed to configure binding: ${messageOf(error)}`,
           reason: 'Invalid',
@@ -111,7 +111,7 @@ function act(
   deny: (failure: Outcome['failures'][number]) => void,
 ): void {
   const [policyName, bindingName] = [policy.metadata!.name!, binding.metadata!.name!];
-  const { validationActions } = binding.spec;
+  const { validationActions = [] } = binding.spec ?? {};
   for (const failure of failures) {
     if (validationActions.includes('Deny')) deny(failure);
     if (validationActions.includes('Warn')) {
