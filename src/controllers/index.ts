@@ -21,6 +21,7 @@ import * as endpointSliceMirroring from './endpointslice-mirroring.ts';
 import * as ephemeralVolume from './ephemeral-volume.ts';
 import * as eventExpiry from './event-expiry.ts';
 import * as garbageCollector from './garbage-collector.ts';
+import * as horizontalPodAutoscaler from './horizontal-pod-autoscaler.ts';
 import * as inferenceService from './inference-service.ts';
 import { createInformers, type Informers } from './informers.ts';
 import * as job from './job.ts';
@@ -90,6 +91,7 @@ export function startControllers(options: ControllersOptions): Controllers {
     ephemeralVolume.run(context),
     storageLocalPath.run(context),
     storageExpansion.run(context),
+    horizontalPodAutoscaler.run(context, kinds),
     endpoints.run(context),
     endpointSlice.run(context),
     endpointSliceMirroring.run(context),
