@@ -1,4 +1,5 @@
-import { StatusError } from '../base/errors.ts';
+import { invalid } from '../api/invalid.ts';
+import { type StatusCause, StatusError } from '../base/errors.ts';
 import { badRequest } from './failures.ts';
 import { isTrue } from './request-info.ts';
 
@@ -96,34 +97,83 @@ export interface ListOptions {
 
 export function readListOptions(query: URLSearchParams): ListOptions {
   const initial = query.get('sendInitialEvents');
-  const match = query.get('resourceVersionMatch') || undefined;
-  if (match !== undefined && match !== 'Exact' && match !== 'NotOlderThan') {
-    throw invalidListOption(
-      `resourceVersionMatch: Unsupported value: ${JSON.stringify(match)}: supported values: "Exact", "NotOlderThan", ""`,
-    );
-  }
+  const limit = integer(query, 'limit') ?? 0;
   return {
     labelSelector: query.get('labelSelector') ?? '',
     fieldSelector: query.get('fieldSelector') ?? '',
-    limit: wholeNumber(query, 'limit') || undefined,
+    limit: limit > 0 ? limit : undefined,
     continueToken: query.get('continue') || undefined,
     resourceVersion: query.get('resourceVersion') || undefined,
-    resourceVersionMatch: match,
+    // What else it may be, the checks below refuse.
+    resourceVersionMatch: (query.get('resourceVersionMatch') ||
+      undefined) as ListOptions['resourceVersionMatch'],
     allowWatchBookmarks: isTrue(query.get('allowWatchBookmarks')),
     sendInitialEvents: initial === null || initial === '' ? undefined : isTrue(initial),
-    timeoutSeconds: wholeNumber(query, 'timeoutSeconds'),
+    timeoutSeconds: integer(query, 'timeoutSeconds'),
   };
 }
 
-export function invalidListOption(text: string): StatusError {
-  return new StatusError('Invalid', `ListOptions.meta.k8s.io "" is invalid: ${text}`);
+/** Throws Invalid, in Kubernetes' words, for options that do not go together in a list. */
+export function checkListOptions(options: ListOptions): void {
+  const { resourceVersionMatch: match, resourceVersion, continueToken, sendInitialEvents } = options;
+  const causes: StatusCause[] = [];
+  const forbid = (message: string) => causes.push(forbidden('resourceVersionMatch', message));
+  if (match !== undefined) {
+    if (resourceVersion === undefined) {
+      forbid('resourceVersionMatch is forbidden unless resourceVersion is provided');
+    }
+    if (continueToken !== undefined) forbid('resourceVersionMatch is forbidden when continue is provided');
+    if (match !== 'Exact' && match !== 'NotOlderThan') {
+      causes.push(unsupportedMatch(match, ['Exact', 'NotOlderThan', '']));
+    }
+    if (match === 'Exact' && resourceVersion === '0') {
+      forbid('resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
+    }
+  }
+  if (sendInitialEvents !== undefined) {
+    causes.push(forbidden('sendInitialEvents', 'sendInitialEvents is forbidden for list'));
+  }
+  if (causes.length > 0) throw invalidListOption(causes);
 }
 
-function wholeNumber(query: URLSearchParams, name: string): number | undefined {
+/** The same for a watch. */
+export function checkWatchOptions(options: ListOptions): void {
+  const { resourceVersionMatch: match, continueToken, sendInitialEvents } = options;
+  const causes: StatusCause[] = [];
+  const forbid = (message: string) => causes.push(forbidden('resourceVersionMatch', message));
+  if (sendInitialEvents !== undefined && match !== 'NotOlderThan') {
+    forbid('sendInitialEvents requires setting resourceVersionMatch to NotOlderThan');
+  }
+  if (match !== undefined) {
+    if (sendInitialEvents === undefined) {
+      forbid('resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided');
+    }
+    if (match !== 'NotOlderThan') causes.push(unsupportedMatch(match, ['NotOlderThan']));
+    if (continueToken !== undefined) forbid('resourceVersionMatch is forbidden when continue is provided');
+  }
+  if (causes.length > 0) throw invalidListOption(causes);
+}
+
+function forbidden(field: string, message: string): StatusCause {
+  return { reason: 'FieldValueForbidden', message: `Forbidden: ${message}`, field };
+}
+
+function unsupportedMatch(match: string, supported: readonly string[]): StatusCause {
+  const values = supported.map((value) => JSON.stringify(value)).join(', ');
+  const message = `Unsupported value: ${JSON.stringify(match)}: supported values: ${values}`;
+  return { reason: 'FieldValueNotSupported', message, field: 'resourceVersionMatch' };
+}
+
+export function invalidListOption(causes: readonly StatusCause[]): StatusError {
+  return invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', causes);
+}
+
+function integer(query: URLSearchParams, name: string): number | undefined {
   const text = query.get(name);
   if (text === null || text === '') return undefined;
-  if (!/^\d{1,15}$/.test(text))
-    throw badRequest(`invalid value for ${name}: ${JSON.stringify(text)} is not a whole number`);
+  if (!/^[+-]?\d{1,15}$/.test(text)) {
+    throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
+  }
   return Number(text);
 }
 

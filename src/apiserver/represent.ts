@@ -2,9 +2,10 @@ import type { KindDefinition } from '../api/kind.ts';
 import type { KubeList, KubeObject } from '../api/object.ts';
 import { toTable } from '../api/table.ts';
 import type { WatchEvent } from '../client/transport.ts';
+import type { ListAnswer, Listing } from './answer.ts';
 import type { Representation } from './negotiate.ts';
 
-/** Turns an answer into what the client asked for: itself, a Table, or metadata only. */
+/** Turns an object into what the client asked for: itself, a Table, or metadata only. */
 export function represent(
   kind: KindDefinition,
   answer: object,
@@ -12,20 +13,35 @@ export function represent(
   nowMs: number,
 ): object {
   if (wanted.as === 'object' || (answer as KubeObject).kind === 'Status') return answer;
-  const isList = Array.isArray((answer as KubeList).items);
+  const object = answer as KubeObject;
+  if (wanted.as === 'metadata') return partial(object, wanted.metaVersion);
+  return tableOf(kind, [object], revisionOf(object), wanted, nowMs);
+}
+
+/** The same for a list, page by page. */
+export function representList(
+  kind: KindDefinition,
+  { head, pages }: Listing,
+  wanted: Representation,
+  nowMs: number,
+): Pick<ListAnswer, 'head' | 'member' | 'pages'> {
+  if (wanted.as === 'object') return { head, member: 'items', pages };
   if (wanted.as === 'metadata') {
-    if (!isList) return partial(answer as KubeObject, wanted.metaVersion);
-    const list = answer as KubeList;
+    const { metadata } = head;
+    const apiVersion = `meta.k8s.io/${wanted.metaVersion}`;
     return {
-      apiVersion: `meta.k8s.io/${wanted.metaVersion}`,
-      kind: 'PartialObjectMetadataList',
-      metadata: list.metadata,
-      items: list.items.map((item) => partial(item, wanted.metaVersion)),
+      head: { apiVersion, kind: 'PartialObjectMetadataList', metadata },
+      member: 'items',
+      pages: mapped(pages, (page) => page.map((object) => partial(object, wanted.metaVersion))),
     };
   }
-  const items = isList ? (answer as KubeList).items : [answer as KubeObject];
-  const metadata = isList ? (answer as KubeList).metadata : revisionOf(answer as KubeObject);
-  return tableOf(kind, items, metadata, wanted, nowMs);
+  const table = (page: readonly KubeObject[]) => tableOf(kind, page, head.metadata, wanted, nowMs);
+  const { rows: _, ...tableHead } = table([]);
+  return { head: tableHead, member: 'rows', pages: mapped(pages, (page) => table(page).rows) };
+}
+
+async function* mapped<T, R>(pages: AsyncIterable<T>, turn: (page: T) => R): AsyncGenerator<R> {
+  for await (const page of pages) yield turn(page);
 }
 
 /** Turns each event's object; column definitions go out with the first only, as Kubernetes does it. */
@@ -64,15 +80,24 @@ function tableOf(
   metadata: KubeList['metadata'],
   wanted: Representation,
   nowMs: number,
-): object {
+) {
   const apiVersion = `meta.k8s.io/${wanted.metaVersion}`;
   return toTable(kind, items, { includeObject: wanted.includeObject, nowMs, metadata, apiVersion });
 }
 
+/** All watchers of metadata share one such object a change, as they share the change. */
+const partials = new Map<string, WeakMap<KubeObject, KubeObject>>(
+  ['v1', 'v1beta1'].map((version) => [version, new WeakMap()]),
+);
+
 function partial(object: KubeObject, metaVersion: string): KubeObject {
-  return {
+  const known = partials.get(metaVersion)?.get(object);
+  if (known) return known;
+  const made = {
     apiVersion: `meta.k8s.io/${metaVersion}`,
     kind: 'PartialObjectMetadata',
     metadata: object.metadata ?? {},
   };
+  partials.get(metaVersion)?.set(object, made);
+  return made;
 }

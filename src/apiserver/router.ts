@@ -3,6 +3,7 @@ import { componentStatus } from '../api/kinds/componentStatus.ts';
 import { type Status, StatusError } from '../base/errors.ts';
 import type { ApiRequest, ApiResponse } from '../client/transport.ts';
 import type { ServiceAccountTokens } from '../identity/service-account-token.ts';
+import type { Answer } from './answer.ts';
 import { type Attributes, type Decision, refusal } from './authorization/authorize.ts';
 import { answerComponentStatus } from './component-status.ts';
 import type { Call, Context, Resource } from './context.ts';
@@ -13,7 +14,7 @@ import { answerMetrics, metricsGroup } from './metrics-api/metrics-api.ts';
 import type { NodeUsage } from './metrics-api/node-usage.ts';
 import { negotiate } from './negotiate.ts';
 import type { OpenApi } from './openapi.ts';
-import { represent, representEvents } from './represent.ts';
+import { represent, representEvents, representList } from './represent.ts';
 import { type ResourceInfo, readResourceInfo } from './request-info.ts';
 import { type Reviewers, review, reviewKinds } from './reviews.ts';
 import { keyOf, prefixOf } from './stored.ts';
@@ -56,7 +57,7 @@ export interface Router {
 const json = { 'content-type': 'application/json' };
 
 /** Answers one request of a known user; throws StatusError for what is wrong with it. */
-export async function route(router: Router, request: ApiRequest, user: User): Promise<ApiResponse> {
+export async function route(router: Router, request: ApiRequest, user: User): Promise<Answer> {
   const info = readResourceInfo(request);
   if (!info) {
     allow(router, { user, fieldSelector: '', path: request.path, verb: request.method.toLowerCase() });
@@ -155,7 +156,7 @@ function text(content: string, contentType: string): ApiResponse {
 
 const notAllowedText = 'the server does not allow this method on the requested resource';
 
-async function answerResource(router: Router, call: Call): Promise<ApiResponse> {
+async function answerResource(router: Router, call: Call): Promise<Answer> {
   const { info, resource } = call;
   if (info.subresource === 'log' && resource.kind.plural === 'pods' && info.verb === 'get') {
     const bytes = await readLog(router.context, call, router.kubelet);
@@ -177,14 +178,19 @@ async function answerResource(router: Router, call: Call): Promise<ApiResponse> 
       events: shown,
     };
   }
-  const { code, object } = await answerVerb(router, call);
-  const shown = represent(resource.kind, object, wanted, nowMs());
-  const headers = {
+  const headersOf = () => ({
     'content-type': wanted.format === 'yaml' ? 'application/yaml' : 'application/json',
     'cache-control': 'no-cache, private',
     ...warningsOf(call),
-  };
-  return { code, headers, kind: 'object', object: shown };
+  });
+  if (info.verb === 'list' && info.subresource === undefined) {
+    checkVerb(call);
+    const shown = representList(resource.kind, list(router.context, call), wanted, nowMs());
+    return { code: 200, headers: headersOf(), kind: 'list', ...shown };
+  }
+  const { code, object } = await answerVerb(router, call);
+  const shown = represent(resource.kind, object, wanted, nowMs());
+  return { code, headers: headersOf(), kind: 'object', object: shown };
 }
 
 function warningsOf({ warnings }: Call): Record<string, string> {
@@ -196,14 +202,17 @@ function warningHeader(text: string): string {
   return `299 - "${text.replace(/[\\"]/g, '\\$&').replace(/[^\x20-\x7e]/g, '?')}"`;
 }
 
-type Answer = { code: number; object: object };
-const ok = async (object: object | Promise<object>): Promise<Answer> => ({ code: 200, object: await object });
-const created = async (object: object | Promise<object>): Promise<Answer> => ({
+type Outcome = { code: number; object: object };
+const ok = async (object: object | Promise<object>): Promise<Outcome> => ({
+  code: 200,
+  object: await object,
+});
+const created = async (object: object | Promise<object>): Promise<Outcome> => ({
   code: 201,
   object: await object,
 });
 
-function answerVerb(router: Router, call: Call): Promise<Answer> {
+function answerVerb(router: Router, call: Call): Promise<Outcome> {
   const { context } = router;
   checkVerb(call);
   const { verb, subresource } = call.info;
@@ -224,8 +233,6 @@ function answerVerb(router: Router, call: Call): Promise<Answer> {
   switch (verb) {
     case 'get':
       return ok(get(context, call));
-    case 'list':
-      return ok(list(context, call));
     case 'create':
       return created(create(context, call));
     case 'update':

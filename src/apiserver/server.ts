@@ -5,12 +5,13 @@ import type { Clock } from '../base/clock.ts';
 import { isStatus, messageOf, StatusError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { Metrics } from '../base/metrics.ts';
-import type { ApiRequest, ApiResponse, Transport } from '../client/transport.ts';
+import type { ApiRequest, Transport } from '../client/transport.ts';
 import type { ServiceAccountTokens } from '../identity/service-account-token.ts';
 import type { Store } from '../store/store.ts';
 import { AdmissionChain, type AdmissionPlugin } from './admission/chain.ts';
 import { createAdmissionPlugins } from './admission/plugins.ts';
 import type { PodDial } from './admission/webhooks/service-dial.ts';
+import { type Answer, collected } from './answer.ts';
 import { type Authorizer, anyOf, bootstrappers, discovery, masters } from './authorization/authorize.ts';
 import { escalationStrategies } from './authorization/escalation.ts';
 import { createNodeAuthorizer } from './authorization/node-authorizer.ts';
@@ -163,8 +164,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const handle = measured(router, metrics);
   const transport =
     (user: User = inProcessAdmin): Transport =>
-    (request) =>
-      handle(request, user);
+    async (request) =>
+      collected(await handle(request, user));
   const openStream = (request: ApiRequest, user: User) => openPodStream(router, request, user);
   const known: Authenticator[] = [
     certificateAuthenticator,
@@ -179,10 +180,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   };
 }
 
-function measured(
-  router: Router,
-  metrics: Metrics,
-): (request: ApiRequest, user: User) => Promise<ApiResponse> {
+function measured(router: Router, metrics: Metrics): (request: ApiRequest, user: User) => Promise<Answer> {
   const { log } = router.context;
   const requests = metrics.counter('apiserver_request_total', 'Requests by verb, resource and code.');
   const seconds = metrics.histogram(
@@ -193,7 +191,7 @@ function measured(
   return async (request, user) => {
     // Not the clock that is passed in: a fake one stands still.
     const startMs = performance.now();
-    let response: ApiResponse;
+    let response: Answer;
     try {
       response = await route(router, request, user);
     } catch (error) {

@@ -58,7 +58,8 @@ export interface StatusDetails {
 export interface Status {
   kind: 'Status';
   apiVersion: 'v1';
-  metadata: Record<string, never>;
+  /** `continue`: how an expired list may go on. */
+  metadata: { continue?: string };
   status: 'Success' | 'Failure';
   message?: string;
   reason?: string;
@@ -71,24 +72,27 @@ export class StatusError extends Error {
   readonly reason: StatusReason;
   readonly code: number;
   readonly details: StatusDetails | undefined;
+  /** How a list that is expired may go on. */
+  readonly continueToken: string | undefined;
 
   constructor(
     reason: StatusReason,
     message: string,
-    options: { details?: StatusDetails; cause?: unknown } = {},
+    options: { details?: StatusDetails; cause?: unknown; continueToken?: string } = {},
   ) {
     super(message, { cause: options.cause });
     this.name = 'StatusError';
     this.reason = reason;
     this.code = httpCode[reason];
     this.details = options.details;
+    this.continueToken = options.continueToken;
   }
 
   toStatus(): Status {
     return {
       kind: 'Status',
       apiVersion: 'v1',
-      metadata: {},
+      metadata: this.continueToken === undefined ? {} : { continue: this.continueToken },
       status: 'Failure',
       message: this.message,
       reason: this.reason,

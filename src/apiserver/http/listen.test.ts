@@ -86,8 +86,9 @@ test('nobody in particular learns that the server lives, and nothing else', asyn
   }
   for (const path of ['/api', '/metrics', maps, '/openapi/v3']) {
     const answer = await fetch(path, { as: nobody });
-    assert.equal(answer.code, 401, path);
-    assert.equal(answer.json().reason, 'Unauthorized');
+    assert.equal(answer.code, 403, path);
+    assert.equal(answer.json().reason, 'Forbidden');
+    assert.match(answer.json().message, /User "system:anonymous" cannot/);
   }
 });
 
@@ -358,13 +359,11 @@ test('bytes that are no TLS do not disturb the server', async () => {
 
 test('one user cannot have more than so many requests under way', () => {
   const limits = new RequestLimits();
-  const url = new URL('https://server/api');
   const user = { name: 'busy', groups: [] };
-  // The limits only use a message as a key.
-  const messages = Array.from({ length: requestsPerUserMax }, () => ({}) as never);
-  for (const message of messages) limits.begin(message, user, url);
-  assert.throws(() => limits.begin({} as never, user, url), { reason: 'TooManyRequests', code: 429 });
-  limits.begin({} as never, { name: 'other', groups: [] }, url);
-  limits.end(messages[0]!);
-  limits.begin({} as never, user, url);
+  const ends = Array.from({ length: requestsPerUserMax }, () => limits.begin(user, 'request'));
+  assert.throws(() => limits.begin(user, 'request'), { reason: 'TooManyRequests', code: 429 });
+  limits.begin(user, 'stream');
+  limits.begin({ name: 'other', groups: [] }, 'request');
+  ends[0]!();
+  limits.begin(user, 'request');
 });

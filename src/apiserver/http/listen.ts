@@ -1,20 +1,19 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import type { Duplex } from 'node:stream';
-import { isStatus, messageOf, StatusError } from '../../base/errors.ts';
+import type { TLSSocket } from 'node:tls';
+import { messageOf } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
-import type { ApiRequest, ApiResponse } from '../../client/transport.ts';
+import type { ApiRequest } from '../../client/transport.ts';
+import type { Answer } from '../answer.ts';
 import type { Attributes, Decision } from '../authorization/authorize.ts';
-import { badRequest } from '../failures.ts';
-import { failureResponse } from '../router.ts';
 import type { Authenticator, User } from '../user.ts';
 import type { KubeletRequest } from '../verbs/log.ts';
-import { authenticate, isOpenPath } from './authenticate.ts';
+import type { Http2 } from './http2.ts';
 import { RequestLimits } from './limits.ts';
-import { readHead, readRequest } from './read-request.ts';
-import { passUpgrade, wantsStream, writeRefusal } from './upgrade.ts';
-import { writeResponse } from './write-response.ts';
+import { serve } from './serve.ts';
+import { serveUpgrade } from './serve-upgrade.ts';
+import { wantsStream } from './upgrade.ts';
 
 /** Takes a request of an authenticated user and answers it itself, or answers false to pass. */
 export type ExtraHandler = (
@@ -46,7 +45,7 @@ export interface Listening {
 }
 
 export interface Listener extends ListenOptions {
-  handle(request: ApiRequest, user: User): Promise<ApiResponse>;
+  handle(request: ApiRequest, user: User): Promise<Answer>;
   /** Where the stream is that an upgrade asks for. */
   openStream(request: ApiRequest, user: User): Promise<KubeletRequest>;
   authenticators: readonly Authenticator[];
@@ -58,17 +57,29 @@ export interface Listener extends ListenOptions {
 /** A client must be done with TLS, and with its head, by then: slow ones (slowloris) are cut off. */
 const handshakeTimeoutMs = 10_000;
 const headersTimeoutMs = 15_000;
-const keepAliveTimeoutMs = 75_000;
+const idleTimeoutMs = 75_000;
 const headerBytesMax = 16 * 1024;
 const connectionsMax = 4096;
+/** A client whose machine is gone is noticed by TCP. */
+const keepAliveProbeMs = 30_000;
 /** What is under way may finish for so long after `close`. */
 const drainMs = 2_000;
 
-/** Serves HTTPS until closed; rejects where the port can't be had. */
+/** Serves HTTPS, with HTTP/1.1 and HTTP/2, until closed; rejects where the port can't be had. */
 export function listen(listener: Listener): Promise<Listening> {
   const { host, port, tls, log } = listener;
   const limits = new RequestLimits();
-  const closing = new AbortController();
+  const underWay = new UnderWay();
+  const onRequest = (request: IncomingMessage, response: ServerResponse) => {
+    const [signal, done] = underWay.begin();
+    response.once('close', done);
+    serve(listener, limits, { request, response, signal })
+      .catch((error: unknown) => {
+        log.warn('a connection broke', { error: messageOf(error) });
+        response.destroy();
+      })
+      .finally(done);
+  };
   const server = createServer(
     {
       cert: tls.certPem,
@@ -78,24 +89,30 @@ export function listen(listener: Listener): Promise<Listening> {
       // A wrong certificate gets a 401 in Kubernetes' form rather than a broken handshake.
       rejectUnauthorized: false,
       minVersion: 'TLSv1.2',
+      ALPNProtocols: ['h2', 'http/1.1'],
       handshakeTimeout: handshakeTimeoutMs,
       headersTimeout: headersTimeoutMs,
       // The body has its own deadline in read-request.ts: image layers may take longer than API objects.
       requestTimeout: 0,
-      keepAliveTimeout: keepAliveTimeoutMs,
+      keepAliveTimeout: idleTimeoutMs,
       connectionsCheckingInterval: 5_000,
       maxHeaderSize: headerBytesMax,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: keepAliveProbeMs,
       shouldUpgradeCallback: wantsStream,
     },
-    (request, response) => {
-      serve(listener, limits, closing.signal, request, response).catch((error: unknown) => {
-        log.warn('a connection broke', { error: messageOf(error) });
-        response.destroy();
-      });
-    },
+    onRequest,
   );
+  const http2 = new LazyHttp2(async () => {
+    const { createHttp2 } = await import('./http2.ts');
+    return createHttp2({ headerBytesMax, idleTimeoutMs, onRequest });
+  });
+  chooseByAlpn(server, http2);
   server.on('upgrade', (request, socket, head) => {
-    void serveUpgrade(listener, limits, closing.signal, { request, socket, head });
+    const [signal, done] = underWay.begin();
+    socket.on('error', () => {}).once('close', done);
+    void serveUpgrade(listener, limits, { request, socket, head, signal }).finally(done);
   });
   server.maxConnections = connectionsMax;
   server.on('tlsClientError', () => {});
@@ -112,109 +129,76 @@ export function listen(listener: Listener): Promise<Listening> {
         close: () =>
           new Promise((closed) => {
             server.close(() => closed());
-            closing.abort();
+            underWay.end();
+            http2.current?.drain();
             server.closeIdleConnections();
-            setTimeout(() => server.closeAllConnections(), drainMs).unref();
+            setTimeout(() => {
+              server.closeAllConnections();
+              http2.current?.destroy();
+            }, drainMs).unref();
           }),
       });
     });
   });
 }
 
-/** Answers a request that becomes a byte stream; never rejects. */
-async function serveUpgrade(
-  listener: Listener,
-  limits: RequestLimits,
-  closing: AbortSignal,
-  client: { request: IncomingMessage; socket: Duplex; head: Buffer },
-): Promise<void> {
-  const { request, socket } = client;
-  const gone = new AbortController();
-  socket.on('error', () => {}).once('close', () => gone.abort());
-  const signal = AbortSignal.any([gone.signal, closing]);
-  try {
-    const user = await authenticate(request, listener);
-    if (!user) return writeRefusal(socket, unauthorized(request.url ?? ''));
-    const url = readUrl(request);
-    limits.begin(request, user, url, true);
-    const kubelet = await listener.openStream(readHead(request, url, signal), user);
-    await passUpgrade(client, kubelet, signal);
-  } catch (error) {
-    const status =
-      error instanceof StatusError
-        ? error
-        : new StatusError('InternalError', `Internal error occurred: ${messageOf(error)}`);
-    writeRefusal(socket, failureResponse(status));
-  } finally {
-    limits.end(request);
-  }
+type HttpsServer = ReturnType<typeof createServer>;
+
+/** Who speaks HTTP/2 says so in the TLS handshake; all others are left to Node's HTTP/1.1. */
+function chooseByAlpn(server: HttpsServer, http2: LazyHttp2): void {
+  // An HTTPS server begins with one listener for new connections: the HTTP/1.1 parser.
+  const [http1] = server.listeners('secureConnection') as ((socket: TLSSocket) => void)[];
+  server.removeAllListeners('secureConnection');
+  server.on('secureConnection', (socket: TLSSocket) => {
+    if (socket.alpnProtocol === 'h2') http2.take(socket);
+    else http1!.call(server, socket);
+  });
 }
 
-async function serve(
-  listener: Listener,
-  limits: RequestLimits,
-  closing: AbortSignal,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
-  const ended = new AbortController();
-  const end = () => ended.abort();
-  response.once('close', end);
-  closing.addEventListener('abort', end, { once: true });
-  try {
-    const answer = await answerOf(listener, limits, ended.signal, request, response);
-    if (answer) await writeResponse(request, response, answer, ended.signal);
-  } finally {
-    closing.removeEventListener('abort', end);
-    limits.end(request);
-  }
-}
+/** Loads what speaks HTTP/2 when the first client does. */
+class LazyHttp2 {
+  current: Http2 | undefined;
+  #loading: Promise<Http2> | undefined;
+  readonly #load: () => Promise<Http2>;
 
-/** Undefined when an extra handler has answered. */
-async function answerOf(
-  listener: Listener,
-  limits: RequestLimits,
-  signal: AbortSignal,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<ApiResponse | undefined> {
-  try {
-    const url = readUrl(request);
-    const user = await authenticate(request, listener).catch((error: unknown) => {
-      if (isStatus(error, 'Unauthorized')) return error;
-      throw error;
-    });
-    if (isStatus(user)) return unauthorized(url.pathname, user);
-    if (!user && !isOpenPath(url.pathname)) return unauthorized(url.pathname);
-    const known = user ?? { name: 'system:anonymous', groups: ['system:unauthenticated'] };
-    if (user) {
-      for (const handler of listener.extraHandlers ?? []) {
-        if (await handler(request, response, user)) return undefined;
-      }
+  constructor(load: () => Promise<Http2>) {
+    this.#load = load;
+  }
+
+  take(socket: TLSSocket): void {
+    if (this.current) {
+      this.current.take(socket);
+      return;
     }
-    limits.begin(request, known, url);
-    return await listener.handle(await readRequest(request, url, signal), known);
-  } catch (error) {
-    if (error instanceof StatusError) return failureResponse(error);
-    listener.log.error('a request failed', { url: request.url, error: messageOf(error) });
-    return failureResponse(new StatusError('InternalError', `Internal error occurred: ${messageOf(error)}`));
+    this.#loading ??= this.#load();
+    this.#loading.then(
+      (http2) => {
+        this.current = http2;
+        if (!socket.destroyed) http2.take(socket);
+      },
+      () => socket.destroy(),
+    );
   }
 }
 
-function readUrl({ url = '/' }: IncomingMessage): URL {
-  if (!url.startsWith('/')) throw badRequest(`the request target ${JSON.stringify(url)} must be a path`);
-  const [path, ...query] = url.split('?');
-  // Put together rather than resolved: `//host/` must stay a path.
-  const parsed = new URL('https://server');
-  parsed.pathname = path!.replace(/\/{2,}/g, '/');
-  parsed.search = query.join('?');
-  return parsed;
-}
+/** The requests under way; each has a signal that says when its client is gone or the server closes. */
+class UnderWay {
+  #ends = new Set<AbortController>();
+  #isClosing = false;
 
-/** Says how to authenticate; container tools show their credentials only when they are asked for them. */
-function unauthorized(path: string, error = new StatusError('Unauthorized', 'Unauthorized')): ApiResponse {
-  const answer = failureResponse(error);
-  const scheme =
-    path === '/v2' || path.startsWith('/v2/') ? 'Basic realm="selvage"' : 'Bearer realm="selvage"';
-  return { ...answer, headers: { ...answer.headers, 'www-authenticate': scheme } };
+  begin(): [AbortSignal, () => void] {
+    const end = new AbortController();
+    if (this.#isClosing) end.abort();
+    else this.#ends.add(end);
+    const done = () => {
+      if (this.#ends.delete(end)) end.abort();
+    };
+    return [end.signal, done];
+  }
+
+  end(): void {
+    this.#isClosing = true;
+    for (const end of this.#ends) end.abort();
+    this.#ends.clear();
+  }
 }

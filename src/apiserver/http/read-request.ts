@@ -3,54 +3,43 @@ import { StatusError } from '../../base/errors.ts';
 import type { ApiRequest } from '../../client/transport.ts';
 import { bodyBytesMax, parseBody, parsedBody } from '../body.ts';
 import { badRequest } from '../failures.ts';
+import type { Target } from './target.ts';
 
 /** A body must have come whole by then. */
 export const bodyTimeoutMs = 60_000;
 
-const methods = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']);
+const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']);
 
-/** Turns an HTTP request into an ApiRequest, its body read and parsed. */
-export async function readRequest(
-  message: IncomingMessage,
-  url: URL,
-  signal: AbortSignal,
-): Promise<ApiRequest> {
-  const request = readHead(message, url, signal);
-  if (request.method === 'GET') return request;
-  const bytes = await readBytes(message);
-  if (bytes.length === 0) return request;
-  const body = await parseBody(bytes, request.headers['content-type']);
-  request.body = body.value;
-  parsedBody.set(request, body);
-  return request;
-}
-
-/** An ApiRequest without a body. */
-export function readHead(message: IncomingMessage, url: URL, signal: AbortSignal): ApiRequest {
+/** An ApiRequest whose body is not read yet. */
+export function readHead(message: IncomingMessage, { path, query }: Target, signal: AbortSignal): ApiRequest {
   const method = message.method ?? '';
   if (!methods.has(method)) {
     throw new StatusError('MethodNotAllowed', `the server does not allow the method ${method}`);
   }
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(message.headers)) {
-    if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(', ') : value;
+    if (value !== undefined && !name.startsWith(':'))
+      headers[name] = Array.isArray(value) ? value.join(', ') : value;
   }
-  return {
-    // The set above holds what the type allows.
-    method: method as ApiRequest['method'],
-    path: decodePath(url.pathname),
-    query: url.searchParams,
-    headers,
-    signal,
-  };
+  // The set above holds what the type allows, but for HEAD, which is refused where GET is not the same.
+  return { method: method as ApiRequest['method'], path, query, headers, signal };
 }
 
-function decodePath(path: string): string {
-  try {
-    return decodeURIComponent(path);
-  } catch (error) {
-    throw badRequest(`the path ${path} is not valid percent-encoded UTF-8`, error);
+/** Reads and parses the body into `request`, if there is one. */
+export async function readBody(message: IncomingMessage, request: ApiRequest): Promise<void> {
+  const { method, headers } = request;
+  if (method === 'GET' || (method as string) === 'HEAD') return;
+  const encoding = headers['content-encoding'];
+  if (encoding && encoding !== 'identity') {
+    throw badRequest(
+      `a body with Content-Encoding ${JSON.stringify(encoding)} is not accepted: send it as it is`,
+    );
   }
+  const bytes = await readBytes(message);
+  if (bytes.length === 0) return;
+  const body = await parseBody(bytes, headers['content-type']);
+  request.body = body.value;
+  parsedBody.set(request, body);
 }
 
 async function readBytes(message: IncomingMessage): Promise<Buffer> {
@@ -70,7 +59,7 @@ async function readBytes(message: IncomingMessage): Promise<Buffer> {
   } finally {
     clearTimeout(timer);
   }
-  return Buffer.concat(chunks);
+  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
 }
 
 function tooLarge(): StatusError {

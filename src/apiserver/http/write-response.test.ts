@@ -3,7 +3,8 @@ import { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { test } from 'node:test';
 import type { WatchEvent } from '../../client/transport.ts';
-import { drainTimeoutMs, writeResponse } from './write-response.ts';
+import { drainTimeoutMs } from './write-parts.ts';
+import { writeResponse } from './write-response.ts';
 
 /** A client that takes one chunk and then no more. */
 class StuckResponse extends EventEmitter {
@@ -35,7 +36,7 @@ function start(signal: AbortSignal) {
   const request = { complete: true, headers: {}, url: '/' } as unknown as IncomingMessage;
   const response = stuck as unknown as ServerResponse;
   const answer = { code: 200, headers: {}, kind: 'watch' as const, events: endless() };
-  return { stuck, done: writeResponse(request, response, answer, signal) };
+  return { stuck, done: writeResponse({ request, response, signal }, answer) };
 }
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));

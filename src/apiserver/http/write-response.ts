@@ -1,91 +1,111 @@
-import { once } from 'node:events';
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { promisify } from 'node:util';
 import { constants, gzip as gzipCallback } from 'node:zlib';
-import type { ApiResponse, WatchEvent } from '../../client/transport.ts';
+import type { WatchEvent } from '../../client/transport.ts';
+import type { Answer, ListAnswer } from '../answer.ts';
 import { readAccept } from '../negotiate.ts';
-import { encodeEvent, encodeObject } from './encode.ts';
+import { encodeEvent, encodeList, encodeObject, type Format } from './encode.ts';
+import type { Exchange } from './serve.ts';
+import { drained, writeParts } from './write-parts.ts';
 
 const gzip = promisify(gzipCallback);
 /** Below this, compressing costs more than it saves; Kubernetes' own bound. */
-const gzipBytesMin = 128 * 1024;
-/** A client that takes nothing of a stream for so long is cut off. */
-export const drainTimeoutMs = 60_000;
+export const gzipBytesMin = 128 * 1024;
 
 /** Sends an answer; resolves when all is handed to the socket, or the client is gone. */
-export async function writeResponse(
-  request: IncomingMessage,
-  response: ServerResponse,
-  answer: ApiResponse,
-  signal: AbortSignal,
-): Promise<void> {
+export async function writeResponse(exchange: Exchange, answer: Answer): Promise<void> {
+  const { request, response, signal } = exchange;
   // What is left of a body that was refused must not be read as the next request.
   if (!request.complete && !request.readableEnded) response.setHeader('connection', 'close');
-  if (answer.kind === 'object') return writeObject(request, response, answer);
-  const isQuick = answer.kind === 'bytes' && 'etag' in answer.headers;
-  if (isQuick) return writeDocument(request, response, answer);
-  response.writeHead(answer.code, answer.headers);
-  response.flushHeaders();
-  const chunks = answer.kind === 'watch' ? encoded(answer.events) : answer.bytes;
-  for await (const chunk of chunks) {
-    if (signal.aborted || response.destroyed) break;
-    if (!response.write(chunk)) await drained(response, signal);
+  switch (answer.kind) {
+    case 'object':
+      return send(exchange, answer, await encodeObject(answer.object, formatOf(exchange, answer)));
+    case 'list':
+      return writeList(exchange, answer);
+    case 'watch':
+      response.writeHead(answer.code, answer.headers);
+      response.flushHeaders();
+      return writeEvents(exchange, answer.events);
+    case 'bytes':
+      if ('etag' in answer.headers) return send(exchange, answer, Buffer.concat(await all(answer.bytes)));
+      response.writeHead(answer.code, answer.headers);
+      response.flushHeaders();
+      for await (const chunk of answer.bytes) {
+        if (signal.aborted) break;
+        if (!response.write(chunk)) await drained(response, signal);
+      }
+      response.end();
+  }
+}
+
+async function writeEvents({ response, signal }: Exchange, events: AsyncIterable<WatchEvent>): Promise<void> {
+  for await (const event of events) {
+    if (signal.aborted) break;
+    if (!response.write(encodeEvent(event))) await drained(response, signal);
   }
   response.end();
 }
 
-async function* encoded(events: AsyncIterable<WatchEvent>): AsyncGenerator<string> {
-  for await (const event of events) yield encodeEvent(event);
+/** A list that is short is sent with its length; a long one goes out in parts while it is read. */
+async function writeList(exchange: Exchange, answer: ListAnswer): Promise<void> {
+  const { head, member, pages } = answer;
+  const parts = encodeList(head, member, pages, formatOf(exchange, answer));
+  const first: string[] = [];
+  let characters = 0;
+  for await (const part of untilLeft(parts)) {
+    first.push(part);
+    characters += part.length;
+    if (characters > gzipBytesMin)
+      return writeParts(exchange, answer, { first, rest: parts, isGzip: takesGzip(exchange) });
+  }
+  await send(exchange, answer, Buffer.from(first.join('')));
 }
 
-async function writeObject(
-  request: IncomingMessage,
-  response: ServerResponse,
-  answer: Extract<ApiResponse, { kind: 'object' }>,
-): Promise<void> {
-  const body = await encodeObject(answer.object, {
-    isYaml: answer.headers['content-type'] === 'application/yaml',
-    isPretty: new URLSearchParams(request.url?.split('?')[1]).get('pretty') === 'true',
-  });
-  await send(request, response, answer, body);
-}
-
-async function writeDocument(
-  request: IncomingMessage,
-  response: ServerResponse,
-  answer: Extract<ApiResponse, { kind: 'bytes' }>,
-): Promise<void> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of answer.bytes) chunks.push(chunk);
-  await send(request, response, answer, Buffer.concat(chunks));
+/** Iterates without ending the source when its reader leaves, so that another may go on. */
+async function* untilLeft<T>(source: AsyncGenerator<T>): AsyncGenerator<T> {
+  for (;;) {
+    const { value, done } = await source.next();
+    if (done) return;
+    yield value;
+  }
 }
 
 async function send(
-  request: IncomingMessage,
-  response: ServerResponse,
+  exchange: Exchange,
   answer: { code: number; headers: Record<string, string> },
   body: Buffer,
 ): Promise<void> {
-  const isLarge = body.length >= gzipBytesMin;
+  const { request, response } = exchange;
   const headers: Record<string, string | number> = { ...answer.headers };
   let sent = body;
-  if (isLarge && readAccept(request.headers['accept-encoding'] ?? '').some(({ type }) => type === 'gzip')) {
+  if (body.length >= gzipBytesMin && takesGzip(exchange)) {
     sent = await gzip(body, { level: constants.Z_BEST_SPEED });
     headers['content-encoding'] = 'gzip';
     headers.vary = headers.vary ? `${headers.vary}, Accept-Encoding` : 'Accept-Encoding';
   }
   if (answer.code !== 304) headers['content-length'] = sent.length;
   response.writeHead(answer.code, headers);
-  response.end(sent);
+  response.end(request.method === 'HEAD' || answer.code === 304 ? undefined : sent);
 }
 
-async function drained(response: ServerResponse, signal: AbortSignal): Promise<void> {
-  const timer = setTimeout(() => response.destroy(), drainTimeoutMs);
-  try {
-    await once(response, 'drain', { signal });
-  } catch {
-    // The client went away or the server closes: the caller looks at the signal.
-  } finally {
-    clearTimeout(timer);
-  }
+function takesGzip({ request }: Exchange): boolean {
+  const accepted = request.headers['accept-encoding'];
+  return typeof accepted === 'string' && readAccept(accepted).some(({ type }) => type === 'gzip');
+}
+
+/** People who look with a browser or by hand get lines to read, as from kube-apiserver. */
+const prettyAgents = /^(curl|Wget|Mozilla\/5\.0)/;
+
+function formatOf({ request }: Exchange, { headers }: { headers: Record<string, string> }): Format {
+  const isYaml = headers['content-type'] === 'application/yaml';
+  const asked = /[?&]pretty=([^&]*)/.exec(request.url ?? '')?.[1];
+  const isPretty = asked
+    ? /^(1|t|true)$/i.test(asked)
+    : prettyAgents.test(request.headers['user-agent'] ?? '');
+  return { isYaml, isPretty };
+}
+
+async function all(bytes: AsyncIterable<Uint8Array>): Promise<Uint8Array[]> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of bytes) chunks.push(chunk);
+  return chunks;
 }

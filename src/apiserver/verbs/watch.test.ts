@@ -235,7 +235,7 @@ test('resourceVersionMatch Exact reads the past, NotOlderThan the present', asyn
   assert.equal(present.items!.length, 2);
   const future = await send(api, `GET ${maps}?resourceVersion=999999&resourceVersionMatch=NotOlderThan`);
   assert.equal(future.code, 504);
-  assert.match(future.object.message, /^Too large resource version: 999999, current: \d+$/);
+  assert.match(future.object.message, /^Timeout: Too large resource version: 999999, current: \d+$/);
   assert.equal((await send(api, `GET ${maps}?resourceVersionMatch=Exact`)).code, 422);
 });
 

@@ -6,10 +6,11 @@ import { isStatus, messageOf, StatusError } from '../../base/errors.ts';
 import type { WatchEvent } from '../../client/transport.ts';
 import type { ListPage, StoreEvent } from '../../store/store.ts';
 import type { Call, Context } from '../context.ts';
-import { invalidListOption, type ListOptions, readListOptions } from '../options.ts';
+import { checkWatchOptions, readListOptions } from '../options.ts';
 import { objectOf } from '../stored.ts';
-import { readRevision } from './list.ts';
+import { pageObjects } from './list.ts';
 import { type Selection, selectionOf } from './match.ts';
+import { readRevision } from './revision.ts';
 
 /** A quiet watch that asked for bookmarks gets one this often. */
 const bookmarkMs = 60_000;
@@ -19,7 +20,7 @@ const watchSecondsMin = 1800;
 /** Opens a watch; wrong options throw at once, what goes wrong later comes as an ERROR event. */
 export function watch(context: Context, call: Call): AsyncIterable<WatchEvent> {
   const options = readListOptions(call.request.query);
-  checkOptions(options);
+  checkWatchOptions(options);
   const revision = options.resourceVersion === undefined ? 0 : readRevision(options.resourceVersion);
   const startsWithState = options.sendInitialEvents ?? revision === 0;
   const selection = selectionOf(call, options);
@@ -27,34 +28,20 @@ export function watch(context: Context, call: Call): AsyncIterable<WatchEvent> {
     kind: call.resource.kind,
     selection,
     // Read now and not when the first event is asked for: a watch begins with its request.
-    initial: startsWithState ? context.store.list(selection.prefix) : undefined,
+    initial: startsWithState ? context.store.list(selection.prefix, page) : undefined,
     fromRevision: revision || context.store.revision(),
     bookmark: bookmarkOf(call.resource.kind),
     sendsBookmarks: options.allowWatchBookmarks,
-    marksInitialEnd: options.sendInitialEvents === true,
+    marksInitialEnd: options.sendInitialEvents === true && options.allowWatchBookmarks,
   };
   const seconds = options.timeoutSeconds ?? watchSecondsMin * (1 + Math.random());
   return run(context, watched, seconds, call.request.signal);
 }
 
-function checkOptions(options: ListOptions): void {
-  if (options.sendInitialEvents === undefined) {
-    if (options.resourceVersionMatch === undefined) return;
-    throw invalidListOption(
-      'resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
-    );
-  }
-  if (options.resourceVersionMatch !== 'NotOlderThan') {
-    throw invalidListOption(
-      'resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
-    );
-  }
-}
-
 interface Watched {
   kind: KindDefinition;
   selection: Selection;
-  /** What the watch begins with, as ADDED events; absent where it goes on from `fromRevision`. */
+  /** The first page of what the watch begins with, as ADDED events; absent where it goes on from `fromRevision`. */
   initial: ListPage | undefined;
   fromRevision: number;
   bookmark: (revision: number, annotations?: Record<string, string>) => KubeObject;
@@ -89,10 +76,7 @@ async function* follow(context: Context, watched: Watched, signal: AbortSignal):
   watched.initial = undefined; // A watch lives long; the page need not.
   const fromRevision = initial?.revision ?? watched.fromRevision;
   if (initial) {
-    for (const stored of initial.items) {
-      const object = objectOf(stored, watched.kind);
-      if (watched.selection.matches(object)) yield { type: 'ADDED', object };
-    }
+    yield* present(context, watched, initial);
     if (watched.marksInitialEnd) {
       const annotations = { 'k8s.io/initial-events-end': 'true' };
       yield { type: 'BOOKMARK', object: watched.bookmark(initial.revision, annotations) };
@@ -129,6 +113,23 @@ async function* follow(context: Context, watched: Watched, signal: AbortSignal):
     pending = nextChange();
     const event = translate(next.value, watched);
     if (event) yield event;
+  }
+}
+
+const page = { limit: pageObjects, countsRemaining: false };
+
+/** What there is at the first page's revision; between two pages others get their turn. */
+async function* present(context: Context, watched: Watched, first: ListPage): AsyncGenerator<WatchEvent> {
+  const { kind, selection } = watched;
+  for (let read = first; ; ) {
+    for (const stored of read.items) {
+      const object = objectOf(stored, kind);
+      if (selection.matches(object)) yield { type: 'ADDED', object };
+    }
+    if (read.next === undefined) return;
+    await new Promise((resolve) => setImmediate(resolve));
+    const rest = { ...page, after: read.next, atRevision: first.revision };
+    read = context.store.list(selection.prefix, rest);
   }
 }
 

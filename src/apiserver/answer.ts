@@ -1,0 +1,32 @@
+import type { KubeList, KubeObject } from '../api/object.ts';
+import type { ApiResponse } from '../client/transport.ts';
+
+/** A list that is read while it is sent, so that a long one is never whole in memory. */
+export interface ListAnswer {
+  code: number;
+  headers: Record<string, string>;
+  kind: 'list';
+  /** The list without its members. */
+  head: object;
+  /** What the members are called: `items` of a List, `rows` of a Table. */
+  member: 'items' | 'rows';
+  pages: AsyncIterable<readonly object[]>;
+}
+
+/** What a request is answered with, before it travels. */
+export type Answer = ApiResponse | ListAnswer;
+
+/** Reads a list whole, for callers in this process. */
+export async function collected(answer: Answer): Promise<ApiResponse> {
+  if (answer.kind !== 'list') return answer;
+  const { code, headers, head, member, pages } = answer;
+  const members: object[] = [];
+  for await (const page of pages) for (const one of page) members.push(one);
+  return { code, headers, kind: 'object', object: { ...head, [member]: members } };
+}
+
+/** A list of objects before it is shown in the form that the client asked for. */
+export interface Listing {
+  head: Omit<KubeList, 'items'>;
+  pages: AsyncIterable<readonly KubeObject[]>;
+}

@@ -1,0 +1,99 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Http2ServerRequest } from 'node:http2';
+import { isStatus, messageOf, StatusError } from '../../base/errors.ts';
+import type { Answer } from '../answer.ts';
+import { isTrue, readResourceInfo } from '../request-info.ts';
+import { failureResponse } from '../router.ts';
+import { anonymous, type User } from '../user.ts';
+import { auditIdOf } from './audit-id.ts';
+import { authenticate } from './authenticate.ts';
+import { readTimeout, withDeadline } from './deadline.ts';
+import { unauthorized } from './failures.ts';
+import type { RequestLimits } from './limits.ts';
+import type { Listener } from './listen.ts';
+import { readBody, readHead } from './read-request.ts';
+import { readTarget, type Target } from './target.ts';
+import { writeResponse } from './write-response.ts';
+
+/** One request on its connection; `signal` aborts when its client is gone or the server closes. */
+export interface Exchange {
+  request: IncomingMessage;
+  response: ServerResponse;
+  signal: AbortSignal;
+}
+
+/** Answers a request; rejects only where the connection broke. */
+export async function serve(listener: Listener, limits: RequestLimits, exchange: Exchange): Promise<void> {
+  const { request, response } = exchange;
+  response.setHeader('audit-id', auditIdOf(request));
+  const counted: Counted = { release: () => {} };
+  try {
+    const answer = await answerOf(listener, limits, exchange, counted);
+    if (!answer) return;
+    await writeResponse(exchange, answer);
+    if (answer.code === 401) endUnauthenticated(request);
+  } finally {
+    counted.release();
+  }
+}
+
+/** What ends a request's count among those under way. */
+interface Counted {
+  release(): void;
+}
+
+/** Undefined when an extra handler has answered. */
+async function answerOf(
+  listener: Listener,
+  limits: RequestLimits,
+  exchange: Exchange,
+  counted: Counted,
+): Promise<Answer | undefined> {
+  const { request, response } = exchange;
+  try {
+    const target = readTarget(request);
+    const user = await authenticate(request, listener).catch((error: unknown) => {
+      if (isStatus(error, 'Unauthorized')) return error;
+      throw error;
+    });
+    if (isStatus(user)) return unauthorized(target.path, user);
+    if (user) {
+      for (const handler of listener.extraHandlers ?? []) {
+        if (await handler(request, response, user)) return undefined;
+      }
+    } else if (isRegistryPath(target.path)) return unauthorized(target.path);
+    return await answerKnown(listener, limits, { ...exchange, target, user: user ?? anonymous }, counted);
+  } catch (error) {
+    if (error instanceof StatusError) return failureResponse(error);
+    listener.log.error('a request failed', { url: request.url, error: messageOf(error) });
+    return failureResponse(new StatusError('InternalError', `Internal error occurred: ${messageOf(error)}`));
+  }
+}
+
+async function answerKnown(
+  listener: Listener,
+  limits: RequestLimits,
+  { request, signal, target, user }: Exchange & { target: Target; user: User },
+  counted: Counted,
+): Promise<Answer> {
+  const head = readHead(request, target, signal);
+  const info = readResourceInfo(head);
+  const follows = info?.subresource === 'log' && isTrue(target.query.get('follow'));
+  const staysOpen = info?.verb === 'watch' || follows;
+  counted.release = limits.begin(user, staysOpen ? 'stream' : 'request');
+  const handled = async (): Promise<Answer> => {
+    await readBody(request, head);
+    return listener.handle(head, user);
+  };
+  return staysOpen ? handled() : withDeadline(handled(), readTimeout(target.query));
+}
+
+/** Container tools show their credentials only when they are asked for them. */
+function isRegistryPath(path: string): boolean {
+  return path === '/v2' || path.startsWith('/v2/');
+}
+
+/** Who has shown no valid credentials gets no second of the cheap streams of HTTP/2 (CVE-2023-44487). */
+function endUnauthenticated(request: IncomingMessage): void {
+  (request as unknown as Partial<Http2ServerRequest>).stream?.session?.close();
+}
