@@ -93,7 +93,7 @@ export function activationOf(activation: Activation): ActivationFunction {
 
 /** An activation as a layer of its own, as Keras' Activation. */
 export function activation(activation: Activation, { name }: { name?: string } = {}): Layer {
-  return activationLayer('Activation', activationOf(activation), name);
+  return activationLayer('Activation', activationOf(activation), { activation }, name);
 }
 
 /** Keras' LeakyReLU; its slope is 0.3, not the 0.2 of the activation 'leaky_relu'. */
@@ -104,14 +104,19 @@ export function leakyRelu({
   negativeSlope?: number;
   name?: string;
 } = {}): Layer {
-  return activationLayer('LeakyReLU', activations.leakyRelu({ negativeSlope }), name);
+  return activationLayer('LeakyReLU', activations.leakyRelu({ negativeSlope }), { negativeSlope }, name);
 }
 
 /** Keras' ELU. */
 export function elu({ alpha = 1, name }: { alpha?: number; name?: string } = {}): Layer {
-  return activationLayer('ELU', activations.elu({ alpha }), name);
+  return activationLayer('ELU', activations.elu({ alpha }), { alpha }, name);
 }
 
-function activationLayer(type: string, { forward, infer }: ActivationFunction, name?: string): Layer {
-  return { type, name, outputShape: (input) => input, parameters: () => [], forward, infer };
+function activationLayer(
+  type: string,
+  { forward, infer }: ActivationFunction,
+  config: Record<string, unknown>,
+  name?: string,
+): Layer {
+  return { type, name, config, outputShape: (input) => input, parameters: () => [], forward, infer };
 }

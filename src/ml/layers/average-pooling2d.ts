@@ -31,6 +31,7 @@ export function averagePooling2d(
   return {
     type: 'AveragePooling2D',
     name,
+    config: { poolSize, strides, padding },
     outputShape(input: Shape): Shape {
       requireRank(title, input, 4, 'give images as [N, height, width, channels]');
       const { outHeight, outWidth } = slide(windowOver(input));

@@ -38,6 +38,7 @@ export function batchNormalization(options: BatchNormalizationOptions = {}): Lay
   return {
     type: 'BatchNormalization',
     name: options.name,
+    config: { ...options },
     outputShape: (input) => input,
     parameters: (input) => parametersFor(input, { ...options, center, scale }),
     forward(x: Value, parameters: Value[], context: ForwardContext): Value {

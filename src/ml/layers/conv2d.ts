@@ -32,6 +32,7 @@ export function conv2d(
 export class Conv2D implements Layer {
   readonly type = 'Conv2D';
   readonly name: string | undefined;
+  readonly config: Readonly<Record<string, unknown>>;
   readonly activation: ActivationFunction;
   readonly filters: number;
   readonly kernelSize: [number, number];
@@ -41,6 +42,7 @@ export class Conv2D implements Layer {
     this.filters = filters;
     this.kernelSize = kernelSize;
     this.name = options.name;
+    this.config = { filters, kernelSize, ...options };
     this.activation = activationOf(options.activation ?? 'linear');
     this.#options = options;
   }

@@ -23,6 +23,7 @@ export function dense(units: number, options: DenseOptions = {}): Layer {
   return {
     type: 'Dense',
     name: options.name,
+    config: { units, ...options },
     outputShape(input: Shape): Shape {
       requireRank(`Dense(${units})`, input, 2, 'add flatten() before it');
       return ['N', units];

@@ -8,6 +8,7 @@ export function dropout(rate: number, { name }: { name?: string } = {}): Layer {
   return {
     type: 'Dropout',
     name,
+    config: { rate },
     outputShape: (input) => input,
     parameters: () => [],
     forward: (x, _parameters, { isTraining, seed }) => (isTraining && rate > 0 ? drop(x, rate, seed) : x),

@@ -10,6 +10,7 @@ export function flatten({ name }: { name?: string } = {}): Layer {
   return {
     type: 'Flatten',
     name,
+    config: {},
     outputShape,
     parameters: () => [],
     forward: (x: Value) => reshape(x, outputShape(x.shape)),

@@ -35,6 +35,7 @@ function globalPooling(
   return {
     type,
     name,
+    config: { keepDims },
     outputShape,
     parameters: () => [],
     forward: (x) => reshape(op(x), outputShape(x.shape)),

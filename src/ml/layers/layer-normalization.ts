@@ -35,6 +35,7 @@ export function layerNormalization({
   return {
     type: 'LayerNormalization',
     name,
+    config: { epsilon, center, scale, betaInitializer, gammaInitializer },
     outputShape: (input) => input,
     parameters(input: Shape): Parameter[] {
       const shape = [input.at(-1) as number];

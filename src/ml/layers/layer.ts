@@ -26,6 +26,8 @@ export interface Layer {
   readonly type: string;
   /** The name given by the user; a model makes one up where there is none. */
   readonly name: string | undefined;
+  /** The arguments that it was made with, by their own names, for `src/ml/keras` to write to a file. */
+  readonly config?: Readonly<Record<string, unknown>>;
   /** @throws ShapeError where the layer cannot take this input. */
   outputShape(input: Shape): Shape;
   parameters(input: Shape): Parameter[];

@@ -24,6 +24,7 @@ export function maxPool2d(
 export class MaxPool2D implements Layer {
   readonly type = 'MaxPooling2D';
   readonly name: string | undefined;
+  readonly config: Readonly<Record<string, unknown>>;
   readonly poolSize: [number, number];
   readonly strides: [number, number];
   readonly padding: 'valid' | 'same';
@@ -33,6 +34,7 @@ export class MaxPool2D implements Layer {
     this.strides = strides === undefined ? poolSize : pair(strides);
     this.padding = padding;
     this.name = name;
+    this.config = { poolSize, strides: this.strides, padding };
   }
 
   #window(input: Shape): Window {

@@ -8,6 +8,7 @@ export function rescaling(factor: number, offset = 0, { name }: { name?: string 
   return {
     type: 'Rescaling',
     name,
+    config: { scale: factor, offset },
     outputShape: (input) => input,
     parameters: () => [],
     forward,

@@ -26,6 +26,7 @@ export function reshape(targetShape: number[], { name }: { name?: string } = {})
   return {
     type: 'Reshape',
     name,
+    config: { targetShape },
     outputShape,
     parameters: () => [],
     forward: (x: Value) => changeShape(x, outputShape(x.shape)),

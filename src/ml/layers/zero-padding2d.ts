@@ -19,6 +19,7 @@ export function zeroPadding2d(padding: Padding2D = 1, { name }: { name?: string 
   return {
     type: 'ZeroPadding2D',
     name,
+    config: { padding },
     outputShape(input: Shape): Shape {
       requireRank('ZeroPadding2D', input, 4, 'give images as [N, height, width, channels]');
       return ['N', (input[1] as number) + top + bottom, (input[2] as number) + left + right, input[3]!];
