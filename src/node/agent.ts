@@ -5,7 +5,6 @@ import { join, resolve } from 'node:path';
 import { node as nodeKind } from '../api/addresses.ts';
 import type { Node } from '../api/kinds/node.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
-import { messageOf } from '../base/errors.ts';
 import { Lifecycle, type Running } from '../base/lifecycle.ts';
 import type { Log } from '../base/log.ts';
 import { Metrics } from '../base/metrics.ts';
@@ -20,6 +19,7 @@ import { ImageService } from './images/image-service.ts';
 import { serveKubeletApi } from './kubelet/kubelet-api.ts';
 import { statsSummary } from './kubelet/stats-summary.ts';
 import { machineCpuSeconds, measureMachine } from './machine.ts';
+import { openMeshPort } from './mesh-port.ts';
 import { MeshSync } from './mesh-sync.ts';
 import type { NodeDescription } from './node-object.ts';
 import { PodAddresses } from './pod-addresses.ts';
@@ -31,7 +31,6 @@ import { VolumeRefresh } from './pods/volume-refresh.ts';
 import { referencedObjects } from './referenced-objects.ts';
 import { Registration } from './registration.ts';
 import { releaseMemory } from './release-memory.ts';
-import type { ShimClient } from './runtimes/shim/client.ts';
 import { serviceAccountTokens } from './service-account-tokens.ts';
 import { type ConnectShim, ShimLink } from './shim-link.ts';
 import { NodeState } from './state.ts';
@@ -205,15 +204,14 @@ async function start(options: AgentOptions, running: Lifecycle): Promise<Agent> 
   const registration = new Registration({ client, clock, log, machine, description: () => description });
 
   shim.onConnected((connected) => {
-    openMesh(connected, { options, state }).then(
-      (meshAddress) => {
-        if (meshAddress === description.meshAddress) return;
-        description.meshAddress = meshAddress;
-        registration.refresh();
-      },
-      (error: unknown) =>
-        log.error('mesh port not open: other nodes cannot reach pods here', { error: messageOf(error) }),
-    );
+    const { host, port } = options.mesh ?? { host: '127.0.0.1', port: 0 };
+    void openMeshPort(connected, { host, port, state, clock, log }).then((opened) => {
+      if (opened === undefined) return;
+      const meshAddress = options.meshAdvertise ?? `${options.advertiseAddress}:${opened}`;
+      if (meshAddress === description.meshAddress) return;
+      description.meshAddress = meshAddress;
+      registration.refresh();
+    });
   });
   const certificates = running.add(
     new NodeCertificates({
@@ -281,21 +279,6 @@ function shimOf(dataDir: string, log: Log): ConnectShim {
     const { connectShim } = await import('./runtimes/shim/client.ts');
     return connectShim({ dataDir, log, spawnIfAbsent });
   };
-}
-
-/** Opens the mesh port, on the same port as last time if that was picked freely. */
-async function openMesh(
-  shim: ShimClient,
-  { options, state }: { options: AgentOptions; state: NodeState },
-): Promise<string> {
-  const { host, port } = options.mesh ?? { host: '127.0.0.1', port: 0 };
-  const before = port === 0 ? Number(state.fact('meshPort') ?? 0) : port;
-  const opened = await shim.openMeshPort({ host, port: before }).catch((error: unknown) => {
-    if (before === port) throw error;
-    return shim.openMeshPort({ host, port });
-  });
-  state.saveFact('meshPort', opened.port);
-  return options.meshAdvertise ?? `${options.advertiseAddress}:${opened.port}`;
 }
 
 function imagesOf(records: PodRecord[]): Set<string> {
