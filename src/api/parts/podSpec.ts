@@ -160,18 +160,23 @@ export const podSpec = object(
 );
 export type PodSpec = TypeOf<typeof podSpec>;
 
-export const podTemplateSpec = object(
-  'io.k8s.api.core.v1.PodTemplateSpec',
-  { metadata: objectMeta, spec: refine(podSpec, { default: {} }) },
-  {
-    doc: 'What new pods look like.',
-    check({ metadata, spec }, at, report) {
-      validateLabels(metadata?.labels, at.child('metadata').child('labels'), report);
-      validateAnnotations(metadata?.annotations, at.child('metadata').child('annotations'), report);
-      if (spec === undefined) report.required(at.child('spec').child('containers'));
+const podTemplateWith = (spec: typeof podSpec) =>
+  object(
+    'io.k8s.api.core.v1.PodTemplateSpec',
+    { metadata: objectMeta, spec: refine(spec, { default: {} }) },
+    {
+      doc: 'What new pods look like.',
+      check({ metadata, spec: podSpec }, at, report) {
+        validateLabels(metadata?.labels, at.child('metadata').child('labels'), report);
+        validateAnnotations(metadata?.annotations, at.child('metadata').child('annotations'), report);
+        if (podSpec === undefined) report.required(at.child('spec').child('containers'));
+      },
     },
-  },
-);
+  );
+
+export const podTemplateSpec = podTemplateWith(podSpec);
+/** A template whose pods get volumes that it does not name itself: those of a StatefulSet's claims. */
+export const podTemplateWithClaims = podTemplateWith(refine(podSpec, { check: checkPodSpecButMounts }));
 export type PodTemplateSpec = TypeOf<typeof podTemplateSpec>;
 
 // The two names mean the same; both are kept in step.
@@ -181,6 +186,8 @@ function completeServiceAccount(spec: { serviceAccountName?: string; serviceAcco
   spec.serviceAccountName = name;
   spec.serviceAccount = name;
 }
+
+const containerFields = ['containers', 'initContainers', 'ephemeralContainers'] as const;
 
 interface Checked {
   containers?: Container[];
@@ -192,18 +199,28 @@ interface Checked {
 }
 
 function checkPodSpec(spec: Checked, at: Path, report: Report): void {
+  checkMounts(spec, at, report);
+  checkPodSpecButMounts(spec, at, report);
+}
+
+function checkMounts(spec: Checked, at: Path, report: Report): void {
   const volumes = new Set((spec.volumes ?? []).map((each) => each.name));
-  const names = new Set((spec.containers ?? []).map((each) => each.name));
-  for (const field of ['containers', 'initContainers', 'ephemeralContainers'] as const) {
-    for (const [index, each] of (spec[field] ?? []).entries()) {
-      const itemAt = at.child(field).index(index);
-      if (field !== 'containers' && names.has(each.name)) report.duplicate(itemAt.child('name'), each.name);
-      names.add(each.name);
-      for (const [mountIndex, mount] of (each.volumeMounts ?? []).entries()) {
-        if (mount.name && !volumes.has(mount.name)) {
-          report.notFound(itemAt.child('volumeMounts').index(mountIndex).child('name'), mount.name);
-        }
+  for (const field of containerFields) {
+    for (const [index, { volumeMounts = [] }] of (spec[field] ?? []).entries()) {
+      const mountsAt = at.child(field).index(index).child('volumeMounts');
+      for (const [mountIndex, { name }] of volumeMounts.entries()) {
+        if (name && !volumes.has(name)) report.notFound(mountsAt.index(mountIndex).child('name'), name);
       }
+    }
+  }
+}
+
+function checkPodSpecButMounts(spec: Checked, at: Path, report: Report): void {
+  const names = new Set((spec.containers ?? []).map((each) => each.name));
+  for (const field of ['initContainers', 'ephemeralContainers'] as const) {
+    for (const [index, { name }] of (spec[field] ?? []).entries()) {
+      if (names.has(name)) report.duplicate(at.child(field).index(index).child('name'), name);
+      names.add(name);
     }
   }
   if (spec.dnsPolicy === 'None' && !spec.dnsConfig?.nameservers?.length) {
