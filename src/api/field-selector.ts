@@ -1,6 +1,6 @@
 import { StatusError } from '../base/errors.ts';
 import type { KindDefinition } from './kind.ts';
-import { apiVersionOf, type KubeObject } from './object.ts';
+import type { KubeObject } from './object.ts';
 
 /**
  * A test of an object's fields, from a query text such as `spec.nodeName=n1,status.phase!=Failed`.
@@ -35,10 +35,7 @@ function reader<T extends KubeObject>(kind: KindDefinition<T>, field: string): (
   if (field === 'metadata.namespace' && kind.namespaced) return (object) => object.metadata?.namespace ?? '';
   const read = kind.selectableFields[field];
   if (read) return read;
-  throw new StatusError(
-    'BadRequest',
-    `Unable to find "${kind.group === '' ? '' : `${kind.group}/`}${apiVersionOf(kind).split('/').at(-1)}, Resource=${kind.plural}" that match label selector "", field selector "${field}": field label not supported: ${field}`,
-  );
+  throw new StatusError('BadRequest', `field label not supported: ${field}`);
 }
 
 // A comma or backslash in a value is written with a backslash before it.

@@ -7,7 +7,7 @@ type Fields = Record<string, unknown>;
 
 /** A copy as it is stored when it is new: without a status that its writer does not own, in generation 1. */
 export function prepareForCreate<T extends KubeObject>(kind: KindDefinition<T>, object: T): T {
-  const copy = clone(object);
+  const copy = withoutEmptyMetadata(clone(object));
   if (kind.subresources.status && !kind.keepsStatusOnCreate) delete (copy as Fields).status;
   if (countsGenerations(kind)) copy.metadata = { ...copy.metadata, generation: 1 };
   return copy;
@@ -23,12 +23,25 @@ export function prepareForUpdate<T extends KubeObject>(
   previous: T,
   subresource: 'status' | '' = '',
 ): T {
-  const copy = clone(subresource === 'status' ? onlyStatus(kind, next, previous) : next);
+  const copy = withoutEmptyMetadata(
+    clone(subresource === 'status' ? onlyStatus(kind, next, previous) : next),
+  );
   keepSystemMetadata(copy, previous);
   if (subresource === 'status') return copy;
   if (kind.subresources.status) setField(copy, 'status', (previous as Fields).status);
   if (countsGenerations(kind) && isChanged(kind, copy, previous)) {
     copy.metadata = { ...copy.metadata, generation: (previous.metadata?.generation ?? 0) + 1 };
+  }
+  return copy;
+}
+
+/** Kubernetes shows no metadata without content: the last owner or label that goes takes the field with it. */
+function withoutEmptyMetadata<T extends KubeObject>(copy: T): T {
+  const metadata = copy.metadata as Fields | undefined;
+  for (const field of ['labels', 'annotations', 'finalizers', 'ownerReferences']) {
+    const value = metadata?.[field];
+    if (metadata && typeof value === 'object' && value !== null && Object.keys(value).length === 0)
+      delete metadata[field];
   }
   return copy;
 }

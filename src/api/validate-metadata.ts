@@ -62,7 +62,7 @@ export function validateMetadataUpdate(next: KubeObject, previous: KubeObject, r
   if (previous.metadata?.deletionTimestamp && added.length > 0) {
     report.forbidden(
       at.child('finalizers'),
-      `no new finalizers can be added if the object is being deleted, found new finalizers ${JSON.stringify(added)}`,
+      `no new finalizers can be added if the object is being deleted, found new finalizers []string{${added.map((each) => JSON.stringify(each)).join(', ')}}`,
     );
   }
 }

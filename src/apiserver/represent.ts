@@ -1,9 +1,10 @@
-import type { KindDefinition } from '../api/kind.ts';
+import type { Column, KindDefinition } from '../api/kind.ts';
 import type { KubeList, KubeObject } from '../api/object.ts';
-import { toTable } from '../api/table.ts';
+import { ageColumn, nameColumn, toTable } from '../api/table.ts';
 import type { WatchEvent } from '../client/transport.ts';
 import type { ListAnswer, Listing } from './answer.ts';
 import type { Representation } from './negotiate.ts';
+import type { Scale } from './verbs/scale.ts';
 
 /** Turns an object into what the client asked for: itself, a Table, or metadata only. */
 export function represent(
@@ -15,8 +16,18 @@ export function represent(
   if (wanted.as === 'object' || (answer as KubeObject).kind === 'Status') return answer;
   const object = answer as KubeObject;
   if (wanted.as === 'metadata') return partial(object, wanted.metaVersion);
-  return tableOf(kind, [object], revisionOf(object), wanted, nowMs);
+  const isScale = object.kind === 'Scale' && object.apiVersion === 'autoscaling/v1';
+  const shown = isScale ? { ...kind, columns: scaleColumns } : kind;
+  return tableOf(shown, [object], revisionOf(object), wanted, nowMs);
 }
+
+/** Of the scale subresource. */
+const scaleColumns: Column<Scale>[] = [
+  nameColumn,
+  { name: 'Desired', type: 'integer', value: ({ spec }) => spec.replicas },
+  { name: 'Available', type: 'integer', value: ({ status }) => status.replicas },
+  ageColumn,
+];
 
 /** The same for a list, page by page. */
 export function representList(

@@ -10,6 +10,7 @@ import type { Call, Context, Resource } from './context.ts';
 import { readObject } from './decode.ts';
 import { type Discovery, extraSubresourcesOf, type ReviewKind } from './discovery.ts';
 import { badRequest, methodNotSupported, noSuchPath } from './failures.ts';
+import type { HealthChecks } from './health-checks.ts';
 import { answerMetrics, metricsGroup } from './metrics-api/metrics-api.ts';
 import type { NodeUsage } from './metrics-api/node-usage.ts';
 import { negotiate } from './negotiate.ts';
@@ -50,6 +51,7 @@ export interface Router {
   /** Without them no token is given out. */
   serviceAccountTokens: ServiceAccountTokens | undefined;
   version: object;
+  health: HealthChecks;
   /** Prometheus text. */
   metrics(): string;
 }
@@ -60,7 +62,8 @@ const json = { 'content-type': 'application/json' };
 export async function route(router: Router, request: ApiRequest, user: User): Promise<Answer> {
   const info = readResourceInfo(request);
   if (!info) {
-    allow(router, { user, fieldSelector: '', path: request.path, verb: request.method.toLowerCase() });
+    const verb = isRead(request) ? 'get' : request.method.toLowerCase();
+    allow(router, { user, fieldSelector: '', path: request.path, verb });
     return answerPath(router, request);
   }
   const fieldSelector = request.query.get('fieldSelector') ?? '';
@@ -112,7 +115,7 @@ function isReview(kind: ReviewKind, info: ResourceInfo): boolean {
 }
 
 async function answerPath(router: Router, request: ApiRequest): Promise<ApiResponse> {
-  if (request.method !== 'GET') throw new StatusError('MethodNotAllowed', notAllowedText);
+  if (!isRead(request)) throw new StatusError('MethodNotAllowed', notAllowedText);
   const [root] = request.path.slice(1).split('/');
   switch (root) {
     case 'api':
@@ -132,9 +135,7 @@ async function answerPath(router: Router, request: ApiRequest): Promise<ApiRespo
     case 'livez':
     case 'readyz':
     case 'healthz':
-      // Reads the disk: a server whose store is gone is not well.
-      router.context.store.list('/core/namespaces/', { limit: 1 });
-      return text('ok', 'text/plain; charset=utf-8');
+      return router.health.answer(request.path, request.query);
     case '':
       return {
         code: 200,
@@ -147,6 +148,11 @@ async function answerPath(router: Router, request: ApiRequest): Promise<ApiRespo
   }
 }
 
+/** HEAD takes the same right as GET, and the body of its answer is left out. */
+function isRead({ method }: ApiRequest): boolean {
+  return method === 'GET' || (method as string) === 'HEAD';
+}
+
 function text(content: string, contentType: string): ApiResponse {
   const bytes = (async function* () {
     yield Buffer.from(content);
@@ -157,7 +163,8 @@ function text(content: string, contentType: string): ApiResponse {
 const notAllowedText = 'the server does not allow this method on the requested resource';
 
 async function answerResource(router: Router, call: Call): Promise<Answer> {
-  const { info, resource } = call;
+  const { info, resource, request } = call;
+  if ((request.method as string) === 'HEAD') throw new StatusError('MethodNotAllowed', notAllowedText);
   if (info.subresource === 'log' && resource.kind.plural === 'pods' && info.verb === 'get') {
     const bytes = await readLog(router.context, call, router.kubelet);
     return { code: 200, headers: { 'content-type': 'text/plain' }, kind: 'bytes', bytes };

@@ -8,7 +8,7 @@ import { toTime } from '../base/clock.ts';
 import { isStatus, messageOf } from '../base/errors.ts';
 import type { Running } from '../base/lifecycle.ts';
 import { parseRequest } from '../identity/csr.ts';
-import { type Decision, decide, type SigningTerms } from './certificate-signing/decide.ts';
+import { type Decision, decide, isApproved, type SigningTerms } from './certificate-signing/decide.ts';
 import { type Context, runController, source } from './controller.ts';
 
 /** A request is of use until its certificate has been fetched; nodes ask anew when they need another. */
@@ -20,7 +20,7 @@ export interface CertificateSigner {
   sign(csrPem: string, terms: SigningTerms): { certificatePem: string };
 }
 
-/** Answers the certificate requests of nodes, for themselves and for their pods. */
+/** Answers the certificate requests of nodes, for themselves and for their pods, and signs those of users that are approved. */
 export function run(context: Context, options: { authority: CertificateSigner }): Running {
   const { client, clock, informers } = context;
   const { authority } = options;
@@ -44,25 +44,16 @@ export function run(context: Context, options: { authority: CertificateSigner })
     const csrPem = Buffer.from(request.spec.request, 'base64').toString('utf8');
     const decision = await judge(request, csrPem);
     if ('ignored' in decision) return;
-    const now = toTime(clock.nowMs());
-    const condition: CertificateSigningRequestCondition = {
-      ...('denied' in decision
-        ? { type: 'Denied', reason: 'RequesterOrNamesRefused', message: decision.denied }
-        : { type: 'Approved', reason: 'AutoApproved', message: 'The requester may have this certificate.' }),
-      status: 'True',
-      lastUpdateTime: now,
-      lastTransitionTime: now,
-    };
-    const conditions = [
-      ...(request.status?.conditions ?? []).filter(({ type }) => type !== condition.type),
-      condition,
-    ];
-    const judged = await client.update(
-      requestKind,
-      { ...request, status: { ...request.status, conditions } },
-      { subresource: 'approval' },
-    );
-    if ('denied' in decision) return;
+    if ('denied' in decision || 'failed' in decision) {
+      await refuse(request, decision);
+      return;
+    }
+    const approval = { reason: 'AutoApproved', message: 'The requester may have this certificate.' };
+    const judged = isApproved(request)
+      ? request
+      : await client.update(requestKind, withCondition(request, 'Approved', approval), {
+          subresource: 'approval',
+        });
     const { certificatePem } = authority.sign(csrPem, decision.terms);
     const certificate = Buffer.from(certificatePem).toString('base64');
     await client.update(
@@ -70,6 +61,30 @@ export function run(context: Context, options: { authority: CertificateSigner })
       { ...judged, status: { ...judged.status, certificate } },
       { subresource: 'status' },
     );
+  }
+
+  async function refuse(
+    request: CertificateSigningRequest,
+    decision: { denied: string } | { failed: string },
+  ): Promise<void> {
+    if ('denied' in decision) {
+      const why = { reason: 'RequesterOrNamesRefused', message: decision.denied };
+      await client.update(requestKind, withCondition(request, 'Denied', why), { subresource: 'approval' });
+    } else {
+      const why = { reason: 'SignerValidationFailure', message: decision.failed };
+      await client.update(requestKind, withCondition(request, 'Failed', why), { subresource: 'status' });
+    }
+  }
+
+  function withCondition(
+    request: CertificateSigningRequest,
+    type: CertificateSigningRequestCondition['type'],
+    why: { reason: string; message: string },
+  ): CertificateSigningRequest {
+    const now = toTime(clock.nowMs());
+    const others = (request.status?.conditions ?? []).filter((condition) => condition.type !== type);
+    const condition = { type, status: 'True' as const, ...why, lastUpdateTime: now, lastTransitionTime: now };
+    return { ...request, status: { ...request.status, conditions: [...others, condition] } };
   }
 
   async function judge(request: CertificateSigningRequest, csrPem: string): Promise<Decision> {

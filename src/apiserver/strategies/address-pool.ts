@@ -23,7 +23,7 @@ export class AddressPool {
   take(address: string): string | undefined {
     if (!isIPv4(address)) return 'must be a valid IP address, (e.g. 10.9.8.7)';
     if (!this.#network.check(address, 'ipv4')) {
-      return `failed to allocate IP ${address}: the provided IP is not in the valid range. The range of valid IPs is ${this.cidr}`;
+      return `failed to allocate IP ${address}: the provided IP (${address}) is not in the valid range. The range of valid IPs is ${this.cidr}`;
     }
     if (this.#taken.has(address)) return `failed to allocate IP ${address}: provided IP is already allocated`;
     this.#taken.add(address);

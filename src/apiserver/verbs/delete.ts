@@ -34,7 +34,6 @@ export async function deleteOne(context: Context, call: Call): Promise<KubeObjec
       kind: kind.plural,
       uid: object.metadata!.uid!,
     },
-    code: 200,
   };
 }
 

@@ -6,6 +6,7 @@ import { formatSpiffeId } from '../../identity/spiffe.ts';
 
 export const nodeClientSigner = 'kubernetes.io/kube-apiserver-client-kubelet';
 export const nodeServingSigner = 'kubernetes.io/kubelet-serving';
+export const userSigner = 'kubernetes.io/kube-apiserver-client';
 export const workloadSigner = 'selvage.dev/workload';
 const nodePrefix = 'system:node:';
 const nodesGroup = 'system:nodes';
@@ -20,8 +21,8 @@ export interface SigningTerms extends CertificateNames {
   lifetimeSeconds: number;
 }
 
-/** `terms` are what to sign; `denied` is why not; neither is for signers that are not ours. */
-export type Decision = { terms: SigningTerms } | { denied: string } | { ignored: true };
+/** `terms` are what to sign; `denied` is why not; neither is for signers that are not ours, and before a person has approved. */
+export type Decision = { terms: SigningTerms } | { denied: string } | { failed: string } | { ignored: true };
 
 /**
  * Decides on a request by who made it: a node may ask for its own certificates and for those of pods bound to it,
@@ -33,6 +34,8 @@ export function decide(
   options: { trustDomain: string; podOf: (namespace: string, name: string) => Pod | undefined },
 ): Decision {
   switch (request.spec.signerName) {
+    case userSigner:
+      return isApproved(request) ? user(request, parsed) : { ignored: true };
     case nodeClientSigner:
       return nodeClient(request, parsed, options.trustDomain);
     case nodeServingSigner:
@@ -43,6 +46,20 @@ export function decide(
       return { ignored: true };
   }
 }
+
+/** A user of the API, whom somebody who may has approved: nobody is by himself. */
+function user(request: CertificateSigningRequest, parsed: ParsedRequest): Decision {
+  const { commonName, organizations, uris, dnsNames, ipAddresses } = parsed;
+  if (!request.spec.usages?.includes('client auth'))
+    return { failed: 'a client certificate needs the usage "client auth"' };
+  if (uris.length + dnsNames.length + ipAddresses.length > 0)
+    return { failed: 'a client certificate may not have DNS, IP or URI names' };
+  const lifetimeSeconds = lifetime(request, yearSeconds);
+  return { terms: { commonName, organizations, usages: ['client'], lifetimeSeconds } };
+}
+
+export const isApproved = ({ status }: CertificateSigningRequest): boolean =>
+  status?.conditions?.some(({ type }) => type === 'Approved') ?? false;
 
 function nodeClient(
   request: CertificateSigningRequest,
