@@ -31,8 +31,8 @@ export { dropout } from './layers/dropout.ts';
 export { flatten } from './layers/flatten.ts';
 export { globalAveragePooling2d, globalMaxPooling2d } from './layers/global-pooling2d.ts';
 export { glorotUniform, ones, zeros } from './layers/initializers.ts';
-export { type Input, input } from './layers/input.ts';
-export type { Initializer, Layer } from './layers/layer.ts';
+export { type Input, type InputOptions, input } from './layers/input.ts';
+export type { Initializer, Layer, LayerOptions, Regularizer, SymbolicTensor } from './layers/layer.ts';
 export { layerNormalization } from './layers/layer-normalization.ts';
 export { maxPool2d } from './layers/max-pool2d.ts';
 export { rescaling } from './layers/rescaling.ts';
@@ -42,6 +42,7 @@ export { binaryCrossentropy, categoricalCrossentropy } from './losses/crossentro
 export type { Loss } from './losses/loss.ts';
 export { huber, meanAbsoluteError, meanSquaredError } from './losses/regression.ts';
 export { sparseCategoricalCrossentropy } from './losses/sparse-categorical-crossentropy.ts';
+export { type ModelOptions, model } from './model.ts';
 export { decodeModel, encodeModel } from './onnx/codec.ts';
 export { adam } from './optimizers/adam.ts';
 export { adamW } from './optimizers/adam-w.ts';

@@ -25,6 +25,8 @@ export const exp = (x: Value): Value => elementwise('Exp', [x]);
 export const log = (x: Value): Value => elementwise('Log', [x]);
 export const neg = (x: Value): Value => elementwise('Neg', [x]);
 export const abs = (x: Value): Value => elementwise('Abs', [x]);
+/** -1, 0 or 1. */
+export const sign = (x: Value): Value => elementwise('Sign', [x]);
 export const sigmoid = (x: Value): Value => elementwise('Sigmoid', [x]);
 export const tanh = (x: Value): Value => elementwise('Tanh', [x]);
 export const softplus = (x: Value): Value => elementwise('Softplus', [x]);
@@ -171,6 +173,10 @@ export function batchSize(x: Value): Value {
 /** Uniform numbers in [0, 1) of the shape of `x`; the sequence is fixed by the seed. */
 export const randomUniformLike = (x: Value, seed: number): Value =>
   x.graph.node('RandomUniformLike', [x], { dtype: x.graph.float, shape: x.shape }, { seed });
+
+/** The same of the standard normal distribution. */
+export const randomNormalLike = (x: Value, seed: number): Value =>
+  x.graph.node('RandomNormalLike', [x], { dtype: x.graph.float, shape: x.shape }, { seed });
 
 /** ONNX's own convolution, [N, C, H, W] by [O, C, kH, kW]. `shape` is the output's. */
 export function conv(

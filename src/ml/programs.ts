@@ -2,9 +2,10 @@
 import type { Architecture, PlacedLayer } from './architecture.ts';
 import { gradients } from './autodiff.ts';
 import { Graph, type Value } from './graph.ts';
-import type { ForwardContext } from './layers/layer.ts';
 import type { Loss } from './losses/loss.ts';
-import { lower } from './lower.ts';
+import { type GraphContext, inference, lower } from './lower.ts';
+import { add } from './ops/arithmetic.ts';
+import { penalty } from './ops/penalty.ts';
 import type { Optimizer } from './optimizers/optimizer.ts';
 import * as onnx from './primitives.ts';
 
@@ -18,13 +19,18 @@ export function trainProgram(
 ): Uint8Array {
   const graph = new Graph();
   const assigned = new Map<Value, Value>();
+  const penalties: Value[] = [];
   const { outputs, weights, leaves, trainable } = buildForward(graph, model, {
     isTraining: true,
     seed,
+    random: (like, distribution, seed) =>
+      distribution === 'uniform' ? onnx.randomUniformLike(like, seed) : onnx.randomNormalLike(like, seed),
     assign: (parameter, next) => assigned.set(parameter, next),
+    addLoss: (term) => penalties.push(term),
   });
   const targets = targetsInput(graph, loss, outputs);
-  const lossValue = loss.build(outputs, targets);
+  const lossValue = addAll([loss.build(outputs, targets), ...penalties]);
+  for (const leaf of leaves) if (!trainable.includes(leaf) && !assigned.has(leaf)) assigned.set(leaf, leaf);
   const found = gradients(lossValue, trainable);
   const parts = leaves.map((leaf) => {
     const gradient = found[trainable.indexOf(leaf)] ?? zeros(leaf);
@@ -66,38 +72,49 @@ const zeros = (leaf: Value): Value =>
 /** The evaluation step: `x`, `y` and `weights` to the batch's mean `loss` and its count of `correct` answers. */
 export function evaluateProgram(model: Architecture, loss: Loss): Uint8Array {
   const graph = new Graph();
-  const { outputs } = buildForward(graph, model, inference);
+  const penalties: Value[] = [];
+  const { outputs } = buildForward(graph, model, {
+    ...inference,
+    addLoss: (term) => penalties.push(term),
+  });
   const targets = targetsInput(graph, loss, outputs);
-  graph.output('loss', loss.build(outputs, targets));
+  graph.output('loss', addAll([loss.build(outputs, targets), ...penalties]));
   graph.output('correct', countCorrect(loss, outputs, targets));
   return graph.toModel();
 }
 
-/** The prediction: `x` and `weights` to `output` [N, ...]. */
+/** The prediction: `x` (and `x_1`, … of a model with several inputs) and `weights` to `output` [N, ...] (and
+ * `output_1`, …). */
 export function predictProgram(model: Architecture): Uint8Array {
   const graph = new Graph();
-  graph.output('output', buildForward(graph, model, inference).outputs);
+  buildForward(graph, model, inference).all.forEach((output, index) => {
+    graph.output(index === 0 ? 'output' : `output_${index}`, output);
+  });
   return graph.toModel();
 }
 
-const inference: ForwardContext = { isTraining: false, seed: 0, assign: () => {} };
-
-function buildForward(graph: Graph, model: Architecture, context: ForwardContext) {
-  const { dtype, shape } = model.input;
-  const x = graph.input('x', dtype, ['N', ...shape]);
+/** The parameters as views of one flat vector, `leaves` in its order, and the model's outputs. */
+function buildForward(graph: Graph, model: Architecture, context: GraphContext) {
+  const inputs = model.inputs.map(({ input: { dtype, shape } }, index) =>
+    graph.input(index === 0 ? 'x' : `x_${index}`, dtype, ['N', ...shape]),
+  );
   const weights = graph.input('weights', 'float32', [model.parameterCount]);
-  const leaves: Value[] = [];
   const trainable: Value[] = [];
-  const parametersOf = ({ parameters }: PlacedLayer) =>
-    parameters.map(({ offset, size, shape, isTrainable = true }) => {
+  const leavesOf = new Map<PlacedLayer, Value[]>();
+  for (const placed of model.layers) {
+    const leaves = placed.parameters.map(({ offset, size, shape, isTrainable = true, regularizer }) => {
       const leaf = onnx.reshape(onnx.slice(weights, 0, offset, offset + size), shape);
-      leaves.push(leaf);
-      if (isTrainable) trainable.push(leaf);
+      if (isTrainable && placed.layer.trainable) trainable.push(leaf);
+      if (regularizer) context.addLoss(penalty(leaf, regularizer));
       return leaf;
     });
-  const outputs = lower(model.layers, onnx.cast(x, 'float32'), parametersOf, context);
-  return { outputs, weights, leaves, trainable };
+    leavesOf.set(placed, leaves);
+  }
+  const all = lower(model, inputs, (placed) => leavesOf.get(placed)!, context);
+  return { outputs: all[0]!, all, weights, leaves: [...leavesOf.values()].flat(), trainable };
 }
+
+const addAll = (terms: Value[]): Value => terms.reduce(add);
 
 const leafSize = ({ shape }: Value): number => shape.reduce<number>((size, dim) => size * (dim as number), 1);
 

@@ -43,7 +43,7 @@ export interface FitOptions {
 /** A stack of layers that begins with `input(...)`, as Keras' Sequential.
  * @throws ShapeError where a layer cannot take what the one before it gives. */
 export function sequential(layers: (Input | Layer)[], options: SequentialOptions = {}): Sequential {
-  return new Sequential(layers, options);
+  return new Sequential(architecture(layers), options);
 }
 
 export class Sequential {
@@ -59,9 +59,9 @@ export class Sequential {
   #compileCount = 0;
   #isTraining = false;
 
-  constructor(layers: (Input | Layer)[], { name = 'sequential', seed = 0, threads }: SequentialOptions) {
+  constructor(architecture: Architecture, { name = 'sequential', seed = 0, threads }: SequentialOptions) {
     this.name = name;
-    this.architecture = architecture(layers);
+    this.architecture = architecture;
     this.#seed = seed;
     this.#engine = createEngine({ threads });
     this.#state = { weights: initialWeights(this.architecture, seed), slots: [], iteration: 0 };

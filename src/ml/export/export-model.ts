@@ -1,6 +1,6 @@
-import type { PlacedParameter } from '../architecture.ts';
-import { Graph } from '../graph.ts';
-import * as onnx from '../primitives.ts';
+import type { Architecture, PlacedParameter } from '../architecture.ts';
+import { Graph, type Value } from '../graph.ts';
+import { inferLayers } from '../lower.ts';
 import type { Sequential } from '../sequential.ts';
 import { encodeSafetensors, layoutSafetensors, type NamedTensor } from './safetensors.ts';
 
@@ -11,7 +11,7 @@ export const weightsFile = 'weights.safetensors';
 /** One input or output in the terms of the Open Inference Protocol; -1 is the batch dimension. */
 export interface TensorMetadata {
   name: string;
-  datatype: 'FP32' | 'UINT8';
+  datatype: 'FP32' | 'UINT8' | 'INT32';
   shape: number[];
 }
 
@@ -54,22 +54,30 @@ export function exportModel(model: Sequential, options: ExportOptions = {}): Exp
   if (labels && labels.length !== classes) {
     throw new Error(`The model has ${classes} outputs, got ${labels.length} labels`);
   }
-  const outputName = { true: 'logits', false: 'probabilities', undefined: 'output' }[
+  const soleOutput = { true: 'logits', false: 'probabilities', undefined: 'output' }[
     `${model.loss?.fromLogits}`
-  ];
-  const { input, outputShape } = architecture;
+  ]!;
+  const { outputs, inputs } = architecture;
+  const outputNames = outputs.length === 1 ? [soleOutput] : outputs.map((output) => output.name);
+  const names = inputNames(architecture);
   const openDims = (shape: readonly unknown[]) => shape.map((dim) => (typeof dim === 'number' ? dim : -1));
   return {
-    graph: inferenceGraph(model, parameters, outputName, labels),
+    graph: inferenceGraph(model, parameters, outputNames, labels),
     weights: encodeSafetensors(parameters.map((parameter) => namedTensor(parameter, weights))),
     metadata: {
       name: model.name,
       format: 'onnx',
       files: { graph: graphFile, weights: weightsFile },
-      inputs: [
-        { name: 'input', datatype: input.dtype === 'uint8' ? 'UINT8' : 'FP32', shape: [-1, ...input.shape] },
-      ],
-      outputs: [{ name: outputName, datatype: 'FP32', shape: openDims(outputShape) }],
+      inputs: inputs.map(({ input }, index) => ({
+        name: names[index]!,
+        datatype: datatypes[input.dtype],
+        shape: [-1, ...input.shape],
+      })),
+      outputs: outputs.map(({ shape }, index) => ({
+        name: outputNames[index]!,
+        datatype: 'FP32',
+        shape: openDims(shape),
+      })),
       ...(labels && { labels }),
       preprocessing: { layout: 'NHWC', steps: preprocessing },
       parameters: architecture.parameterCount,
@@ -78,24 +86,32 @@ export function exportModel(model: Sequential, options: ExportOptions = {}): Exp
   };
 }
 
+/** A model's only input is "input", unless it was given a name. */
+const inputNames = ({ inputs }: Architecture): string[] =>
+  inputs.length === 1 ? [inputs[0]!.input.name ?? 'input'] : inputs.map((input) => input.name);
+
+const datatypes = { float32: 'FP32', uint8: 'UINT8', int32: 'INT32' } as const;
+
 function inferenceGraph(
-  { name, architecture: { input, layers } }: Sequential,
+  { name, architecture }: Sequential,
   parameters: PlacedParameter[],
-  outputName: string,
+  outputNames: string[],
   labels?: string[],
 ): Uint8Array {
   const graph = new Graph();
   const { locations } = layoutSafetensors(parameters);
-  const x = graph.input('input', input.dtype, ['N', ...input.shape]);
-  let value = onnx.cast(x, 'float32');
-  for (const placed of layers) {
-    const values = placed.parameters.map(({ name, shape }) => {
-      const { offset, length } = locations.get(name)!;
-      return graph.external(name, shape, { location: weightsFile, offset, length });
-    });
-    value = placed.layer.infer(value, values);
-  }
-  graph.output(outputName, value);
+  const names = inputNames(architecture);
+  const inputs = architecture.inputs.map(({ input: { dtype, shape } }, index) =>
+    graph.input(names[index]!, dtype, ['N', ...shape]),
+  );
+  const external = ({ name, shape }: PlacedParameter): Value => {
+    const { offset, length } = locations.get(name)!;
+    return graph.external(name, shape, { location: weightsFile, offset, length });
+  };
+  const valuesOf = new Map(architecture.layers.map((placed) => [placed, placed.parameters.map(external)]));
+  inferLayers(architecture, inputs, (placed) => valuesOf.get(placed)!).forEach((value, index) => {
+    graph.output(outputNames[index]!, value);
+  });
   return graph.toModel({ name, ...(labels && { labels: JSON.stringify(labels) }) });
 }
 

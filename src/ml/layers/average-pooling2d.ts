@@ -4,7 +4,7 @@ import { slide, type Window } from '../ops/window.ts';
 import * as onnx from '../primitives.ts';
 import { type Shape, ShapeError } from '../shape.ts';
 import { pair, toChannelsFirst, toChannelsLast } from './conv2d.ts';
-import { type Layer, requireRank } from './layer.ts';
+import { defineLayer, type Layer, requireRank } from './layer.ts';
 
 export interface AveragePooling2DOptions {
   strides?: number | [number, number];
@@ -28,7 +28,7 @@ export function averagePooling2d(
     dilation: [1, 1],
     padding,
   });
-  return {
+  return defineLayer({
     type: 'AveragePooling2D',
     name,
     config: { poolSize, strides, padding },
@@ -51,5 +51,5 @@ export function averagePooling2d(
       const shape = ['N', x.shape[3]!, outHeight, outWidth] as const;
       return toChannelsLast(onnx.averagePool(toChannelsFirst(x), shape, attributes));
     },
-  };
+  });
 }

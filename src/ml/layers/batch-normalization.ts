@@ -7,7 +7,7 @@ import * as onnx from '../primitives.ts';
 import type { Shape } from '../shape.ts';
 import { toChannelsFirst, toChannelsLast } from './conv2d.ts';
 import { ones, zeros } from './initializers.ts';
-import type { ForwardContext, Initializer, Layer, Parameter } from './layer.ts';
+import { defineLayer, type ForwardContext, type Initializer, type Layer, type Parameter } from './layer.ts';
 
 export interface BatchNormalizationOptions {
   /** The share of the moving statistics that a training step keeps. */
@@ -35,7 +35,7 @@ export function batchNormalization(options: BatchNormalizationOptions = {}): Lay
     mean: parameters.at(-2)!,
     variance: parameters.at(-1)!,
   });
-  return {
+  return defineLayer({
     type: 'BatchNormalization',
     name: options.name,
     config: { ...options },
@@ -65,7 +65,7 @@ export function batchNormalization(options: BatchNormalizationOptions = {}): Lay
       if (x.shape.length === 4) return toChannelsLast(normalize(toChannelsFirst(x)));
       return onnx.reshape(normalize(onnx.toRows(x)), x.shape);
     },
-  };
+  });
 
   function blend(moving: Value, fresh: Value): Value {
     const constant = (value: number) => moving.graph.constant(value);

@@ -6,7 +6,14 @@ import * as onnx from '../primitives.ts';
 import { type Shape, ShapeError } from '../shape.ts';
 import { type Activation, type ActivationFunction, activationOf } from './activation.ts';
 import { glorotUniform, zeros } from './initializers.ts';
-import { type Initializer, type Layer, type Parameter, requireRank } from './layer.ts';
+import {
+  defineLayer,
+  type Initializer,
+  type Layer,
+  type LayerDefinition,
+  type Parameter,
+  requireRank,
+} from './layer.ts';
 
 export interface Conv2DOptions {
   strides?: number | [number, number];
@@ -25,11 +32,11 @@ export function conv2d(
   filters: number,
   kernelSize: number | [number, number],
   options: Conv2DOptions = {},
-): Conv2D {
-  return new Conv2D(filters, pair(kernelSize), options);
+): Conv2D & Layer {
+  return defineLayer(new Conv2D(filters, pair(kernelSize), options));
 }
 
-export class Conv2D implements Layer {
+export class Conv2D implements LayerDefinition {
   readonly type = 'Conv2D';
   readonly name: string | undefined;
   readonly config: Readonly<Record<string, unknown>>;
@@ -84,6 +91,11 @@ export class Conv2D implements Layer {
 
   forward(x: Value, [kernel, bias]: Value[]): Value {
     return this.finish(convolve(x, kernel!, this.window(x.shape)), bias);
+  }
+
+  /** Whether `finish` may come after the pooling of the layer behind this one. */
+  get canBeFused(): boolean {
+    return this.activation.isMonotone;
   }
 
   /** Bias and activation; the bias, and an activation that is monotone, may as well come after max pooling. */

@@ -4,7 +4,7 @@ import { reshape } from '../ops/reshape.ts';
 import * as onnx from '../primitives.ts';
 import type { Shape } from '../shape.ts';
 import { toChannelsFirst } from './conv2d.ts';
-import { type Layer, requireRank } from './layer.ts';
+import { defineLayer, type Layer, requireRank } from './layer.ts';
 
 export interface GlobalPooling2DOptions {
   /** Gives [N, 1, 1, channels] instead of [N, channels]. */
@@ -32,7 +32,7 @@ function globalPooling(
     requireRank(type, input, 4, 'give images as [N, height, width, channels]');
     return keepDims ? ['N', 1, 1, input[3]!] : ['N', input[3]!];
   };
-  return {
+  return defineLayer({
     type,
     name,
     config: { keepDims },
@@ -40,5 +40,5 @@ function globalPooling(
     parameters: () => [],
     forward: (x) => reshape(op(x), outputShape(x.shape)),
     infer: (x) => onnx.reshape(inferOp(toChannelsFirst(x)), outputShape(x.shape)),
-  };
+  });
 }

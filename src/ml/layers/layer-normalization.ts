@@ -5,7 +5,7 @@ import { standardize } from '../ops/standardize.ts';
 import * as onnx from '../primitives.ts';
 import type { Shape } from '../shape.ts';
 import { ones, zeros } from './initializers.ts';
-import type { Initializer, Layer, Parameter } from './layer.ts';
+import { defineLayer, type Initializer, type Layer, type Parameter } from './layer.ts';
 
 export interface LayerNormalizationOptions {
   epsilon?: number;
@@ -32,7 +32,7 @@ export function layerNormalization({
     gamma: scale ? parameters[0] : undefined,
     beta: center ? parameters.at(-1) : undefined,
   });
-  return {
+  return defineLayer({
     type: 'LayerNormalization',
     name,
     config: { epsilon, center, scale, betaInitializer, gammaInitializer },
@@ -55,5 +55,5 @@ export function layerNormalization({
       const gain = gamma ?? x.graph.constant(new Array<number>(channels).fill(1));
       return onnx.layerNormalization(x, gain, beta, epsilon);
     },
-  };
+  });
 }

@@ -48,11 +48,6 @@ test('layers report their shapes and parameters as Keras does', () => {
 
 const misfits: [string, Layer[], RegExp][] = [
   [
-    'dense on images',
-    [conv2d(4, 3), dense(64)],
-    /Dense\(64\) needs a 2-D input, got \[N, 6, 6, 4\]: add flatten\(\)/,
-  ],
-  [
     'conv2d on vectors',
     [flatten(), conv2d(4, 3)],
     /Conv2D\(4, 3x3\) needs a 4-D input, got \[N, 192\]: give images/,

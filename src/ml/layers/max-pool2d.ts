@@ -4,7 +4,7 @@ import { slide, type Window } from '../ops/window.ts';
 import * as onnx from '../primitives.ts';
 import { type Shape, ShapeError } from '../shape.ts';
 import { pair, toChannelsFirst, toChannelsLast } from './conv2d.ts';
-import { type Layer, requireRank } from './layer.ts';
+import { defineLayer, type Layer, type LayerDefinition, requireRank } from './layer.ts';
 
 export interface MaxPool2DOptions {
   strides?: number | [number, number];
@@ -17,11 +17,11 @@ export interface MaxPool2DOptions {
 export function maxPool2d(
   poolSize: number | [number, number] = 2,
   options: MaxPool2DOptions = {},
-): MaxPool2D {
-  return new MaxPool2D(pair(poolSize), options);
+): MaxPool2D & Layer {
+  return defineLayer(new MaxPool2D(pair(poolSize), options));
 }
 
-export class MaxPool2D implements Layer {
+export class MaxPool2D implements LayerDefinition {
   readonly type = 'MaxPooling2D';
   readonly name: string | undefined;
   readonly config: Readonly<Record<string, unknown>>;

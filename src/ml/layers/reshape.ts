@@ -2,7 +2,7 @@ import type { Value } from '../graph.ts';
 import { reshape as changeShape } from '../ops/reshape.ts';
 import * as onnx from '../primitives.ts';
 import { type Shape, ShapeError, staticSize } from '../shape.ts';
-import type { Layer } from './layer.ts';
+import { defineLayer, type Layer } from './layer.ts';
 
 /** The same numbers in another shape, as Keras' Reshape; one dimension may be -1, what remains
  * (https://keras.io/api/layers/reshaping_layers/reshape/). */
@@ -23,7 +23,7 @@ export function reshape(targetShape: number[], { name }: { name?: string } = {})
         'change the target shape, or put -1 for one dimension',
     );
   };
-  return {
+  return defineLayer({
     type: 'Reshape',
     name,
     config: { targetShape },
@@ -31,5 +31,5 @@ export function reshape(targetShape: number[], { name }: { name?: string } = {})
     parameters: () => [],
     forward: (x: Value) => changeShape(x, outputShape(x.shape)),
     infer: (x: Value) => onnx.reshape(x, outputShape(x.shape)),
-  };
+  });
 }

@@ -3,7 +3,7 @@ import { type Margins, zeroPadding2d as padZeros } from '../ops/zero-padding2d.t
 import * as onnx from '../primitives.ts';
 import type { Shape } from '../shape.ts';
 import { toChannelsFirst, toChannelsLast } from './conv2d.ts';
-import { type Layer, requireRank } from './layer.ts';
+import { defineLayer, type Layer, requireRank } from './layer.ts';
 
 /** One number for all sides, [vertical, horizontal], or [[top, bottom], [left, right]]. */
 export type Padding2D = number | [number, number] | [[number, number], [number, number]];
@@ -16,7 +16,7 @@ export function zeroPadding2d(padding: Padding2D = 1, { name }: { name?: string 
     throw new RangeError(`zeroPadding2d(${JSON.stringify(padding)}): counts must be whole numbers from 0 on`);
   }
   const [[top, bottom], [left, right]] = margins;
-  return {
+  return defineLayer({
     type: 'ZeroPadding2D',
     name,
     config: { padding },
@@ -28,7 +28,7 @@ export function zeroPadding2d(padding: Padding2D = 1, { name }: { name?: string 
     forward: (x: Value) => padZeros(x, margins),
     infer: (x: Value) =>
       toChannelsLast(onnx.pad(onnx.pad(toChannelsFirst(x), 2, top, bottom), 3, left, right)),
-  };
+  });
 }
 
 function marginsOf(padding: Padding2D): Margins {

@@ -10,7 +10,7 @@ import { dropout } from './dropout.ts';
 async function run(seed: number): Promise<{ y: number[]; dx: number[] }> {
   const graph = new Graph();
   const x = graph.input('x', 'float32', ['N', 1000]);
-  const y = dropout(x, 0.25, seed);
+  const y = dropout(x, 0.25, onnx.randomUniformLike(x, seed));
   const total = onnx.reduceSum(onnx.reduceSum(y, 1), 0);
   const ones = onnx.div(x, x);
   differentiable([y], total, (dy) => [onnx.mul(ones, dy)]);
