@@ -3,6 +3,8 @@ import { Graph, type Value } from '../graph.ts';
 import { inferLayers } from '../lower.ts';
 import type { Sequential } from '../sequential.ts';
 import { encodeSafetensors, layoutSafetensors, type NamedTensor } from './safetensors.ts';
+import type { DataStatistics } from './statistics.ts';
+import { checkPostprocess, checkPreprocess, type PostprocessStep, type PreprocessStep } from './steps.ts';
 
 /** The file names that the graph and its metadata assume. */
 export const graphFile = 'graph.onnx';
@@ -26,6 +28,12 @@ export interface ModelMetadata {
   labels?: string[];
   /** What the caller must do to data before the model takes them. */
   preprocessing: { layout: 'NHWC'; steps: string[] };
+  /** What the model server does to a request's input, so that clients may send encoded images. */
+  preprocess?: PreprocessStep[];
+  /** What the model server makes of the first output. */
+  postprocess?: PostprocessStep[];
+  /** The training set's, by which the model server tells drift. */
+  statistics?: DataStatistics;
   parameters: number;
   metrics: Record<string, number>;
 }
@@ -35,6 +43,11 @@ export interface ExportOptions {
   metrics?: Record<string, number>;
   /** Steps that are not in the graph, in words; none by default. */
   preprocessing?: string[];
+  /** Steps that the model server does before the graph and after it. */
+  preprocess?: PreprocessStep[];
+  postprocess?: PostprocessStep[];
+  /** Of the training set; see `dataStatistics`. */
+  statistics?: DataStatistics;
 }
 
 export interface ExportedModel {
@@ -80,6 +93,9 @@ export function exportModel(model: Sequential, options: ExportOptions = {}): Exp
       })),
       ...(labels && { labels }),
       preprocessing: { layout: 'NHWC', steps: preprocessing },
+      ...(options.preprocess && { preprocess: checkPreprocess(options.preprocess) }),
+      ...(options.postprocess && { postprocess: checkPostprocess(options.postprocess) }),
+      ...(options.statistics && { statistics: options.statistics }),
       parameters: architecture.parameterCount,
       metrics,
     },
