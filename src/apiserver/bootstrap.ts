@@ -11,6 +11,7 @@ import { defaultClassAnnotation } from '../api/storage-class.ts';
 import { type Status, StatusError } from '../base/errors.ts';
 import type { Transport } from '../client/transport.ts';
 import { reconcileDefaultRoles } from './authorization/reconcile-roles.ts';
+import type { HealthChecks } from './health-checks.ts';
 import { firstAddress } from './strategies/address-pool.ts';
 import { systemNamespaces } from './strategies/namespace.ts';
 
@@ -28,12 +29,15 @@ const localPath = {
 /** Makes what every cluster has: its namespaces, priority classes and default roles and the `kubernetes` Service, whose endpoint is this server. */
 export async function bootstrap(
   transport: Transport,
-  options: { serviceCidr: string; endpoint?: { ip: string; port: number } },
+  options: { serviceCidr: string; health: HealthChecks; endpoint?: { ip: string; port: number } },
 ): Promise<void> {
+  const { health } = options;
   await Promise.all([
     ...systemNamespaces.map((name) => ensure(transport, namespace, undefined, { metadata: { name } })),
-    ...systemPriorityClasses.map((each) => ensure(transport, priorityClass, undefined, each)),
-    reconcileDefaultRoles(transport),
+    Promise.all(systemPriorityClasses.map((each) => ensure(transport, priorityClass, undefined, each))).then(
+      () => health.finish('scheduling/bootstrap-system-priority-classes'),
+    ),
+    reconcileDefaultRoles(transport).then(() => health.finish('rbac/bootstrap-roles')),
     ensure(transport, storageClass, undefined, localPath),
   ]);
   await ensure(transport, service, 'default', {
@@ -44,6 +48,8 @@ export async function bootstrap(
     },
   } as KubeObject);
   if (options.endpoint) await writeEndpoint(transport, options.endpoint);
+  health.finish('bootstrap-controller');
+  health.finish('priority-and-fairness-config-producer');
 }
 
 /** The server's address may change from one start to the next. */

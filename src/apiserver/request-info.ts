@@ -41,7 +41,9 @@ export function readResourceInfo(request: ApiRequest): ResourceInfo | undefined 
 }
 
 function verbOf(request: ApiRequest, name: string | undefined): Verb {
-  switch (request.method) {
+  // A client may send HEAD, though our own transport does not; what is asked for is what GET asks for.
+  switch (request.method as ApiRequest['method'] | 'HEAD') {
+    case 'HEAD':
     case 'GET':
       if (isTrue(request.query.get('watch'))) return 'watch';
       return name === undefined ? 'list' : 'get';

@@ -11,6 +11,7 @@ import type { Store } from '../store/store.ts';
 import { AdmissionChain, type AdmissionPlugin } from './admission/chain.ts';
 import { createAdmissionPlugins } from './admission/plugins.ts';
 import type { PodDial } from './admission/webhooks/service-dial.ts';
+import { allowedMethods } from './allowed-methods.ts';
 import { type Answer, collected } from './answer.ts';
 import { type Authorizer, anyOf, bootstrappers, discovery, masters } from './authorization/authorize.ts';
 import { escalationStrategies } from './authorization/escalation.ts';
@@ -20,6 +21,7 @@ import { RbacIndex } from './authorization/rbac-index.ts';
 import { bootstrap } from './bootstrap.ts';
 import { CustomResources } from './custom-resources/custom-resources.ts';
 import { Discovery, type ServedKinds } from './discovery.ts';
+import { HealthChecks } from './health-checks.ts';
 import { type Listening, type ListenOptions, listen } from './http/listen.ts';
 import { KindRegistry } from './kind-registry.ts';
 import { metricsKinds } from './metrics-api/metrics-api.ts';
@@ -70,6 +72,8 @@ export interface ApiServer {
   /** Requests of this process, as `user` (by default one who may do everything). */
   transport(user?: User): Transport;
   listen(options: ListenOptions): Promise<Listening>;
+  /** What `/readyz` waits for. */
+  readonly health: HealthChecks;
   /** Makes the cluster's own namespaces and Service; safe to repeat. `endpoint` is where this server is reached. */
   bootstrap(options?: { endpoint?: { ip: string; port: number } }): Promise<void>;
 }
@@ -122,6 +126,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const context = { store, clock, log, admission };
   // Followed until the store is closed.
   if (kinds.some(({ kind }) => kind === 'CustomResourceDefinition')) new CustomResources(context, served);
+  // A server whose store is gone is not well.
+  const health = new HealthChecks({ readStore: () => store.list('/core/namespaces/', { limit: 1 }) });
   const { authenticators = [], serviceAccountTokens: tokens } = options;
   const serviceAccounts = tokens && serviceAccountAuthenticator({ tokens, store, clock });
   /** What OpenAPI describes: questions too, which are served apart. */
@@ -159,6 +165,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     },
     serviceAccountTokens: tokens,
     version: versionInfo(options.version ?? '0.0.0'),
+    health,
     metrics: () => metrics.expose(),
   };
   const handle = measured(router, metrics);
@@ -174,9 +181,11 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   ];
   return {
     transport,
+    health,
     listen: (listenOptions) =>
       listen({ handle, openStream, authenticators: known, authorize, log, ...listenOptions }),
-    bootstrap: (bootstrapOptions = {}) => bootstrap(transport(), { serviceCidr, ...bootstrapOptions }),
+    bootstrap: (bootstrapOptions = {}) =>
+      bootstrap(transport(), { serviceCidr, health, ...bootstrapOptions }),
   };
 }
 
@@ -208,6 +217,7 @@ function measured(router: Router, metrics: Metrics): (request: ApiRequest, user:
           ? error
           : new StatusError('InternalError', `Internal error occurred: ${messageOf(error)}`),
       );
+      if (response.code === 405) response.headers.allow = allowedMethods(router.resources, request);
     }
     const { verb, resource } = labelsOf(router, request);
     requests.increment({ verb, resource, code: String(response.code) });

@@ -48,6 +48,8 @@ export async function startControlPlane(options: {
   evictAfterSeconds: number;
   clock: Clock;
   log: Log;
+  /** Runs as soon as the port is known; the server is not ready before it has ended. */
+  onListening?: (listening: Pick<ControlPlane, 'authority' | 'server'>) => Promise<void>;
 }): Promise<ControlPlane> {
   const { dataDir, host, clock, log } = options;
   const life = new Lifecycle();
@@ -83,6 +85,8 @@ export async function startControlPlane(options: {
       },
       version: version(),
     });
+    const kubeconfigWritten = api.health.expect('write-kubeconfig');
+    const controllersStarted = api.health.expect('start-controllers');
     const content = await ContentStore.open(dataDir.registry);
     const callers = new WeakMap<IncomingMessage, User>();
     const registry = createRegistry({
@@ -107,19 +111,23 @@ export async function startControlPlane(options: {
         throw addressError(error, host, options.port);
       });
     life.defer(() => listening.close());
+    life.defer(() => api.health.stopping());
     life.defer(serving.onRenewal((issued) => listening.useCertificate(toTls(issued))));
     const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
-    await api.bootstrap({
-      endpoint: { ip: endpointAddress(host, options.names), port: listening.port },
-    });
+    const server = `https://${reachable}:${listening.port}`;
+    await Promise.all([
+      api.bootstrap({ endpoint: { ip: endpointAddress(host, options.names), port: listening.port } }),
+      Promise.resolve(options.onListening?.({ authority, server })).then(kubeconfigWritten),
+    ]);
     const client = createClient(api.transport());
     const controllers = life.add(startControllers({ client, clock, log, authority, evictAfterSeconds }));
     life.add(startScheduler({ client, clock, log, informers: controllers.informers }));
+    controllersStarted();
     return {
       api,
       authority,
       port: listening.port,
-      server: `https://${reachable}:${listening.port}`,
+      server,
       joinToken,
       metrics,
       stop: () => life.stop(),

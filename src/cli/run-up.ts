@@ -26,6 +26,7 @@ export async function runUp(flags: UpFlags, dataDir: DataDir): Promise<void> {
   const say = (text: string) => process.stderr.write(`${text}\n`);
   const log = createLog({ level: flags.logLevel, write: (line) => process.stderr.write(line) });
   const life = new Lifecycle();
+  let kubeconfig = '';
   try {
     const controlPlane = life.add(
       await startControlPlane({
@@ -36,9 +37,11 @@ export async function runUp(flags: UpFlags, dataDir: DataDir): Promise<void> {
         evictAfterSeconds: flags.evictAfter,
         clock: systemClock,
         log,
+        onListening: async (listening) => {
+          kubeconfig = await writeKubeconfigs(flags, dataDir, listening);
+        },
       }),
     );
-    const kubeconfig = await writeKubeconfigs(flags, dataDir, controlPlane);
     // Since the process began, Node.js itself included.
     say(`API ready at ${controlPlane.server} after ${formatMs(performance.now())}`);
     if (flags.kubeconfig === false) say(`kubeconfig: ${kubeconfig}`);
@@ -62,7 +65,7 @@ export async function runUp(flags: UpFlags, dataDir: DataDir): Promise<void> {
 async function writeKubeconfigs(
   flags: UpFlags,
   dataDir: DataDir,
-  { authority, server }: ControlPlane,
+  { authority, server }: Pick<ControlPlane, 'authority' | 'server'>,
 ): Promise<string> {
   const { certificatePem, privateKeyPem } = authority.issue({
     commonName: 'selvage-admin',

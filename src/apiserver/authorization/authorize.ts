@@ -22,14 +22,14 @@ const yes: Decision = { allowed: true };
 
 export const masters: Authorizer = ({ user }) => (user.groups.includes('system:masters') ? yes : undefined);
 
-/** Whether the server lives, and what it is: for anybody. */
-export const openPaths = ['/livez', '/readyz', '/healthz', '/version'];
+/** Whether the server lives, and what it is: for anybody. Single checks say more, and take a role. */
+const openPaths = ['/livez', '/readyz', '/healthz', '/version', '/version/'];
 const discoveryPaths = ['/api', '/apis', '/openapi'];
 
 /** Everybody whose name is known may learn what the server offers and who they are. */
 export const discovery: Authorizer = ({ user, resource, path }) => {
   const isBelow = (open: string) => path === open || path?.startsWith(`${open}/`);
-  if (openPaths.some(isBelow)) return yes;
+  if (path !== undefined && openPaths.includes(path)) return yes;
   if (!user.groups.includes(authenticatedGroup)) return undefined;
   if (!resource) return discoveryPaths.some(isBelow) ? yes : undefined;
   const isSelfReview =

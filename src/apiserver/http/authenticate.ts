@@ -1,14 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { TLSSocket } from 'node:tls';
 import { StatusError } from '../../base/errors.ts';
-import { type Attributes, type Decision, openPaths } from '../authorization/authorize.ts';
+import type { Attributes, Decision } from '../authorization/authorize.ts';
 import type { Authenticator, Credentials, User } from '../user.ts';
 import { impersonate } from './impersonate.ts';
-
-/** Paths that answer anybody: whether the server lives, and what it is. */
-export function isOpenPath(path: string): boolean {
-  return openPaths.includes(path.replace(/\/$/, ''));
-}
 
 /**
  * Finds out as whom a request is made; undefined when it says nothing of itself. Throws Unauthorized for wrong

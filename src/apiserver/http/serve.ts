@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
 import { isStatus, messageOf, StatusError } from '../../base/errors.ts';
+import type { ApiResponse } from '../../client/transport.ts';
+import { everyMethod } from '../allowed-methods.ts';
 import type { Answer } from '../answer.ts';
 import { isTrue, readResourceInfo } from '../request-info.ts';
 import { failureResponse } from '../router.ts';
@@ -64,10 +66,16 @@ async function answerOf(
     } else if (isRegistryPath(target.path)) return unauthorized(target.path);
     return await answerKnown(listener, limits, { ...exchange, target, user: user ?? anonymous }, counted);
   } catch (error) {
-    if (error instanceof StatusError) return failureResponse(error);
+    if (error instanceof StatusError) return withAllow(failureResponse(error));
     listener.log.error('a request failed', { url: request.url, error: messageOf(error) });
     return failureResponse(new StatusError('InternalError', `Internal error occurred: ${messageOf(error)}`));
   }
+}
+
+/** A method that no path takes was refused before its path was looked at. */
+function withAllow(answer: ApiResponse): Answer {
+  if (answer.code === 405) answer.headers.allow ??= everyMethod;
+  return answer;
 }
 
 async function answerKnown(

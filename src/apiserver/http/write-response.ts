@@ -28,6 +28,7 @@ export async function writeResponse(exchange: Exchange, answer: Answer): Promise
     case 'bytes':
       if ('etag' in answer.headers) return send(exchange, answer, Buffer.concat(await all(answer.bytes)));
       response.writeHead(answer.code, answer.headers);
+      if (request.method === 'HEAD') return void response.end();
       response.flushHeaders();
       for await (const chunk of answer.bytes) {
         if (signal.aborted) break;
