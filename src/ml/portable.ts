@@ -21,7 +21,7 @@ export {
   encodeKerasWeights,
   type KerasFormat,
 } from './keras/files.ts';
-export { fromJSON, type ModelOptions, toJSON } from './keras/model-config.ts';
+export { fromJSON, type KerasModelOptions, toJSON } from './keras/model-config.ts';
 export {
   type Activation,
   type ActivationFunction,
