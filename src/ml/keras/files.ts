@@ -1,7 +1,7 @@
 import type { Sequential } from '../sequential.ts';
 import { readHdf5, writeHdf5 } from './hdf5.ts';
 import { legacyName } from './layer-config.ts';
-import { fromJSON, type ModelOptions, toJSON } from './model-config.ts';
+import { fromJSON, type KerasModelOptions, toJSON } from './model-config.ts';
 import type { Serialized } from './values.ts';
 import { readWeights, writeLegacyWeights, writeWeights } from './weights-layouts.ts';
 import { unzip, zip } from './zip.ts';
@@ -15,7 +15,7 @@ const parts = ['config.json', 'metadata.json', 'model.weights.h5'] as const;
 
 /** A model from the bytes of a `.keras` file, or of a legacy `.h5` file with a whole model in it.
  * @throws Error that says what is missing, damaged or not supported, and where. */
-export async function decodeKeras(bytes: Uint8Array, options: ModelOptions = {}): Promise<Sequential> {
+export async function decodeKeras(bytes: Uint8Array, options: KerasModelOptions = {}): Promise<Sequential> {
   if (isHdf5(bytes)) return decodeLegacy(bytes, options);
   if (!isZip(bytes)) {
     throw new Error(`These ${bytes.length} bytes are neither a .keras file (ZIP) nor an .h5 file (HDF5)`);
@@ -28,7 +28,7 @@ export async function decodeKeras(bytes: Uint8Array, options: ModelOptions = {})
   return withWeights(parse(new TextDecoder().decode(config), parts[0]), weights, options);
 }
 
-async function decodeLegacy(bytes: Uint8Array, options: ModelOptions): Promise<Sequential> {
+async function decodeLegacy(bytes: Uint8Array, options: KerasModelOptions): Promise<Sequential> {
   const config = await readHdf5(bytes, (file) => file.text('', 'model_config'));
   if (config === undefined) {
     throw new Error(
@@ -38,7 +38,11 @@ async function decodeLegacy(bytes: Uint8Array, options: ModelOptions): Promise<S
   return withWeights(parse(config, 'model_config'), bytes, options);
 }
 
-async function withWeights(json: unknown, weights: Uint8Array, options: ModelOptions): Promise<Sequential> {
+async function withWeights(
+  json: unknown,
+  weights: Uint8Array,
+  options: KerasModelOptions,
+): Promise<Sequential> {
   // float32 in the file, stored plainly, so that a small file can't claim a huge model.
   const model = fromJSON(json, { ...options, parametersMax: Math.floor(weights.length / 4) });
   await readWeights(model, weights);

@@ -9,7 +9,7 @@ import type { Serialized } from './values.ts';
 /** A model of this many parameters is a damaged or hostile file (8 GiB of float32). */
 const parametersMax = 2 ** 31;
 
-export type ModelOptions = Omit<SequentialOptions, 'name'> & {
+export type KerasModelOptions = Omit<SequentialOptions, 'name'> & {
   /** Refuses a model that has more; set to what the file can hold. */
   parametersMax?: number;
 };
@@ -47,7 +47,7 @@ const inputLayer = ({ shape, dtype }: Input): Serialized => ({
 
 /** The model that `to_json()` of Keras 3 or Keras 2 wrote, with fresh weights.
  * @throws Error that names the layer or argument that is not supported, and its place. */
-export function fromJSON(json: unknown, options: ModelOptions = {}): Sequential {
+export function fromJSON(json: unknown, options: KerasModelOptions = {}): Sequential {
   const { class_name: type, config } = asSerialized(
     typeof json === 'string' ? JSON.parse(json) : json,
     'the model',

@@ -1,11 +1,11 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { decodeKeras, decodeKerasWeights, encodeKeras, encodeKerasWeights } from '../keras/files.ts';
-import type { ModelOptions } from '../keras/model-config.ts';
+import type { KerasModelOptions } from '../keras/model-config.ts';
 import type { Sequential } from '../sequential.ts';
 
 /** Loads a model that Keras, or `saveModel`, wrote: `.keras`, or legacy `.h5`, by its content.
  * @throws Error that says what is missing, damaged or not supported, and where. */
-export const loadModel = async (file: string | URL, options: ModelOptions = {}): Promise<Sequential> =>
+export const loadModel = async (file: string | URL, options: KerasModelOptions = {}): Promise<Sequential> =>
   named(file, async () => decodeKeras(await readFile(file), options));
 
 /** Saves a model's layers and weights for Keras: `.keras`, or the legacy format where the name ends in `.h5`.
