@@ -7,6 +7,7 @@ import {
   type TensorProto,
   type ValueInfoProto,
 } from './onnx/schema.ts';
+import type { RandomInput } from './random-inputs.ts';
 import type { Shape } from './shape.ts';
 import { bytesOf, type DType, onnxDType, type Tensor, type TensorData, tensor } from './tensor.ts';
 
@@ -51,6 +52,7 @@ export class Graph {
   /** The type that `constant` and the ops give to real numbers; float64 is for checking gradients. */
   readonly float: 'float32' | 'float64';
   readonly tape: Operation[] = [];
+  readonly randomInputs: RandomInput[] = [];
   readonly #nodes: GraphNode[] = [];
   readonly #producers = new Map<Value, GraphNode>();
   readonly #inputs: Value[] = [];
@@ -67,6 +69,13 @@ export class Graph {
     const value = { graph: this, name, dtype, shape };
     this.#inputs.push(value);
     return value;
+  }
+
+  /** An input of random numbers, which whoever runs the graph draws anew for each step (`random-inputs.ts`). */
+  random(distribution: RandomInput['distribution'], shape: Shape, seed: number): Value {
+    const name = `random_${this.randomInputs.length}`;
+    this.randomInputs.push({ name, shape, seed, distribution });
+    return this.input(name, 'float32', shape);
   }
 
   output(name: string, value: Value): void {

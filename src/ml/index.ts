@@ -2,6 +2,7 @@
 import { WorkerEngine } from './node/worker-engine.ts';
 import { setEngine } from './training/engine-factory.ts';
 
+export { csvLogger } from './callbacks/csv-logger.ts';
 export { type CifarOptions, loadCifar10 } from './datasets/cifar10.ts';
 export { loadKerasWeights, loadModel, saveKerasWeights, saveModel } from './node/keras-files.ts';
 export { nodeRuntime } from './node/onnxruntime.ts';

@@ -1,9 +1,9 @@
 import { graphArchitecture } from './architecture.ts';
 import type { Input } from './layers/input.ts';
 import type { SymbolicTensor } from './layers/layer.ts';
-import { Sequential, type SequentialOptions } from './sequential.ts';
+import { type ModelOptions, TrainableModel } from './training/trainable-model.ts';
 
-export interface ModelOptions extends SequentialOptions {
+export interface FunctionalOptions extends ModelOptions {
   inputs: Input | Input[];
   outputs: SymbolicTensor | SymbolicTensor[];
 }
@@ -13,9 +13,14 @@ export interface ModelOptions extends SequentialOptions {
  *
  *     const x = input([8]);
  *     const hidden = dense(16, { activation: 'relu' }).apply(x);
- *     const network = model({ inputs: x, outputs: dense(2).apply(add().apply(hidden, other)) });
+ *     const network = model({ inputs: x, outputs: dense(2).apply(hidden) });
  *
  * @throws ShapeError where an output depends on an input that is not named. */
-export function model({ inputs, outputs, name = 'functional', ...options }: ModelOptions): Sequential {
-  return new Sequential(graphArchitecture([inputs].flat(), [outputs].flat()), { ...options, name });
+export function model({
+  inputs,
+  outputs,
+  name = 'functional',
+  ...options
+}: FunctionalOptions): TrainableModel {
+  return new TrainableModel(graphArchitecture([inputs].flat(), [outputs].flat()), { name, ...options });
 }

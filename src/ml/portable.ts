@@ -1,8 +1,12 @@
 /** The learning library without anything that needs Node: for browsers, with `setEngine(() => localEngine(...))`. */
-export type { Callback, TrainedModel, TrainingInfo } from './callbacks/callback.ts';
+export type { Callback, CallbackState, TrainedModel, TrainingInfo } from './callbacks/callback.ts';
 export { type EarlyStoppingOptions, earlyStopping } from './callbacks/early-stopping.ts';
 export type { History } from './callbacks/history.ts';
+export { lambdaCallback } from './callbacks/lambda-callback.ts';
+export { learningRateScheduler } from './callbacks/learning-rate-scheduler.ts';
 export { type ProgressStream, progressBar } from './callbacks/progress-bar.ts';
+export { type ReduceLrOnPlateauOptions, reduceLrOnPlateau } from './callbacks/reduce-lr-on-plateau.ts';
+export { terminateOnNaN } from './callbacks/terminate-on-nan.ts';
 export type { Dataset, LabelledImages } from './datasets/dataset.ts';
 export { type SyntheticOptions, syntheticImages } from './datasets/synthetic.ts';
 export { bake } from './export/bake.ts';
@@ -50,23 +54,36 @@ export { binaryCrossentropy, categoricalCrossentropy } from './losses/crossentro
 export type { Loss } from './losses/loss.ts';
 export { huber, meanAbsoluteError, meanSquaredError } from './losses/regression.ts';
 export { sparseCategoricalCrossentropy } from './losses/sparse-categorical-crossentropy.ts';
-export { type ModelOptions, model } from './model.ts';
+export * from './metrics/metric.ts';
+export { type FunctionalOptions, model } from './model.ts';
 export { decodeModel, encodeModel } from './onnx/codec.ts';
 export { adam } from './optimizers/adam.ts';
 export { adamW } from './optimizers/adam-w.ts';
-export type { Optimizer } from './optimizers/optimizer.ts';
+export type { Optimizer, OptimizerOptions } from './optimizers/optimizer.ts';
 export { rmsprop } from './optimizers/rmsprop.ts';
+export {
+  cosineDecay,
+  cosineDecayRestarts,
+  exponentialDecay,
+  inverseTimeDecay,
+  learningRateAt,
+  piecewiseConstantDecay,
+  polynomialDecay,
+  type Schedule,
+} from './optimizers/schedules.ts';
 export { sgd } from './optimizers/sgd.ts';
 export type { Runtime, Session } from './runtime.ts';
-export {
-  type CompileOptions,
-  type FitOptions,
-  Sequential,
-  type SequentialOptions,
-  sequential,
-} from './sequential.ts';
+export { Sequential, type SequentialOptions, sequential } from './sequential.ts';
 export { ShapeError } from './shape.ts';
 export { type DType, type Tensor, type TensorData, tensor } from './tensor.ts';
-export type { BatchLogs, Engine, EpochLogs } from './training/engine.ts';
+export type { Batch, BatchLogs, BatchSource, Engine, EpochLogs } from './training/engine.ts';
 export { setEngine } from './training/engine-factory.ts';
+export type {
+  CheckpointOptions,
+  DatasetFitOptions,
+  EvaluateOptions,
+  FitOptions,
+  ValidationData,
+} from './training/fit-options.ts';
 export { localEngine } from './training/local-engine.ts';
+export { type CompileOptions, type ModelOptions, TrainableModel } from './training/trainable-model.ts';

@@ -170,13 +170,14 @@ export function batchSize(x: Value): Value {
   return cast(scalar, graph.float);
 }
 
-/** Uniform numbers in [0, 1) of the shape of `x`; the sequence is fixed by the seed. */
+/** Uniform numbers in [0, 1) of the shape of `x`, fixed by the seed and the step. They come in from outside: ONNX's own
+ * generators go on from run to run, so that a training could not be taken up again where it was cut. */
 export const randomUniformLike = (x: Value, seed: number): Value =>
-  x.graph.node('RandomUniformLike', [x], { dtype: x.graph.float, shape: x.shape }, { seed });
+  cast(x.graph.random('uniform', x.shape, seed), x.graph.float);
 
 /** The same of the standard normal distribution. */
 export const randomNormalLike = (x: Value, seed: number): Value =>
-  x.graph.node('RandomNormalLike', [x], { dtype: x.graph.float, shape: x.shape }, { seed });
+  cast(x.graph.random('normal', x.shape, seed), x.graph.float);
 
 /** ONNX's own convolution, [N, C, H, W] by [O, C, kH, kW]. `shape` is the output's. */
 export function conv(

@@ -7,16 +7,25 @@ import { type GraphContext, inference, lower } from './lower.ts';
 import { add } from './ops/arithmetic.ts';
 import { penalty } from './ops/penalty.ts';
 import type { Optimizer } from './optimizers/optimizer.ts';
+import { optimizerStep } from './optimizers/step.ts';
 import * as onnx from './primitives.ts';
+import type { RandomInput } from './random-inputs.ts';
 
-/** The training step: images `x` [N, ...], targets `y` [N] or [N, K], `weights` [P], the optimizer's slots [P], `iteration`
- * and `learning_rate`, to `next_...` of the state, the batch's mean `loss` and its count of `correct` answers. */
+/** An ONNX file, and those of its inputs that take random numbers. */
+export interface ProgramFile {
+  bytes: Uint8Array;
+  randomInputs: readonly RandomInput[];
+}
+
+/** The training step: images `x` [N, ...], targets `y` [N] or [N, K], `sample_weight` [N], `weights` [P], the
+ * optimizer's slots [P], `iteration` and `learning_rate`, to `next_...` of the state, the batch's mean `loss` and the
+ * model's `output`. */
 export function trainProgram(
   model: Architecture,
   loss: Loss,
   optimizer: Optimizer,
   seed: number,
-): Uint8Array {
+): ProgramFile {
   const graph = new Graph();
   const assigned = new Map<Value, Value>();
   const penalties: Value[] = [];
@@ -28,39 +37,44 @@ export function trainProgram(
     assign: (parameter, next) => assigned.set(parameter, next),
     addLoss: (term) => penalties.push(term),
   });
-  const targets = targetsInput(graph, loss, outputs);
-  const lossValue = addAll([loss.build(outputs, targets), ...penalties]);
-  for (const leaf of leaves) if (!trainable.includes(leaf) && !assigned.has(leaf)) assigned.set(leaf, leaf);
+  const lossValue = addAll([buildLoss(graph, loss, outputs), ...penalties]);
   const found = gradients(lossValue, trainable);
   const parts = leaves.map((leaf) => {
     const gradient = found[trainable.indexOf(leaf)] ?? zeros(leaf);
     return onnx.reshape(gradient, [leafSize(leaf)]);
   });
   const slots = optimizer.slots.map((name) => graph.input(name, 'float32', [model.parameterCount]));
-  const next = optimizer.update({
+  const next = optimizerStep(optimizer, {
     weights,
-    gradient: onnx.concat(parts, 0),
+    gradients: parts,
     slots,
     iteration: graph.input('iteration', 'float32', []),
     learningRate: graph.input('learning_rate', 'float32', []),
   });
-  graph.output('next_weights', replaceAssigned(next.weights, leaves, assigned));
+  const isFrozen = (leaf: Value) => !trainable.includes(leaf);
+  graph.output('next_weights', replaceAssigned(next.weights, leaves, isFrozen, assigned));
   optimizer.slots.forEach((name, index) => {
     graph.output(`next_${name}`, next.slots[index]!);
   });
   graph.output('loss', lossValue);
-  graph.output('correct', countCorrect(loss, outputs, targets));
-  return graph.toModel();
+  graph.output('output', outputs);
+  return { bytes: graph.toModel(), randomInputs: graph.randomInputs };
 }
 
-/** The flat weights with the values that layers set themselves in their places. */
-function replaceAssigned(weights: Value, leaves: Value[], assigned: Map<Value, Value>): Value {
-  if (assigned.size === 0) return weights;
+/** The flat weights, but with the values that layers set themselves in their places, and what is not trained as it
+ * was: weight decay must not reach it. */
+function replaceAssigned(
+  weights: Value,
+  leaves: Value[],
+  isFrozen: (leaf: Value) => boolean,
+  assigned: Map<Value, Value>,
+): Value {
+  if (!leaves.some(isFrozen)) return weights;
   let offset = 0;
   const parts = leaves.map((leaf) => {
     const start = offset;
     offset += leafSize(leaf);
-    const next = assigned.get(leaf);
+    const next = assigned.get(leaf) ?? (isFrozen(leaf) ? leaf : undefined);
     return next ? onnx.reshape(next, [leafSize(leaf)]) : onnx.slice(weights, 0, start, offset);
   });
   return onnx.concat(parts, 0);
@@ -69,7 +83,7 @@ function replaceAssigned(weights: Value, leaves: Value[], assigned: Map<Value, V
 const zeros = (leaf: Value): Value =>
   leaf.graph.constant(new Array<number>(leafSize(leaf)).fill(0), [leafSize(leaf)]);
 
-/** The evaluation step: `x`, `y` and `weights` to the batch's mean `loss` and its count of `correct` answers. */
+/** The evaluation step: `x`, `y`, `sample_weight` and `weights` to the batch's mean `loss` and the `output`. */
 export function evaluateProgram(model: Architecture, loss: Loss): Uint8Array {
   const graph = new Graph();
   const penalties: Value[] = [];
@@ -77,9 +91,8 @@ export function evaluateProgram(model: Architecture, loss: Loss): Uint8Array {
     ...inference,
     addLoss: (term) => penalties.push(term),
   });
-  const targets = targetsInput(graph, loss, outputs);
-  graph.output('loss', addAll([loss.build(outputs, targets), ...penalties]));
-  graph.output('correct', countCorrect(loss, outputs, targets));
+  graph.output('loss', addAll([buildLoss(graph, loss, outputs), ...penalties]));
+  graph.output('output', outputs);
   return graph.toModel();
 }
 
@@ -118,17 +131,10 @@ const addAll = (terms: Value[]): Value => terms.reduce(add);
 
 const leafSize = ({ shape }: Value): number => shape.reduce<number>((size, dim) => size * (dim as number), 1);
 
-function targetsInput(graph: Graph, { targets }: Loss, outputs: Value): Value {
-  if (targets === 'values') return graph.input('y', 'float32', outputs.shape);
-  return onnx.cast(graph.input('y', 'int32', ['N']), 'int64');
-}
-
-/** Of several outputs the largest is the answer; a single one answers yes from one half on (logits: from 0). */
-function countCorrect({ targets: kind, fromLogits }: Loss, outputs: Value, targets: Value): Value {
-  const { graph } = outputs;
-  const isRight = (a: Value, b: Value) => onnx.reduceSum(onnx.mask(onnx.equal(a, b)), 0);
-  if (kind === 'classes') return isRight(onnx.argMax(outputs, 1), targets);
-  if (outputs.shape[1] !== 1) return isRight(onnx.argMax(outputs, 1), onnx.argMax(targets, 1));
-  const answer = onnx.mask(onnx.greater(outputs, graph.constant(fromLogits ? 0 : 0.5)));
-  return isRight(onnx.reshape(answer, ['N']), onnx.reshape(targets, ['N']));
+function buildLoss(graph: Graph, loss: Loss, outputs: Value): Value {
+  const targets =
+    loss.targets === 'values'
+      ? graph.input('y', 'float32', outputs.shape)
+      : onnx.cast(graph.input('y', 'int32', ['N']), 'int64');
+  return loss.build(outputs, targets, graph.input('sample_weight', 'float32', ['N']));
 }

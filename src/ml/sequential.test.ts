@@ -53,7 +53,7 @@ test('a small network learns the generated images, and what it reports is so', a
     validationData: [held.images, held.labels],
   });
   assert.deepEqual(Object.keys(history), ['loss', 'accuracy', 'val_loss', 'val_accuracy']);
-  assert.ok(Object.values(history).every((figures) => figures.length === 5));
+  assert.ok(Object.values(history).every((figures) => figures!.length === 5));
   assert.ok(history.loss.at(-1)! < history.loss[0]! / 2, `loss ${history.loss}`);
   assert.ok(history.val_accuracy!.at(-1)! > 0.7, `validation accuracy ${history.val_accuracy}`);
 

@@ -1,15 +1,16 @@
 import type { EpochLogs } from '../training/engine.ts';
-import type { Callback, TrainedModel } from './callback.ts';
+import type { Callback, CallbackState, TrainedModel } from './callback.ts';
+import { comparison, type MonitorMode, monitored } from './monitor.ts';
 
 export interface EarlyStoppingOptions {
   /** The figure to watch. */
-  monitor?: keyof EpochLogs;
+  monitor?: string;
   /** A change of at most this counts as none. */
   minDelta?: number;
   /** Epochs without a better figure before the training ends. */
   patience?: number;
-  /** Whether smaller or larger is better; 'auto' is larger for accuracies. */
-  mode?: 'auto' | 'min' | 'max';
+  /** Whether smaller or larger is better; 'auto' knows by the figure's name. */
+  mode?: MonitorMode;
   /** The figure must be better than this for the patience to start anew. */
   baseline?: number;
   /** Whether the model gets the weights of the best epoch back when the training ends. */
@@ -30,23 +31,14 @@ export function earlyStopping({
   restoreBestWeights = false,
   startFromEpoch = 0,
 }: EarlyStoppingOptions = {}): Callback {
-  const isMaximum = mode === 'max' || (mode === 'auto' && monitor.endsWith('accuracy'));
-  const worst = isMaximum ? -Infinity : Infinity;
-  const delta = Math.abs(minDelta);
-  const isBetter = (value: number, than: number) => (isMaximum ? value - delta > than : value + delta < than);
+  const { worst, isBetter } = comparison(monitor, mode, minDelta);
   let model: TrainedModel;
   let best = worst;
   let bestWeights: Float32Array | undefined;
   let waited = 0;
 
   function onEpochEnd(epoch: number, logs: EpochLogs): void {
-    const value = logs[monitor];
-    if (value === undefined) {
-      throw new Error(
-        `earlyStopping watches ${monitor}, the training has ${Object.keys(logs).join(', ')}: ` +
-          'give fit() validationData or validationSplit, or another monitor',
-      );
-    }
+    const value = monitored('earlyStopping', monitor, logs);
     if (epoch < startFromEpoch) return;
     if (restoreBestWeights) bestWeights ??= model.weights.slice();
     waited += 1;
@@ -69,6 +61,12 @@ export function earlyStopping({
     onEpochEnd,
     onTrainEnd() {
       if (bestWeights) model.weights = bestWeights;
+    },
+    save: () => ({ values: { best, waited }, weights: bestWeights }),
+    restore({ values, weights }: CallbackState) {
+      // It is what `save` gave.
+      ({ best, waited } = values as { best: number; waited: number });
+      bestWeights = weights;
     },
   };
 }

@@ -22,7 +22,8 @@ export function progressBar(
   { now = () => performance.now() }: { now?: () => number } = {},
 ): Callback {
   if (!stream) throw new Error('progressBar(stream) needs a stream here: there is no process.stderr');
-  let info: TrainingInfo = { epochs: 1, examples: 1, batchSize: 1 };
+  let info: TrainingInfo = { epochs: 1, examples: undefined, batchSize: 1 };
+  let examples: number | undefined;
   let startMs = 0;
   let epochStartMs = 0;
   let rate = 0;
@@ -34,15 +35,17 @@ export function progressBar(
     // An epoch's rate ends with its last batch: the validation after it is not training.
     if (seen > lastSeen) rate = (seen / Math.max(nowMs - epochStartMs, 1)) * 1000;
     lastSeen = seen;
-    const doneShare = (epoch + seen / info.examples) / info.epochs;
+    const epochShare = examples ? Math.min(1, seen / examples) : 0;
+    const doneShare = (epoch + epochShare) / info.epochs;
     const elapsedMs = nowMs - startMs;
     const leftMs = (elapsedMs / Math.max(doneShare, 1e-9)) * (1 - doneShare);
-    const time = doneShare < 1 ? `${duration(leftMs)} left` : `${duration(elapsedMs)} in all`;
+    const isKnown = doneShare < 1 && doneShare > 0;
+    const time = isKnown ? `${duration(leftMs)} left` : `${duration(elapsedMs)} in all`;
     const title = `Epoch ${String(epoch + 1).padStart(String(info.epochs).length)}/${info.epochs}`;
     const speed = `${Math.round(rate).toLocaleString('en-US')} images/s`;
     const ending = ` ${figures}  ${speed}  ${time}`;
     const room = stream!.isTTY ? (stream!.columns ?? 120) - title.length - ending.length - 2 : barWidthMax;
-    return `${title} ${bar(seen / info.examples, Math.min(barWidthMax, Math.max(barWidthMin, room)))}${ending}`;
+    return `${title} ${bar(epochShare, Math.min(barWidthMax, Math.max(barWidthMin, room)))}${ending}`;
   }
 
   function draw(logs: BatchLogs): void {
@@ -51,7 +54,7 @@ export function progressBar(
       stream!.write(clearLine + text.slice(0, (stream!.columns ?? 120) - 1));
       return;
     }
-    const due = Math.floor((logs.seen / info.examples) * linesPerEpoch);
+    const due = Math.floor((logs.seen / (examples ?? Infinity)) * linesPerEpoch);
     if (due <= linesWritten || due >= linesPerEpoch) return;
     linesWritten = due;
     stream!.write(`${text}\n`);
@@ -60,12 +63,15 @@ export function progressBar(
   return {
     onTrainBegin(trainingInfo) {
       info = trainingInfo;
+      examples = info.examples;
       startMs = now();
       epochStartMs = startMs;
     },
     onBatchEnd: draw,
     onEpochEnd(epoch, logs) {
-      const text = line(epoch, info.examples, formatFigures(logs));
+      // A data set that did not know its size has shown it by now.
+      examples ??= lastSeen || undefined;
+      const text = line(epoch, examples ?? lastSeen, formatFigures(logs));
       stream.write(stream.isTTY ? `${clearLine + text}\n` : `${text}\n`);
       epochStartMs = now();
       lastSeen = 0;
@@ -83,10 +89,9 @@ function bar(share: number, width: number): string {
   return '━'.repeat(full) + '─'.repeat(width - full);
 }
 
-function formatFigures({ loss, accuracy, ...rest }: BatchLogs | EpochLogs): string {
-  const figures = `loss ${loss.toFixed(4)}  accuracy ${accuracy.toFixed(4)}`;
-  if (!('val_loss' in rest) || rest.val_loss === undefined) return figures;
-  return `${figures}  val_loss ${rest.val_loss.toFixed(4)}  val_accuracy ${rest.val_accuracy?.toFixed(4)}`;
+function formatFigures(logs: BatchLogs | EpochLogs): string {
+  const figures = Object.entries(logs).filter(([name]) => name !== 'epoch' && name !== 'seen');
+  return figures.map(([name, value]) => `${name} ${value.toFixed(4)}`).join('  ');
 }
 
 /** "0:42", "12:05" or "1:02:03" */

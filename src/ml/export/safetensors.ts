@@ -23,8 +23,9 @@ interface HeaderEntry {
 /** A header larger than this is damage or an attack. */
 const headerBytesMax = 16 * 1024 * 1024;
 
-export function encodeSafetensors(tensors: NamedTensor[]): Uint8Array {
-  const { header, locations } = layoutSafetensors(tensors);
+/** `metadata` are strings of the writer's own, which readers of tensors pass over. */
+export function encodeSafetensors(tensors: NamedTensor[], metadata?: Record<string, string>): Uint8Array {
+  const { header, locations } = layoutSafetensors(tensors, metadata);
   const last = [...locations.values()].at(-1);
   const bytes = new Uint8Array(last ? last.offset + last.length : header.length);
   bytes.set(header);
@@ -35,7 +36,10 @@ export function encodeSafetensors(tensors: NamedTensor[]): Uint8Array {
 }
 
 /** The header of such a file and each tensor's place in it, which depend on names and shapes alone. */
-export function layoutSafetensors(tensors: Pick<NamedTensor, 'name' | 'shape'>[]): {
+export function layoutSafetensors(
+  tensors: Pick<NamedTensor, 'name' | 'shape'>[],
+  metadata?: Record<string, string>,
+): {
   header: Uint8Array;
   locations: Map<string, TensorLocation>;
 } {
@@ -46,7 +50,8 @@ export function layoutSafetensors(tensors: Pick<NamedTensor, 'name' | 'shape'>[]
     end += shape.reduce((product, dim) => product * dim, 4);
     entries[name] = { dtype: 'F32', shape, data_offsets: [start, end] };
   }
-  const json = new TextEncoder().encode(JSON.stringify(entries));
+  const document = metadata ? { __metadata__: metadata, ...entries } : entries;
+  const json = new TextEncoder().encode(JSON.stringify(document));
   // Padded with spaces so that the data, which follow, are aligned.
   const header = new Uint8Array(8 + Math.ceil(json.length / 8) * 8).fill(0x20);
   header.set(json, 8);
@@ -57,7 +62,27 @@ export function layoutSafetensors(tensors: Pick<NamedTensor, 'name' | 'shape'>[]
 /** Reads where the tensors lie in a safetensors file.
  * @throws Error where the file is cut short or is no such file. */
 export function decodeSafetensors(bytes: Uint8Array): Map<string, TensorLocation> {
-  const fail = (what: string) => new Error(`These ${bytes.length} bytes are not a safetensors file: ${what}`);
+  const { entries, dataStart } = readHeader(bytes);
+  const locations = locate(entries, dataStart);
+  for (const [name, { offset, length }] of locations) {
+    if (!(length >= 0 && offset + length <= bytes.length))
+      throw notSafetensors(bytes, `tensor "${name}" lies outside, the file is cut short`);
+  }
+  return locations;
+}
+
+/** The strings that the writer of a safetensors file added.
+ * @throws Error as `decodeSafetensors`. */
+export function readMetadata(bytes: Uint8Array): Record<string, string> {
+  // The format gives this entry another type than the others.
+  return (readHeader(bytes).entries.__metadata__ ?? {}) as unknown as Record<string, string>;
+}
+
+const notSafetensors = (bytes: Uint8Array, what: string): Error =>
+  new Error(`These ${bytes.length} bytes are not a safetensors file: ${what}`);
+
+function readHeader(bytes: Uint8Array): { entries: Record<string, HeaderEntry>; dataStart: number } {
+  const fail = (what: string) => notSafetensors(bytes, what);
   if (bytes.length < 8) throw fail('shorter than the 8 bytes of the header length');
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = Number(view.getBigUint64(0, true));
@@ -69,12 +94,7 @@ export function decodeSafetensors(bytes: Uint8Array): Map<string, TensorLocation
   } catch (cause) {
     throw fail(`the header is not JSON (${(cause as Error).message})`);
   }
-  const locations = locate(entries, 8 + length);
-  for (const [name, { offset, length: size }] of locations) {
-    if (!(size >= 0 && offset + size <= bytes.length))
-      throw fail(`tensor "${name}" lies outside, the file is cut short`);
-  }
-  return locations;
+  return { entries, dataStart: 8 + length };
 }
 
 /** The place of one parameter's values.

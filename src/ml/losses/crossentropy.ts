@@ -28,7 +28,7 @@ export function binaryCrossentropy({
     name: 'binary_crossentropy',
     fromLogits,
     targets: 'values',
-    build: (outputs, targets) => op(outputs, smooth(targets, labelSmoothing, 2)),
+    build: (outputs, targets, weights) => op(outputs, smooth(targets, labelSmoothing, 2), weights),
   };
 }
 
@@ -42,7 +42,8 @@ export function categoricalCrossentropy({
     name: 'categorical_crossentropy',
     fromLogits,
     targets: 'values',
-    build: (outputs, targets) => op(outputs, smooth(targets, labelSmoothing, targets.shape[1] as number)),
+    build: (outputs, targets, weights) =>
+      op(outputs, smooth(targets, labelSmoothing, targets.shape[1] as number), weights),
   };
 }
 

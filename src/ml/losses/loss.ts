@@ -7,6 +7,7 @@ export interface Loss {
   readonly fromLogits: boolean | undefined;
   /** Class numbers, int64 [N], or values of the outputs' shape. */
   readonly targets: 'classes' | 'values';
-  /** outputs [N, K] and the targets to a scalar. */
-  build(outputs: Value, targets: Value): Value;
+  /** outputs [N, K], the targets and the weights of the examples [N] to a scalar: the sum of each example's loss times
+   * its weight, by N. */
+  build(outputs: Value, targets: Value, weights?: Value): Value;
 }

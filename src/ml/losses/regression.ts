@@ -16,4 +16,4 @@ export const meanAbsoluteError = (): Loss => regression('mean_absolute_error', o
 
 /** Keras' Huber: quadratic up to `delta`, linear beyond. */
 export const huber = ({ delta = 1 }: { delta?: number } = {}): Loss =>
-  regression('huber_loss', (outputs, targets) => op.huber(outputs, targets, delta));
+  regression('huber_loss', (outputs, targets, weights) => op.huber(outputs, targets, delta, weights));

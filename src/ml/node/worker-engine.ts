@@ -1,25 +1,43 @@
 import { Worker } from 'node:worker_threads';
 import type { Tensor } from '../tensor.ts';
-import type { Engine, TrainingState, TrainListener } from '../training/engine.ts';
+import {
+  type BatchSource,
+  type Engine,
+  type EpochAnswer,
+  type EpochLogs,
+  isSource,
+  type TrainingState,
+  type TrainListener,
+} from '../training/engine.ts';
 import { dropGate, openGate } from './exit-gate.ts';
-import type { Reply, Request, WorkerOptions } from './messages.ts';
+import type { RemoteSource, Reply, Request, WorkerOptions } from './messages.ts';
+import { BatchStreams } from './remote-batches.ts';
+
+/** A worker thread and the data sets that it draws on. */
+interface Thread {
+  worker: Worker;
+  streams: BatchStreams;
+}
 
 interface Pending {
-  worker: Worker;
+  thread: Thread;
   resolve: (result: never) => void;
   reject: (error: unknown) => void;
   listener?: TrainListener;
 }
 
 /** Everything of a request but its number, for each kind. */
-type Body<R> = R extends Request ? Omit<R, 'id'> : never;
+type Body<R> = R extends Request & { id: number } ? Omit<R, 'id'> : never;
+
+/** Keeps a data set here and gives what the worker knows it by; arrays travel. */
+type Hand = <T extends object>(data: T | BatchSource) => T | RemoteSource;
 
 /** An engine in a worker thread of its own, started by the first job; the caller's event loop stays free. While no
  * job runs, the thread does not keep the process alive. */
 export class WorkerEngine implements Engine {
   readonly #threads: number | undefined;
   readonly #pending = new Map<number, Pending>();
-  #worker: Worker | undefined;
+  #thread: Thread | undefined;
   #count = 0;
 
   constructor({ threads }: { threads?: number | undefined } = {}) {
@@ -32,29 +50,57 @@ export class WorkerEngine implements Engine {
     signal?: AbortSignal,
   ): Promise<TrainingState> {
     const id = this.#nextId();
-    const worker = this.#start();
+    const thread = this.#start();
+    const { worker } = thread;
     const abort = () => worker.postMessage({ kind: 'abort', id } satisfies Request);
     signal?.addEventListener('abort', abort, { once: true });
-    const result = this.#request<TrainingState>({ kind: 'train', job }, { id, worker, listener });
-    if (signal?.aborted) abort();
-    return result.finally(() => signal?.removeEventListener('abort', abort));
+    return this.#withData(thread, (hand) => {
+      const { examples, validation } = job;
+      const held = validation && { ...validation, examples: hand(validation.examples) };
+      const body = { kind: 'train' as const, job: { ...job, examples: hand(examples), validation: held } };
+      const result = this.#request<TrainingState>(body, { id, thread, listener });
+      if (signal?.aborted) abort();
+      return result;
+    }).finally(() => signal?.removeEventListener('abort', abort));
   }
 
-  evaluate(job: Parameters<Engine['evaluate']>[0]): Promise<{ loss: number; accuracy: number }> {
-    return this.#request({ kind: 'evaluate', job });
+  evaluate(job: Parameters<Engine['evaluate']>[0]): Promise<EpochLogs> {
+    const thread = this.#start();
+    return this.#withData(thread, (hand) =>
+      this.#request({ kind: 'evaluate', job: { ...job, examples: hand(job.examples) } }, { thread }),
+    );
   }
 
   predict(job: Parameters<Engine['predict']>[0]): Promise<Tensor> {
-    return this.#request({ kind: 'predict', job });
+    const thread = this.#start();
+    return this.#withData(thread, (hand) =>
+      this.#request({ kind: 'predict', job: { ...job, x: hand(job.x) } }, { thread }),
+    );
   }
 
   async close(): Promise<void> {
-    const worker = this.#worker;
-    if (!worker) return;
+    const thread = this.#thread;
+    if (!thread) return;
     // A job that comes from now on starts another thread.
-    this.#worker = undefined;
-    await this.#request({ kind: 'close' }, { worker });
-    await worker.terminate();
+    this.#thread = undefined;
+    await this.#request({ kind: 'close' }, { thread });
+    await thread.worker.terminate();
+  }
+
+  /** Runs a job whose data sets stay here, and forgets them when it ends. */
+  async #withData<T>({ streams }: Thread, run: (hand: Hand) => Promise<T>): Promise<T> {
+    const sources: number[] = [];
+    const hand: Hand = (data) => {
+      if (!isSource(data)) return data;
+      const source = streams.add(data);
+      sources.push(source);
+      return { source };
+    };
+    try {
+      return await run(hand);
+    } finally {
+      for (const source of sources) streams.remove(source);
+    }
   }
 
   #nextId(): number {
@@ -64,17 +110,17 @@ export class WorkerEngine implements Engine {
 
   #request<T>(
     body: Body<Request>,
-    { id = this.#nextId(), worker = this.#start(), listener }: Partial<Pending & { id: number }> = {},
+    { id = this.#nextId(), thread, listener }: { id?: number; thread: Thread; listener?: TrainListener },
   ): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
-    this.#pending.set(id, { worker, resolve, reject, ...(listener && { listener }) });
-    worker.ref();
-    worker.postMessage({ ...body, id });
+    this.#pending.set(id, { thread, resolve, reject, ...(listener && { listener }) });
+    thread.worker.ref();
+    thread.worker.postMessage({ ...body, id });
     return promise;
   }
 
-  #start(): Worker {
-    if (this.#worker) return this.#worker;
+  #start(): Thread {
+    if (this.#thread) return this.#thread;
     const gate = openGate();
     // Installed from npm this is JavaScript, in the repository TypeScript.
     const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
@@ -83,62 +129,83 @@ export class WorkerEngine implements Engine {
       // The process's own, as `--input-type` or `--test`, are not for this file.
       execArgv: [],
     });
-    worker.on('message', (reply: Reply) => this.#receive(worker, reply));
-    worker.on('error', (error) => this.#fail(worker, error));
+    const thread = { worker, streams: new BatchStreams(worker) };
+    worker.on('message', (reply: Reply) => this.#receive(thread, reply));
+    worker.on('error', (error) => this.#fail(thread, error));
     worker.on('exit', (code) => {
       dropGate(gate);
-      this.#fail(worker, new Error(`The learning thread ended with code ${code}`));
+      this.#fail(thread, new Error(`The learning thread ended with code ${code}`));
     });
-    this.#worker = worker;
-    return worker;
+    this.#thread = thread;
+    return thread;
   }
 
-  #receive(worker: Worker, reply: Reply): void {
-    const pending = this.#pending.get(reply.id);
-    if (!pending) return;
-    if (reply.kind === 'batch') this.#reportBatch(worker, pending, reply);
-    else if (reply.kind === 'epoch') this.#answerEpoch(worker, pending, reply);
+  #receive(thread: Thread, reply: Reply): void {
+    if (reply.kind === 'pull') void thread.streams.pull(reply);
+    else if (reply.kind === 'closeStream') void thread.streams.close(reply.stream);
     else {
+      const pending = this.#pending.get(reply.id);
+      if (pending) this.#take(pending, reply);
+    }
+  }
+
+  #take(pending: Pending, reply: Exclude<Reply, { kind: 'pull' | 'closeStream' }>): void {
+    const { thread, listener } = pending;
+    if (reply.kind === 'batch') this.#reportBatch(pending, reply);
+    else if (reply.kind === 'epoch') {
+      const { id, epoch, logs, state } = reply;
+      this.#answer(thread, id, listener!.onEpoch(epoch, logs, state));
+    } else if (reply.kind === 'checkpoint') {
+      const { id, position, state } = reply;
+      this.#answer(thread, id, Promise.resolve(listener!.onCheckpoint?.(position, state)).then(goOn));
+    } else {
       this.#pending.delete(reply.id);
-      const isIdle = !this.#pending.values().some((other) => other.worker === worker);
-      if (isIdle) worker.unref();
+      const isIdle = !this.#pending.values().some((other) => other.thread === thread);
+      if (isIdle) thread.worker.unref();
       if (reply.kind === 'error') pending.reject(reply.error);
       // The worker answers each kind of request with that kind's result.
       else pending.resolve(reply.result as never);
     }
   }
 
-  #reportBatch(worker: Worker, { listener }: Pending, { id, logs }: Reply & { kind: 'batch' }): void {
+  #reportBatch({ thread, listener }: Pending, { id, logs }: Reply & { kind: 'batch' }): void {
+    const tell = (request: Request) => thread.worker.postMessage(request);
     try {
-      listener!.onBatch(logs);
+      if (!listener!.onBatch(logs)) tell({ kind: 'endEpoch', id });
     } catch (error) {
-      this.#abandon(worker, id, error);
-      worker.postMessage({ kind: 'abort', id } satisfies Request);
+      this.#abandon(id, error);
+      tell({ kind: 'abort', id });
     }
   }
 
-  #answerEpoch(worker: Worker, { listener }: Pending, reply: Reply & { kind: 'epoch' }): void {
-    const { id, epoch, logs, state } = reply;
-    const answer = (goOn: boolean) => worker.postMessage({ kind: 'epochAnswer', id, goOn } satisfies Request);
-    listener!.onEpoch(epoch, logs, state).then(answer, (error) => {
-      this.#abandon(worker, id, error);
-      answer(false);
+  #answer({ worker }: Thread, id: number, asked: Promise<EpochAnswer>): void {
+    const tell = (answer: EpochAnswer) =>
+      worker.postMessage({ kind: 'answer', id, answer } satisfies Request);
+    asked.then(tell, (error) => {
+      this.#abandon(id, error);
+      worker.postMessage({ kind: 'abort', id } satisfies Request);
+      tell({ goOn: false });
     });
   }
 
   /** A callback threw: its caller learns why at once, and the job is left to end by itself. */
-  #abandon(worker: Worker, id: number, error: unknown): void {
-    this.#pending.get(id)?.reject(error);
-    const silent = { onBatch: () => {}, onEpoch: async () => false };
-    this.#pending.set(id, { worker, resolve: () => {}, reject: () => {}, listener: silent });
+  #abandon(id: number, error: unknown): void {
+    const pending = this.#pending.get(id);
+    if (!pending) return;
+    pending.reject(error);
+    const silent = { onBatch: () => false, onEpoch: async () => ({ goOn: false }) };
+    this.#pending.set(id, { ...pending, resolve: () => {}, reject: () => {}, listener: silent });
   }
 
-  #fail(worker: Worker, error: unknown): void {
-    if (worker === this.#worker) this.#worker = undefined;
+  #fail(thread: Thread, error: unknown): void {
+    if (thread === this.#thread) this.#thread = undefined;
+    thread.streams.closeAll();
     for (const [id, pending] of this.#pending) {
-      if (pending.worker !== worker) continue;
+      if (pending.thread !== thread) continue;
       this.#pending.delete(id);
       pending.reject(error);
     }
   }
 }
+
+const goOn = (): EpochAnswer => ({ goOn: true });

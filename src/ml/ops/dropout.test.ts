@@ -4,6 +4,7 @@ import { differentiable, gradients } from '../autodiff.ts';
 import { Graph } from '../graph.ts';
 import { nodeRuntime } from '../node/onnxruntime.ts';
 import * as onnx from '../primitives.ts';
+import { drawAll } from '../random-inputs.ts';
 import { tensor } from '../tensor.ts';
 import { dropout } from './dropout.ts';
 
@@ -17,7 +18,8 @@ async function run(seed: number): Promise<{ y: number[]; dx: number[] }> {
   graph.output('y', y);
   graph.output('dx', gradients(total, [x])[0]!);
   const session = await nodeRuntime.open(graph.toModel(), {});
-  const outputs = await session.run({ x: tensor(new Float32Array(1000).fill(1), [1, 1000]) });
+  const random = drawAll(graph.randomInputs, { step: 0, batchSize: 1 });
+  const outputs = await session.run({ x: tensor(new Float32Array(1000).fill(1), [1, 1000]), ...random });
   return { y: [...outputs.y!.data].map(Number), dx: [...outputs.dx!.data].map(Number) };
 }
 

@@ -8,7 +8,9 @@ import { adam } from './adam.ts';
 import { adamW } from './adam-w.ts';
 import type { Optimizer } from './optimizer.ts';
 import { rmsprop } from './rmsprop.ts';
+import { learningRateAt } from './schedules.ts';
 import { sgd } from './sgd.ts';
+import { optimizerStep } from './step.ts';
 
 const gradientsOfSteps = [0.5, -2, 0.25, 1e-3];
 
@@ -19,7 +21,13 @@ async function trajectory(optimizer: Optimizer): Promise<number[]> {
   const slots = optimizer.slots.map((name) => graph.input(name, 'float32', [1]));
   const iteration = graph.input('t', 'float32', []);
   const learningRate = graph.input('rate', 'float32', []);
-  const next = optimizer.update({ weights: weights!, gradient: gradient!, slots, iteration, learningRate });
+  const next = optimizerStep(optimizer, {
+    weights: weights!,
+    gradients: [gradient!],
+    slots,
+    iteration,
+    learningRate,
+  });
   graph.output('next_w', next.weights);
   optimizer.slots.forEach((name, index) => {
     graph.output(`next_${name}`, next.slots[index]!);
@@ -30,7 +38,7 @@ async function trajectory(optimizer: Optimizer): Promise<number[]> {
   let state = Object.fromEntries([['w', one(1)], ...optimizer.slots.map((name) => [name, one(0)])]);
   const path: number[] = [];
   for (const [step, value] of gradientsOfSteps.entries()) {
-    const rate = scalar(optimizer.learningRate);
+    const rate = scalar(learningRateAt(optimizer.learningRate, step));
     const outputs = await session.run({ ...state, g: one(value), t: scalar(step + 1), rate });
     state = Object.fromEntries(Object.keys(state).map((name) => [name, outputs[`next_${name}`]!]));
     path.push(Number(state.w!.data[0]));

@@ -1,8 +1,7 @@
 import * as onnx from '../primitives.ts';
-import type { Optimizer } from './optimizer.ts';
+import { beforeUpdate, type Optimizer, type OptimizerOptions } from './optimizer.ts';
 
-export interface RmspropOptions {
-  learningRate?: number;
+export interface RmspropOptions extends OptimizerOptions {
   rho?: number;
   momentum?: number;
   epsilon?: number;
@@ -18,12 +17,14 @@ export function rmsprop({
   momentum = 0,
   epsilon = 1e-7,
   centered = false,
+  ...options
 }: RmspropOptions = {}): Optimizer {
   const slots = ['velocity', ...(momentum > 0 ? ['momentum'] : []), ...(centered ? ['average'] : [])];
   return {
     name: 'rmsprop',
     learningRate,
     slots,
+    ...beforeUpdate('rmsprop', options),
     update({ weights, gradient, slots: values, learningRate: rate }) {
       const constant = (value: number) => weights.graph.constant(value);
       const slot = (name: string) => values[slots.indexOf(name)]!;

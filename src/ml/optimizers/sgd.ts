@@ -1,19 +1,24 @@
 import * as onnx from '../primitives.ts';
-import type { Optimizer } from './optimizer.ts';
+import { beforeUpdate, type Optimizer, type OptimizerOptions } from './optimizer.ts';
 
-export interface SgdOptions {
-  learningRate?: number;
+export interface SgdOptions extends OptimizerOptions {
   momentum?: number;
   /** Whether to step as if the momentum had been applied already (Nesterov, 1983). */
   nesterov?: boolean;
 }
 
 /** Gradient descent with optional momentum, as Keras' SGD (https://keras.io/api/optimizers/sgd/). */
-export function sgd({ learningRate = 0.01, momentum = 0, nesterov = false }: SgdOptions = {}): Optimizer {
+export function sgd({
+  learningRate = 0.01,
+  momentum = 0,
+  nesterov = false,
+  ...options
+}: SgdOptions = {}): Optimizer {
   return {
     name: 'sgd',
     learningRate,
     slots: momentum === 0 ? [] : ['momentum'],
+    ...beforeUpdate('sgd', options),
     update({ weights, gradient, slots: [velocity], learningRate: rate }) {
       const step = onnx.mul(gradient, rate);
       if (!velocity) return { weights: onnx.sub(weights, step), slots: [] };

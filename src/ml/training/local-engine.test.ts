@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { sparseCategoricalAccuracy } from '../metrics/metric.ts';
 import type { Runtime } from '../runtime.ts';
 import { tensor } from '../tensor.ts';
 import type { BatchLogs, Examples, TrainJob } from './engine.ts';
@@ -16,7 +17,13 @@ function countingRuntime() {
       open.add(name);
       return {
         async run({ y, weights }) {
-          return { loss: one(1), correct: one(y!.data.length / 2), next_weights: weights! };
+          // Class 0 for every other example, class 1 for the others; all are of class 0.
+          const count = y!.data.length;
+          const output = tensor(
+            Float32Array.from({ length: 2 * count }, (_, at) => +(at % 4 === 0 || at % 4 === 3)),
+            [count, 2],
+          );
+          return { loss: one(1), output, next_weights: weights! };
         },
         async release() {
           open.delete(name);
@@ -30,12 +37,13 @@ function countingRuntime() {
 const program = (id: string) => ({ id, bytes: new TextEncoder().encode(id) });
 const examples: Examples = { x: tensor(new Float32Array(100), [100, 1]), y: new Int32Array(100) };
 const weights = new Float32Array(1);
+const metrics = [sparseCategoricalAccuracy({ name: 'accuracy' })];
 
 test('an engine keeps three sessions at most, and none once closed', async () => {
   const { open, runtime } = countingRuntime();
   const engine = localEngine(runtime);
   for (const id of ['a', 'b', 'c', 'd', 'd']) {
-    await engine.evaluate({ program: program(id), weights, examples, batchSize: 10 });
+    await engine.evaluate({ program: program(id), weights, examples, batchSize: 10, metrics });
   }
   assert.deepEqual([...open], ['b', 'c', 'd']);
   await engine.close();
@@ -47,8 +55,9 @@ const job: TrainJob = {
   slots: [],
   state: { weights, slots: [], iteration: 0 },
   examples,
+  metrics,
   epochs: 2,
-  batchSize: 1,
+  batchSize: 2,
   shuffle: true,
   seed: 0,
   learningRate: 0.1,
@@ -56,16 +65,16 @@ const job: TrainJob = {
 
 test('batches are reported at most every 50 ms, and always the last of an epoch', async () => {
   let nowMs = 0;
-  const engine = localEngine(countingRuntime().runtime, { now: () => (nowMs += 6) });
+  const engine = localEngine(countingRuntime().runtime, { now: () => (nowMs += 12) });
   const reports: BatchLogs[] = [];
   const state = await engine.train(job, {
-    onBatch: (logs) => reports.push(logs),
-    onEpoch: async () => true,
+    onBatch: (logs) => reports.push(logs) > 0,
+    onEpoch: async () => ({ goOn: true }),
   });
-  assert.ok(reports.length < 40, `${reports.length} reports of 200 batches`);
+  assert.ok(reports.length < 40, `${reports.length} reports of 100 batches`);
   assert.deepEqual(
     [0, 1].map((epoch) => reports.filter((logs) => logs.epoch === epoch).at(-1)),
     [0, 1].map((epoch) => ({ epoch, seen: 100, loss: 1, accuracy: 0.5 })),
   );
-  assert.equal(state.iteration, 200);
+  assert.equal(state.iteration, 100);
 });

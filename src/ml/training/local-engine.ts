@@ -1,15 +1,17 @@
 import type { Runtime, Session } from '../runtime.ts';
 import { type Tensor, toVector } from '../tensor.ts';
-import { batches } from './batches.ts';
-import type {
-  Engine,
-  EpochLogs,
-  EvaluateJob,
-  PredictJob,
-  Program,
-  TrainingState,
-  TrainJob,
-  TrainListener,
+import { batches, equalWeights, inputBatches } from './batches.ts';
+import {
+  type BatchSource,
+  type Engine,
+  type EpochLogs,
+  type EvaluateJob,
+  isSource,
+  type PredictJob,
+  type Program,
+  type TrainingState,
+  type TrainJob,
+  type TrainListener,
 } from './engine.ts';
 import { Means } from './means.ts';
 import { trainEpoch } from './train-epoch.ts';
@@ -40,49 +42,87 @@ export function localEngine(
     return session;
   }
 
-  async function evaluate({ program, weights, examples, batchSize }: EvaluateJob) {
+  async function evaluate({ program, weights, examples, batchSize, metrics }: EvaluateJob) {
     const session = await open(program);
-    const means = new Means();
+    const means = new Means(metrics);
     const vector = toVector(weights);
-    for (const { x, y, size } of batches(examples, batchSize)) {
-      means.add(await session.run({ x, y, weights: vector }), size);
+    const all = isSource(examples)
+      ? examples.batches({ epoch: 0, fromBatch: 0 })
+      : batches(examples, batchSize);
+    for await (const batch of all) {
+      const { x, y, sampleWeights } = batch;
+      const sample_weight = sampleWeights ?? equalWeights(x);
+      means.add(await session.run({ x, y, weights: vector, sample_weight }), batch);
     }
+    if (means.seen === 0) throw new Error('The data set for evaluation has no batch');
     return means.logs();
   }
 
   async function train(job: TrainJob, listener: TrainListener, signal?: AbortSignal): Promise<TrainingState> {
     const session = await open(job.program);
+    const next = { ...job };
     let { state } = job;
-    for (let epoch = 0; epoch < job.epochs && !signal?.aborted; epoch += 1) {
-      const means = new Means();
-      let reportedMs = now();
-      const onBatch = () => {
-        if (now() - reportedMs < reportIntervalMs && means.seen < job.examples.x.shape[0]!) return;
-        reportedMs = now();
-        listener.onBatch({ epoch, seen: means.seen, ...means.logs() });
-      };
-      state = await trainEpoch(session, job, state, { means, onBatch, signal });
+    let {
+      epoch: first,
+      batch: fromBatch,
+      means: sums,
+    } = job.from ?? { epoch: 0, batch: 0, means: undefined };
+    for (let epoch = first; epoch < job.epochs && !signal?.aborted; epoch += 1) {
+      const means = new Means(job.metrics, sums);
+      const onBatch = watch(next, listener, means, epoch);
+      state = await trainEpoch(session, next, state, { epoch, fromBatch, means, onBatch, signal });
       if (signal?.aborted) break;
-      const logs: EpochLogs = means.logs();
-      if (job.validation) {
-        const { weights } = state;
-        const validation = await evaluate({ ...job.validation, weights, batchSize: job.batchSize });
-        logs.val_loss = validation.loss;
-        logs.val_accuracy = validation.accuracy;
-      }
-      if (!(await listener.onEpoch(epoch, logs, state))) break;
+      if (means.seen === 0) throw new Error('The data set for training has no batch');
+      [fromBatch, sums] = [0, undefined];
+      const logs = await withValidation(next, means.logs(), state);
+      const { goOn, learningRate } = await listener.onEpoch(epoch, logs, state);
+      next.learningRate = learningRate ?? next.learningRate;
+      if (!goOn) break;
     }
     return state;
   }
 
+  /** Reports batches and asks for checkpoints. */
+  function watch(
+    { examples, checkpointEveryBatches }: TrainJob,
+    listener: TrainListener,
+    means: Means,
+    epoch: number,
+  ) {
+    const count = isSource(examples) ? undefined : examples.x.shape[0]!;
+    let reportedMs = now();
+    return (batch: number, state: () => TrainingState): boolean | Promise<boolean> => {
+      let goOn = true;
+      if (now() - reportedMs >= reportIntervalMs || means.seen === count) {
+        reportedMs = now();
+        goOn = listener.onBatch({ epoch, seen: means.seen, ...means.logs() });
+      }
+      const isDue = checkpointEveryBatches && batch % checkpointEveryBatches === 0 && means.seen !== count;
+      if (!isDue || !listener.onCheckpoint) return goOn;
+      return listener.onCheckpoint({ epoch, batch, means: means.state() }, state()).then(() => goOn);
+    };
+  }
+
+  async function withValidation(
+    { validation, batchSize, metrics }: TrainJob,
+    logs: EpochLogs,
+    { weights }: TrainingState,
+  ): Promise<EpochLogs> {
+    if (!validation) return logs;
+    const figures = await evaluate({ ...validation, weights, batchSize, metrics });
+    const named = Object.entries(figures).map(([name, value]) => [`val_${name}`, value]);
+    return { ...logs, ...Object.fromEntries(named) };
+  }
+
   async function predict({ program, weights, x, batchSize }: PredictJob): Promise<Tensor> {
     const session = await open(program);
-    const count = x.shape[0]!;
     const vector = toVector(weights);
     const parts: Tensor[] = [];
-    for (const batch of batches({ x, y: new Int32Array(count) }, batchSize)) {
-      parts.push((await session.run({ x: batch.x, weights: vector })).output!);
+    const inputs = isSource(x) ? inputsOf(x) : inputBatches(x, batchSize);
+    for await (const input of inputs) {
+      parts.push((await session.run({ x: input, weights: vector })).output!);
     }
+    if (parts.length === 0) throw new Error('The data set for predictions has no batch');
     return joinRows(parts);
   }
 
@@ -93,6 +133,10 @@ export function localEngine(
   }
 
   return { train, evaluate, predict, close };
+}
+
+async function* inputsOf(source: BatchSource): AsyncGenerator<Tensor> {
+  for await (const { x } of source.batches({ epoch: 0, fromBatch: 0 })) yield x;
 }
 
 function joinRows(parts: Tensor[]): Tensor {

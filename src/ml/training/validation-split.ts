@@ -3,7 +3,10 @@ import type { Examples } from './engine.ts';
 
 /** Keeps the last share of the examples for validation, before any shuffling, as Keras' validation_split.
  * @throws RangeError where either part would be empty. */
-export function splitExamples({ x, y }: Examples, share: number): [training: Examples, validation: Examples] {
+export function splitExamples(
+  { x, y, sampleWeights }: Examples,
+  share: number,
+): [training: Examples, validation: Examples] {
   const count = x.shape[0]!;
   const at = Math.floor(count * (1 - share));
   const width = y.length / count;
@@ -14,8 +17,8 @@ export function splitExamples({ x, y }: Examples, share: number): [training: Exa
     );
   }
   return [
-    { x: rows(x, 0, at), y: y.subarray(0, at * width) },
-    { x: rows(x, at, count), y: y.subarray(at * width) },
+    { x: rows(x, 0, at), y: y.subarray(0, at * width), sampleWeights: sampleWeights?.subarray(0, at) },
+    { x: rows(x, at, count), y: y.subarray(at * width), sampleWeights: sampleWeights?.subarray(at) },
   ];
 }
 

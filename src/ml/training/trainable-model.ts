@@ -1,0 +1,236 @@
+import type { Architecture } from '../architecture.ts';
+import type { History } from '../callbacks/history.ts';
+import { checkExamples, checkInput, type Targets } from '../check-examples.ts';
+import type { Loss } from '../losses/loss.ts';
+import { type Metric, type MetricSpec, resolveMetrics } from '../metrics/metric.ts';
+import type { Optimizer } from '../optimizers/optimizer.ts';
+import { learningRateAt, type Schedule } from '../optimizers/schedules.ts';
+import { evaluateProgram, predictProgram, trainProgram } from '../programs.ts';
+import { randomGenerator } from '../random.ts';
+import { ShapeError } from '../shape.ts';
+import { summarize } from '../summary.ts';
+import type { Tensor } from '../tensor.ts';
+import { checkedSource } from './checked-source.ts';
+import {
+  type BatchSource,
+  type Engine,
+  type EpochLogs,
+  isSource,
+  type Program,
+  type TrainingState,
+} from './engine.ts';
+import { createEngine } from './engine-factory.ts';
+import { weighExamples } from './example-weights.ts';
+import { runFit } from './fit.ts';
+import type { DatasetFitOptions, EvaluateOptions, FitOptions } from './fit-options.ts';
+
+export interface ModelOptions {
+  name?: string;
+  /** Fixes initial weights, shuffling and dropout. With the same `threads`, the same numbers come out. */
+  seed?: number;
+  /** Threads of one operator; all processors by default. */
+  threads?: number;
+}
+
+export interface CompileOptions {
+  optimizer: Optimizer;
+  loss: Loss;
+  /** Figures to report beside the loss; `['accuracy']` by default. */
+  metrics?: readonly Metric[];
+  /** The same, with the weights of examples and classes. */
+  weightedMetrics?: readonly Metric[];
+}
+
+/** What `compile` made. */
+export interface Compiled {
+  optimizer: Optimizer;
+  loss: Loss;
+  metrics: MetricSpec[];
+  train: Program;
+  evaluate: Program;
+}
+
+/** A model that can be trained, evaluated and asked, whatever its layers: `sequential` and `model` make one. */
+export class TrainableModel {
+  readonly name: string;
+  readonly architecture: Architecture;
+  /** Set by a callback, ends the training after the epoch at hand. */
+  stopTraining = false;
+  readonly #seed: number;
+  readonly #engine: Engine;
+  #state: TrainingState;
+  #learningRate: number | Schedule = 0;
+  #compiled: Compiled | undefined;
+  #predict: Program | undefined;
+  #compileCount = 0;
+  #isTraining = false;
+
+  constructor(architecture: Architecture, { name = 'model', seed = 0, threads }: ModelOptions) {
+    this.name = name;
+    this.architecture = architecture;
+    this.#seed = seed;
+    this.#engine = createEngine({ threads });
+    this.#state = { weights: initialWeights(architecture, seed), slots: [], iteration: 0 };
+  }
+
+  /** All parameters, moving statistics too, in the order of the layers. */
+  get weights(): Float32Array {
+    return this.#state.weights;
+  }
+
+  set weights(weights: Float32Array) {
+    const { parameterCount } = this.architecture;
+    if (weights.length !== parameterCount) {
+      throw new ShapeError(`${this.name} has ${parameterCount} parameters, got ${weights.length} weights`);
+    }
+    this.#state = { ...this.#state, weights };
+  }
+
+  get loss(): Loss | undefined {
+    return this.#compiled?.loss;
+  }
+
+  /** The rate of the next step. It may be set at any time, unless the optimizer was made with a schedule; a training
+   * that runs takes it up at its next epoch. */
+  get learningRate(): number {
+    return learningRateAt(this.#learningRate, this.#state.iteration);
+  }
+
+  set learningRate(rate: number) {
+    if (typeof this.#learningRate !== 'number') {
+      throw new TypeError(
+        `The learning rate of ${this.name} follows ${this.#learningRate.kind}: give the optimizer a number to set it`,
+      );
+    }
+    this.#learningRate = rate;
+  }
+
+  /** Sets how the model is trained, and forgets what an optimizer remembered. */
+  compile({ optimizer, loss, metrics = ['accuracy'], weightedMetrics = [] }: CompileOptions): void {
+    if (this.#isTraining) throw new Error(`compile() while fit() is running on ${this.name}: await it first`);
+    const { outputShape, parameterCount } = this.architecture;
+    if (outputShape.length !== 2) {
+      throw new ShapeError(
+        `${loss.name} needs outputs [N, classes], got [${outputShape.join(', ')}]: add flatten()`,
+      );
+    }
+    if (parameterCount === 0)
+      throw new ShapeError(`${this.name} has no parameters to train: add conv2d() or dense()`);
+    this.#compileCount += 1;
+    this.#compiled = {
+      optimizer,
+      loss,
+      metrics: resolveMetrics(metrics, weightedMetrics, loss, outputShape[1] as number),
+      train: {
+        id: `train ${this.#compileCount}`,
+        ...trainProgram(this.architecture, loss, optimizer, this.#seed),
+      },
+      evaluate: { id: `evaluate ${this.#compileCount}`, bytes: evaluateProgram(this.architecture, loss) },
+    };
+    const slots = optimizer.slots.map(() => new Float32Array(parameterCount));
+    this.#state = { weights: this.weights, slots, iteration: 0 };
+    this.#learningRate = optimizer.learningRate;
+  }
+
+  /** Trains in another thread: on x [count, ...] and class numbers or values y, as the loss needs them, or on a data
+   * set of batches. */
+  fit(x: Tensor, y: Targets, options?: FitOptions): Promise<History>;
+  fit(dataset: BatchSource, options?: DatasetFitOptions): Promise<History>;
+  async fit(
+    x: Tensor | BatchSource,
+    second: Targets | DatasetFitOptions = {},
+    third: FitOptions = {},
+  ): Promise<History> {
+    if (this.#isTraining) throw new Error(`fit() is already running on ${this.name}: await it first`);
+    const compiled = this.#requireCompiled('fit');
+    this.#isTraining = true;
+    this.stopTraining = false;
+    try {
+      // Of the overloads, a data set comes with options and arrays with targets.
+      const [y, options] = isSource(x) ? [undefined, second as FitOptions] : [second as Targets, third];
+      return await runFit(this, x, y, options, {
+        compiled,
+        engine: this.#engine,
+        seed: this.#seed,
+        learningRate: this.#learningRate,
+        getState: () => this.#state,
+        setState: (state) => {
+          this.#state = state;
+        },
+      });
+    } finally {
+      this.#isTraining = false;
+    }
+  }
+
+  /** The mean loss and the metrics on examples that the model need not have seen. */
+  evaluate(x: Tensor, y: Targets, options?: EvaluateOptions): Promise<EpochLogs>;
+  evaluate(dataset: BatchSource): Promise<EpochLogs>;
+  async evaluate(
+    x: Tensor | BatchSource,
+    y?: Targets,
+    { batchSize = 32, sampleWeight }: EvaluateOptions = {},
+  ): Promise<EpochLogs> {
+    const { evaluate, loss, metrics } = this.#requireCompiled('evaluate');
+    checkCount('batchSize', batchSize);
+    const examples = isSource(x)
+      ? checkedSource(this.architecture, x, loss, 'evaluate')
+      : // The overloads give targets with arrays.
+        weighExamples(
+          checkExamples(this.architecture, x, y!, loss, 'evaluate'),
+          { sampleWeight },
+          'evaluate',
+        );
+    return this.#engine.evaluate({ program: evaluate, weights: this.weights, examples, batchSize, metrics });
+  }
+
+  /** The outputs [count, ...] for inputs x [count, ...] or for the inputs of a data set of batches. */
+  async predict(x: Tensor | BatchSource, { batchSize = 32 }: { batchSize?: number } = {}): Promise<Tensor> {
+    if (!isSource(x)) checkInput(this.architecture, x, 'predict');
+    checkCount('batchSize', batchSize);
+    this.#predict ??= { id: 'predict', bytes: predictProgram(this.architecture) };
+    const inputs = isSource(x) ? this.#checkedInputs(x) : x;
+    return this.#engine.predict({ program: this.#predict, weights: this.weights, x: inputs, batchSize });
+  }
+
+  /** The layers with their output shapes and parameter counts, as a table. */
+  summary(): string {
+    return summarize(this.name, this.architecture);
+  }
+
+  /** Ends a training after the batch at hand, and the model's thread. The model can be used again; a new thread starts then. */
+  close(): Promise<void> {
+    return this.#engine.close();
+  }
+
+  #checkedInputs(source: BatchSource): BatchSource {
+    const { architecture } = this;
+    return {
+      async *batches(pass) {
+        for await (const batch of source.batches(pass)) {
+          checkInput(architecture, batch.x, 'predict');
+          yield batch;
+        }
+      },
+    };
+  }
+
+  #requireCompiled(method: string): Compiled {
+    if (this.#compiled) return this.#compiled;
+    throw new Error(`${method}() needs a compiled model: call compile({ optimizer, loss }) first`);
+  }
+}
+
+function initialWeights({ layers, parameterCount }: Architecture, seed: number): Float32Array {
+  const weights = new Float32Array(parameterCount);
+  const random = randomGenerator(seed);
+  for (const { shape, offset, initializer } of layers.flatMap((layer) => layer.parameters)) {
+    weights.set(initializer(shape, random), offset);
+  }
+  return weights;
+}
+
+export function checkCount(name: string, value: number): void {
+  if (!Number.isInteger(value) || value < 1)
+    throw new RangeError(`${name} must be a whole number above 0, got ${value}`);
+}
