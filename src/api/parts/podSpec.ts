@@ -13,6 +13,7 @@ import {
   quantity,
   refine,
   required,
+  type Schema,
   string,
   type TypeOf,
 } from '../schema.ts';
@@ -160,7 +161,7 @@ export const podSpec = object(
 );
 export type PodSpec = TypeOf<typeof podSpec>;
 
-const podTemplateWith = (spec: typeof podSpec) =>
+const podTemplateWith = (spec: Schema<PodSpec, false>) =>
   object(
     'io.k8s.api.core.v1.PodTemplateSpec',
     { metadata: objectMeta, spec: refine(spec, { default: {} }) },

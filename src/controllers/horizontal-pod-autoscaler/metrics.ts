@@ -1,5 +1,7 @@
 import type { KindAddress, KubeObject } from '../../api/object.ts';
+import type { CrossVersionObjectReference, MetricIdentifier } from '../../api/parts/metricSpec.ts';
 import { quantityNumber } from '../../api/quantity.ts';
+import { messageOf } from '../../base/errors.ts';
 import type { Client } from '../../client/client.ts';
 import type { PodMetric, PodMetrics } from './replicas.ts';
 
@@ -17,7 +19,7 @@ const podMetrics: KindAddress<MeasuredPod> = {
   namespaced: true,
 };
 
-/** Where an autoscaler learns what pods use; other sources than `metrics.k8s.io` implement it too. */
+/** Where an autoscaler learns what pods use and how much there is to do. What is absent is served by nobody. */
 export interface MetricsSource {
   resource(of: {
     namespace: string;
@@ -25,23 +27,42 @@ export interface MetricsSource {
     resource: string;
     container: string | undefined;
   }): Promise<PodMetrics>;
+  /** A metric of each pod. */
+  pods?(of: { namespace: string; selector: string; metric: MetricIdentifier }): Promise<PodMetrics>;
+  /** A metric of one object, in its own unit. */
+  object?(of: {
+    namespace: string;
+    object: CrossVersionObjectReference;
+    metric: MetricIdentifier;
+  }): Promise<number>;
+  /** The sum of a metric that belongs to no object, in its own unit. */
+  external?(of: { namespace: string; metric: MetricIdentifier }): Promise<number>;
 }
 
 /** The `metrics.k8s.io` API. */
 export function resourceMetrics(client: Client): MetricsSource {
   return {
     async resource({ namespace, selector, resource, container }) {
-      const { items } = await client.list(podMetrics, { namespace, labelSelector: selector });
+      const { items } = await client
+        .list(podMetrics, { namespace, labelSelector: selector })
+        .catch((error: unknown) => {
+          throw new Error(`unable to fetch metrics from resource metrics API: ${messageOf(error)}`);
+        });
+      if (items.length === 0) throw new Error('no metrics returned from resource metrics API');
       const found = new Map<string, PodMetric>();
       for (const { metadata, timestamp = '', window = '', containers = [] } of items) {
         const counted = containers.filter(({ name }) => container === undefined || name === container);
+        if (container !== undefined && counted.length === 0) {
+          throw new Error(
+            `container ${container} not present in metrics for pod ${namespace}/${metadata?.name}`,
+          );
+        }
         const values = counted.flatMap(({ usage }) => usage[resource] ?? []);
         if (values.length === 0 || values.length < counted.length) continue;
         const value = values.reduce((sum, text) => sum + quantityNumber(text), 0);
         const windowMs = (Number.parseFloat(window) || 0) * 1000;
         found.set(metadata?.name ?? '', { value, atMs: Date.parse(timestamp) || 0, windowMs });
       }
-      if (found.size === 0) throw new Error('no metrics returned from resource metrics API');
       return found;
     },
   };

@@ -36,6 +36,7 @@ test('the number of replicas follows the ratio of what is used to what is aimed 
     // A pod without a metric counts as idle on the way up, as fully busy on the way down.
     [[1, 1, undefined], 50, 4],
     [[0.1, 0.1, undefined], 50, 3],
+    [[0.5, 0.5, undefined], 50, 3],
     // One that is not ready does not count on the way down, and as idle on the way up.
     [[1, 1, null], 50, 4],
     [[0.1, 0.1, null], 50, 1],

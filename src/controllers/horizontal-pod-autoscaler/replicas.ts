@@ -67,6 +67,27 @@ export function replicasForValue(question: Question, target: number): Answer {
   });
 }
 
+/** For a target in the unit of a metric that is not the pods' own. */
+export function replicasForWholeValue(
+  usage: number,
+  target: number,
+  { pods, currentReplicas }: Pick<Question, 'pods' | 'currentReplicas'>,
+): number {
+  const ratio = usage / target;
+  if (isClose(ratio)) return currentReplicas;
+  const ready = pods.filter(
+    (pod) => pod.status?.phase === 'Running' && conditionOf(pod, 'Ready')?.status === 'True',
+  );
+  return Math.ceil(roundOff(ratio * ready.length));
+}
+
+/** The same, shared out among the pods. */
+export function replicasForPerPodValue(usage: number, target: number, currentReplicas: number): Answer {
+  const isKept = isClose(usage / (target * currentReplicas));
+  const replicas = isKept ? currentReplicas : Math.ceil(roundOff(usage / target));
+  return { replicas, averageValue: usage / currentReplicas };
+}
+
 interface Measure {
   ratioOf(metrics: ReadonlyMap<string, number>): number;
   /** What a pod without a metric is taken to use when the others use too little. */
@@ -89,7 +110,7 @@ function decide(question: Question, measure: Measure): Answer {
     return { replicas, ...answer };
   }
   const all = new Map(ready);
-  for (const name of missing) all.set(name, ratio < 1 ? measure.missing(name) : 0);
+  if (ratio !== 1) for (const name of missing) all.set(name, ratio < 1 ? measure.missing(name) : 0);
   if (mayGrow) for (const name of unready) all.set(name, 0);
   const careful = measure.ratioOf(all);
   const hasTurned = (ratio < 1 && careful > 1) || (ratio > 1 && careful < 1);
