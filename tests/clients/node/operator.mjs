@@ -129,11 +129,13 @@ async function genericObjects() {
     objects.read({ ...manifest, metadata: { name: 'never', namespace } }),
     (error) => codeOf(error) === 404,
   );
-  const scale = await apps.readNamespacedDeploymentScale({ namespace, name: 'web' });
-  await apps.replaceNamespacedDeploymentScale({
-    namespace,
-    name: 'web',
-    body: { ...scale, spec: { replicas: 0 } },
+  // The controllers write to it too: whoever replaces what has changed meanwhile reads it again.
+  await until('the scale is replaced', async () => {
+    const scale = await apps.readNamespacedDeploymentScale({ namespace, name: 'web' });
+    const body = { ...scale, spec: { replicas: 0 } };
+    return apps.replaceNamespacedDeploymentScale({ namespace, name: 'web', body }).catch((error) => {
+      if (codeOf(error) !== 409) throw error;
+    });
   });
   await until('the deployment is observed at 0', async () => {
     const { spec, status, metadata } = await apps.readNamespacedDeployment({ namespace, name: 'web' });
