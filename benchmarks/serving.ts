@@ -16,8 +16,8 @@ import { Metrics } from '../src/base/metrics.ts';
 import { cifar10Network } from '../src/cli/training/network.ts';
 import { dense, exportModel, input, sequential } from '../src/ml/index.ts';
 import { bake } from '../src/ml/portable.ts';
-import { serveFetch } from '../src/node/runtimes/isolate/fetch-handler.ts';
 import { batchRowsMax, withBatching } from '../src/serving/batching.ts';
+import { createHttpServer } from '../src/serving/listen.ts';
 import { createModelServer } from '../src/serving/server.ts';
 import { startSession } from '../src/serving/session.ts';
 
@@ -91,7 +91,7 @@ async function startServer(name: ModelName, rowsMax: number) {
 
 if (options.serve) {
   const { server } = await startServer(options.model as ModelName, Number(options.serve));
-  const listening = serveFetch(server, { env: {}, onError: console.error }).listen(0, '127.0.0.1', () => {
+  const listening = createHttpServer(server.handle).listen(0, '127.0.0.1', () => {
     console.log((listening.address() as AddressInfo).port);
   });
 } else {
@@ -110,32 +110,41 @@ async function inProcess(): Promise<void> {
   const { bytes: image } = models.cifar10;
   const { body, headers } = requestOf('cifar10');
   const callBare = () => bare.run({ input: new ort.Tensor('uint8', image, [1, 32, 32, 3]) });
-  const callServer = async () => {
-    const response = await server.fetch(
-      new Request(`http://m${pathOf('cifar10')}`, { method: 'POST', body, headers }),
-    );
-    if (!response.ok) throw new Error(await response.text());
-    await response.arrayBuffer();
+  const asked = {
+    method: 'POST',
+    path: pathOf('cifar10'),
+    query: '',
+    header: (name: string) => (headers as Record<string, string>)[name],
+    read: () => body,
   };
-  const callSession = () =>
-    session.run({ input: { datatype: 'UINT8', shape: [1, 32, 32, 3], data: Uint8Array.from(image) } });
-  const samples: { bare: number; worker: number; server: number }[] = [];
+  const callServer = async () => {
+    const answer = await server.handle(asked);
+    if (answer.status !== 200) throw new Error(String(answer.body));
+  };
+  const tensors = () => ({
+    input: { datatype: 'UINT8' as const, shape: [1, 32, 32, 3], data: Uint8Array.from(image) },
+  });
+  const inWorker = await startSession({ onnx: bakedOf('cifar10'), threads, inlineMsMax: 0 });
+  const callWorker = () => inWorker.run(tensors());
+  const callSession = () => session.run(tensors());
+  const samples: { bare: number; worker: number; session: number; server: number }[] = [];
   for (let round = 0; round <= Number(options.rounds); round++) {
     const sample = {
       bare: await medianMs(callBare),
-      worker: await medianMs(callSession),
+      worker: await medianMs(callWorker),
+      session: await medianMs(callSession),
       server: await medianMs(callServer),
     };
     if (round > 0) samples.push(sample);
   }
-  const of = (key: 'bare' | 'worker' | 'server') => median(samples.map((sample) => sample[key]));
+  const of = (key: 'bare' | 'worker' | 'session' | 'server') => median(samples.map((sample) => sample[key]));
   console.log(`one image in process, ${threads} threads, median of ${samples.length} rounds`);
   console.log(`  bare onnxruntime     ${of('bare').toFixed(3)} ms`);
-  for (const key of ['worker', 'server'] as const) {
+  for (const key of ['worker', 'session', 'server'] as const) {
     const ratio = median(samples.map((sample) => sample[key] / sample.bare));
     console.log(`  ${key.padEnd(20)} ${of(key).toFixed(3)} ms, ${ratio.toFixed(2)} x bare`);
   }
-  await session.close();
+  await Promise.all([session.close(), inWorker.close()]);
 }
 
 async function overHttp(): Promise<void> {

@@ -3,6 +3,7 @@ type Labels = Record<string, string>;
 /** Counters, gauges and histograms in Prometheus' text exposition format 0.0.4. */
 export class Metrics {
   #families = new Map<string, Family>();
+  #collectors: (() => void)[] = [];
 
   counter(name: string, help: string): Counter {
     return this.#family(name, help, 'counter', (family) => new Counter(family)) as Counter;
@@ -17,7 +18,13 @@ export class Metrics {
     return this.#family(name, help, 'histogram', (family) => new Histogram(family, buckets)) as Histogram;
   }
 
+  /** Called before every look: for what is counted elsewhere, as plain numbers, where counting must cost nothing. */
+  beforeExposing(collect: () => void): void {
+    this.#collectors.push(collect);
+  }
+
   expose(): string {
+    for (const collect of this.#collectors) collect();
     return [...this.#families.values()].map((family) => family.expose()).join('');
   }
 
@@ -36,6 +43,8 @@ type Metric = Counter | Gauge | Histogram;
 
 class Family {
   readonly samples = new Map<string, number>();
+  /** Writes samples that a metric keeps in a form of its own. */
+  collect: (() => void) | undefined;
   metric: Metric | undefined;
   readonly name: string;
   readonly help: string;
@@ -52,6 +61,7 @@ class Family {
   }
 
   expose(): string {
+    this.collect?.();
     const lines = [...this.samples].map(([key, value]) => `${key} ${value}\n`);
     return `# HELP ${this.name} ${this.help}\n# TYPE ${this.name} ${this.type}\n${lines.join('')}`;
   }
@@ -67,6 +77,11 @@ export class Counter {
   increment(labels: Labels = {}, by = 1): void {
     this.#family.add(this.#family.name + show(labels), by);
   }
+
+  /** Takes over a number that was counted elsewhere and only grows. */
+  setTotal(total: number, labels: Labels = {}): void {
+    this.#family.samples.set(this.#family.name + show(labels), total);
+  }
 }
 
 export class Gauge {
@@ -81,54 +96,69 @@ export class Gauge {
   }
 }
 
+/** The observations of one set of labels; the samples' names are made once, since that takes longer than counting. */
+interface Series {
+  /** Of each bucket alone, the last one beyond all bounds. */
+  counts: number[];
+  sum: number;
+  names: { buckets: string[]; sum: string; count: string };
+}
+
 export class Histogram {
   #family: Family;
   #buckets: number[];
-  /** The sample keys of each set of labels: building them takes longer than counting. */
-  #keys = new Map<string, { buckets: string[]; all: string; sum: string; count: string }>();
+  #series = new Map<string, Series>();
 
   constructor(family: Family, buckets: number[]) {
     this.#family = family;
     this.#buckets = buckets;
+    family.collect = () => this.#collect();
   }
 
   observe(value: number, labels: Labels = {}): void {
-    const keys = this.#keysOf(labels);
-    for (const [index, bound] of this.#buckets.entries()) {
-      this.#family.add(keys.buckets[index]!, value <= bound ? 1 : 0);
-    }
-    this.#family.add(keys.all, 1);
-    this.#family.add(keys.sum, value);
-    this.#family.add(keys.count, 1);
+    const series = this.#seriesOf(labels);
+    let bucket = 0;
+    // Negated, so that NaN falls beyond all bounds.
+    while (bucket < this.#buckets.length && !(value <= this.#buckets[bucket]!)) bucket += 1;
+    series.counts[bucket]! += 1;
+    series.sum += value;
   }
 
   /** Adds what another process observed: how many values fell into each bucket (not cumulative), the last one beyond all bounds. */
   merge(counts: number[], sum: number, labels: Labels = {}): void {
-    const keys = this.#keysOf(labels);
-    let total = 0;
-    for (const [index, key] of [...keys.buckets, keys.all].entries()) {
-      total += counts[index] ?? 0;
-      this.#family.add(key, total);
-    }
-    this.#family.add(keys.sum, sum);
-    this.#family.add(keys.count, total);
+    const series = this.#seriesOf(labels);
+    for (const bucket of series.counts.keys()) series.counts[bucket]! += counts[bucket] ?? 0;
+    series.sum += sum;
   }
 
-  #keysOf(labels: Labels) {
+  #collect(): void {
+    const { samples } = this.#family;
+    for (const { counts, sum, names } of this.#series.values()) {
+      let total = 0;
+      for (const [bucket, name] of names.buckets.entries()) {
+        total += counts[bucket]!;
+        samples.set(name, total);
+      }
+      samples.set(names.sum, sum);
+      samples.set(names.count, total);
+    }
+  }
+
+  #seriesOf(labels: Labels): Series {
     const shown = show(labels);
-    let keys = this.#keys.get(shown);
-    if (!keys) {
+    let series = this.#series.get(shown);
+    if (!series) {
       const { name } = this.#family;
-      const bucket = (le: string) => `${name}_bucket${show({ ...labels, le })}`;
-      keys = {
-        buckets: this.#buckets.map((bound) => bucket(String(bound))),
-        all: bucket('+Inf'),
+      const bounds = [...this.#buckets.map(String), '+Inf'];
+      const names = {
+        buckets: bounds.map((le) => `${name}_bucket${show({ ...labels, le })}`),
         sum: `${name}_sum${shown}`,
         count: `${name}_count${shown}`,
       };
-      this.#keys.set(shown, keys);
+      series = { counts: bounds.map(() => 0), sum: 0, names };
+      this.#series.set(shown, series);
     }
-    return keys;
+    return series;
   }
 }
 

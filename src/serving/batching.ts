@@ -3,7 +3,7 @@ import { isStatus, StatusError } from '../base/errors.ts';
 import type { Metrics } from '../base/metrics.ts';
 import type { Tensor } from './datatype.ts';
 import { isRowwise, joinRows, rowsOf, splitRows } from './rows.ts';
-import { type Session, waitingMax } from './session.ts';
+import { ModelClosed, type Session, waitingMax } from './session.ts';
 
 export const batchRowsMax = 32;
 export const latencyBudgetMsMax = 5;
@@ -60,7 +60,7 @@ export function createBatchingSession(session: Session, options: BatchingOptions
   let onDrained: (() => void) | undefined;
 
   function run(inputs: Record<string, Tensor>): Promise<Outputs> {
-    if (hasEnded) throw unavailable('the model is being unloaded; try again');
+    if (hasEnded) throw new ModelClosed();
     if (waiting.length >= waitingMax) throw unavailable(`${waitingMax} requests wait already; try again`);
     const rows = rowsOf(inputs);
     const key = rows > 0 && rows < rowsMax ? keyOf(inputs) : undefined;

@@ -1,9 +1,10 @@
 import { promisify } from 'node:util';
 import { constants, deflate, gunzip, gzip, inflate } from 'node:zlib';
 import { StatusError } from '../base/errors.ts';
+import { bodyBytesMax, type HttpAnswer, type HttpRequest, tooLarge } from './http-exchange.ts';
 
-/** Of a request's body, as it comes and unpacked. */
-export const bodyBytesMax = 64 * 1024 * 1024;
+export { bodyBytesMax } from './http-exchange.ts';
+
 /** Shorter answers are not worth packing. */
 export const packBytesMin = 1024;
 
@@ -14,15 +15,20 @@ const codings = {
 type Coding = keyof typeof codings;
 
 /** The body of a request, unpacked. Throws RequestEntityTooLarge beyond `bodyBytesMax`, UnsupportedMediaType, BadRequest. */
-export async function readBody(request: Request): Promise<Uint8Array> {
-  const coding = request.headers.get('content-encoding')?.trim().toLowerCase() || 'identity';
-  const bytes = await readBytes(request);
+export async function readBody(request: HttpRequest): Promise<Uint8Array> {
+  const coding = request.header('content-encoding')?.trim().toLowerCase() || 'identity';
+  const bytes = await request.read();
   if (coding === 'identity') return bytes;
   if (!isCoding(coding))
     throw new StatusError(
       'UnsupportedMediaType',
       `Content-Encoding must be gzip or deflate, got "${coding}"`,
     );
+  return unpack(bytes, coding);
+}
+
+/** Throws RequestEntityTooLarge beyond `bodyBytesMax`, BadRequest for what is not packed so. */
+export async function unpack(bytes: Uint8Array, coding: Coding): Promise<Uint8Array> {
   try {
     return await codings[coding].unpack(bytes, { maxOutputLength: bodyBytesMax });
   } catch (error) {
@@ -31,39 +37,26 @@ export async function readBody(request: Request): Promise<Uint8Array> {
   }
 }
 
-async function readBytes(request: Request): Promise<Uint8Array> {
-  if (Number(request.headers.get('content-length') ?? 0) > bodyBytesMax) throw tooLarge();
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of request.body ?? []) {
-    length += chunk.length;
-    if (length > bodyBytesMax) throw tooLarge();
-    chunks.push(chunk);
-  }
-  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length);
-}
-
-function tooLarge(): StatusError {
-  return new StatusError('RequestEntityTooLarge', `a request may have ${bodyBytesMax} bytes, unpacked too`);
-}
-
 /** The answer with `body`, packed if it is worth it and the client takes it. */
-export async function packedResponse(
-  request: Request,
-  body: Uint8Array<ArrayBuffer>,
+export async function packedAnswer(
+  request: HttpRequest,
+  body: Uint8Array,
   headers: Record<string, string>,
-): Promise<Response> {
-  const coding = body.length < packBytesMin ? undefined : acceptedCoding(request);
-  if (!coding) return new Response(body, { headers });
+): Promise<HttpAnswer> {
+  const accepted = body.length < packBytesMin ? undefined : request.header('accept-encoding');
+  const coding = accepted && acceptedCoding(accepted);
+  if (!coding) return { status: 200, body, headers };
   const packed = await codings[coding].pack(body, { level: constants.Z_BEST_SPEED });
-  return new Response(packed, {
+  return {
+    status: 200,
+    body: packed,
     headers: { ...headers, 'content-encoding': coding, vary: 'accept-encoding' },
-  });
+  };
 }
 
-function acceptedCoding(request: Request): Coding | undefined {
+function acceptedCoding(header: string): Coding | undefined {
   const accepted = new Set<string>();
-  for (const part of (request.headers.get('accept-encoding') ?? '').split(',')) {
+  for (const part of header.split(',')) {
     const [name = '', ...parameters] = part.split(';').map((text) => text.trim().toLowerCase());
     if (!parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter))) accepted.add(name);
   }

@@ -53,10 +53,14 @@ export function onnxTypeOf(datatype: Datatype): OnnxType {
   return datatypes[datatype].onnx;
 }
 
+const datatypeByOnnx = new Map(
+  Object.entries(datatypes).map(([datatype, { onnx }]) => [onnx as string, datatype as Datatype]),
+);
+
 export function datatypeOf(onnxType: string): Datatype {
-  const found = Object.entries(datatypes).find(([, { onnx }]) => onnx === onnxType);
+  const found = datatypeByOnnx.get(onnxType);
   if (!found) throw new StatusError('BadRequest', `ONNX tensors of type ${onnxType} can't be served`);
-  return found[0] as Datatype;
+  return found;
 }
 
 /** Reads a tensor's JSON `data`: flat or nested in row-major order. Throws BadRequest that names `where`. */
@@ -135,26 +139,43 @@ export function fromBytes(datatype: Datatype, bytes: Uint8Array, count: number, 
 }
 
 function readStrings(bytes: Uint8Array, count: number, where: string): string[] {
+  return readElements(bytes, count, where).map((element, i) => decodeText(element, `${where}: element ${i}`));
+}
+
+/** BF16 as FP32, which holds all its values: ONNX Runtime's JavaScript has no tensors of it. Throws BadRequest. */
+export function widened(bytes: Uint8Array, count: number, where: string): Float32Array {
+  if (bytes.length !== 2 * count)
+    throw new StatusError(
+      'BadRequest',
+      `${where}: the shape needs ${2 * count} bytes of BF16, got ${bytes.length}`,
+    );
+  const bits = new Uint32Array(count);
+  for (let i = 0; i < count; i++) bits[i] = (bytes[2 * i]! << 16) | (bytes[2 * i + 1]! << 24);
+  return new Float32Array(bits.buffer);
+}
+
+/** The elements of BYTES, each behind its length in 4 bytes, as views. Throws BadRequest. */
+export function readElements(bytes: Uint8Array, count: number, where: string): Uint8Array[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const strings: string[] = [];
+  const elements: Uint8Array[] = [];
   let at = 0;
-  while (at + 4 <= bytes.length && strings.length < count) {
+  while (at + 4 <= bytes.length && elements.length < count) {
     const length = view.getUint32(at, true);
     if (at + 4 + length > bytes.length) break;
-    strings.push(decodeText(bytes.subarray(at + 4, at + 4 + length), `${where}: element ${strings.length}`));
+    elements.push(bytes.subarray(at + 4, at + 4 + length));
     at += 4 + length;
   }
-  if (strings.length !== count || at !== bytes.length) {
+  if (elements.length !== count || at !== bytes.length) {
     throw new StatusError(
       'BadRequest',
       `${where}: expected ${count} length-prefixed strings that fill ${bytes.length} bytes`,
     );
   }
-  return strings;
+  return elements;
 }
 
 /** ONNX strings are UTF-8: what is not would reach the model changed. */
-function decodeText(bytes: Uint8Array, where: string): string {
+export function decodeText(bytes: Uint8Array, where: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {

@@ -1,5 +1,14 @@
 import { StatusError } from '../base/errors.ts';
-import { fromBytes, fromJson, isDatatype, type Tensor, toBytes, toJson } from './datatype.ts';
+import {
+  fromBytes,
+  fromJson,
+  isDatatype,
+  readElements,
+  type Tensor,
+  toBytes,
+  toJson,
+  widened,
+} from './datatype.ts';
 import { shown } from './nested.ts';
 
 /** One input or output of a model; -1 in `shape` stands for any extent. */
@@ -12,34 +21,48 @@ export interface TensorMetadata {
 export interface InferRequest {
   id: string | undefined;
   inputs: Record<string, Tensor>;
+  /** What came as BYTES for a model that takes images. */
+  images: Uint8Array[] | undefined;
   /** The outputs asked for, in order; `undefined` means all. */
   outputs: { name: string; binary: boolean }[] | undefined;
   binaryByDefault: boolean;
 }
 
 export const tensorElementsMax = 64 * 1024 * 1024;
+/** Of one request. */
+export const imagesMax = 64;
 
 /**
  * Reads an infer request, JSON or with binary tensors behind the JSON (`headLength` bytes of it).
  * Source: https://github.com/kserve/open-inference-protocol and its binary tensor data extension.
  */
-export function readInferRequest(body: Uint8Array, headLength: number | undefined): InferRequest {
+export function readInferRequest(
+  body: Uint8Array,
+  headLength: number | undefined,
+  takesImages = false,
+): InferRequest {
   if (headLength !== undefined && headLength > body.length) {
     throw bad(`Inference-Header-Content-Length is ${headLength}, but the body has only ${body.length} bytes`);
   }
   const head = parseObject(body.subarray(0, headLength));
   let binary = body.subarray(headLength ?? body.length);
   const inputs: Record<string, Tensor> = {};
+  let images: Uint8Array[] | undefined;
   if (!Array.isArray(head.inputs) || head.inputs.length === 0)
     throw bad('inputs: at least one tensor is needed');
   for (const [i, input] of head.inputs.entries()) {
     const where = `inputs[${i}]`;
     const { name, datatype, shape, count } = readTensorHead(input, where);
+    const isImages = takesImages && datatype === 'BYTES';
+    if (isImages) expectImageCount(count, head.inputs.length, where);
     if (Object.hasOwn(inputs, name)) throw bad(`${where}: "${name}" is given twice`);
     const size = asObject(input.parameters ?? {}, `${where}.parameters`).binary_data_size;
     if (size === undefined) {
-      if (datatype === 'FP16') throw bad(`${where}: FP16 has no JSON form, send it as binary data`);
-      inputs[name] = { datatype, shape, data: fromJson(datatype, input.data, count, where) };
+      if (datatype === 'FP16' || datatype === 'BF16')
+        throw bad(`${where}: ${datatype} has no JSON form, send it as binary data`);
+      const data = fromJson(datatype, input.data, count, where);
+      if (isImages) images = (data as string[]).map((text) => Buffer.from(text, 'base64'));
+      else inputs[name] = { datatype, shape, data };
     } else {
       if (!isCount(size) || size > binary.length) {
         throw bad(
@@ -47,20 +70,39 @@ export function readInferRequest(body: Uint8Array, headLength: number | undefine
         );
       }
       if (input.data !== undefined) throw bad(`${where}: has both data and binary_data_size`);
-      inputs[name] = { datatype, shape, data: fromBytes(datatype, binary.subarray(0, size), count, where) };
+      const bytes = binary.subarray(0, size);
+      if (isImages) images = readElements(bytes, count, where);
+      else if (datatype === 'BF16')
+        inputs[name] = { datatype: 'FP32', shape, data: widened(bytes, count, where) };
+      else inputs[name] = { datatype, shape, data: fromBytes(datatype, bytes, count, where) };
       binary = binary.subarray(size);
     }
   }
   if (binary.length > 0) throw bad(`${binary.length} bytes are left after the last binary tensor`);
   if (head.id !== undefined && typeof head.id !== 'string') throw bad('id: must be a string');
   const binaryByDefault = readFlag(head.parameters, 'binary_data_output', 'parameters') ?? false;
-  return { id: head.id, inputs, outputs: readOutputs(head.outputs, binaryByDefault), binaryByDefault };
+  return {
+    id: head.id,
+    inputs,
+    images,
+    outputs: readOutputs(head.outputs, binaryByDefault),
+    binaryByDefault,
+  };
 }
+
+/** Images are the only input, one or more. Throws BadRequest. */
+export function expectImageCount(count: number, inputs: number, where: string): void {
+  if (inputs !== 1) throw bad(`${where}: images must be the only input`);
+  if (count < 1 || count > imagesMax)
+    throw bad(`${where}: 1 to ${imagesMax} images are allowed, got ${count}`);
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** Reads a JSON object. Throws BadRequest. */
 export function parseObject(bytes: Uint8Array): Record<string, unknown> {
   try {
-    return asObject(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)), 'the request');
+    return asObject(JSON.parse(utf8.decode(bytes)), 'the request');
   } catch (error) {
     if (error instanceof StatusError) throw error;
     throw bad(`the request is not JSON: ${(error as Error).message}`);
@@ -70,14 +112,23 @@ export function parseObject(bytes: Uint8Array): Record<string, unknown> {
 function readTensorHead(input: unknown, where: string) {
   const { name, datatype, shape } = asObject(input, where);
   if (typeof name !== 'string' || name === '') throw bad(`${where}.name: must be a non-empty string`);
-  if (!isDatatype(datatype))
-    throw bad(`${where}.datatype: ${shown(datatype)} is no datatype of the protocol`);
+  if (!isSent(datatype)) throw bad(`${where}.datatype: ${shown(datatype)} is no datatype of the protocol`);
   if (!Array.isArray(shape) || !shape.every(isCount))
     throw bad(`${where}.shape: must be an array of non-negative integers`);
-  const count = shape.reduce((product: number, extent: number) => product * extent, 1);
+  return { name, datatype, shape: shape as number[], count: countOf(shape, where) };
+}
+
+/** What may be sent: BF16 too, which is widened at once. */
+function isSent(datatype: unknown): datatype is Tensor['datatype'] | 'BF16' {
+  return datatype === 'BF16' || isDatatype(datatype);
+}
+
+/** The elements of a shape. Throws BadRequest beyond `tensorElementsMax`. */
+export function countOf(shape: number[], where: string): number {
+  const count = shape.reduce((product, extent) => product * extent, 1);
   if (count > tensorElementsMax)
     throw bad(`${where}.shape: ${count} elements are more than the ${tensorElementsMax} allowed`);
-  return { name, datatype, shape: shape as number[], count };
+  return count;
 }
 
 function readOutputs(outputs: unknown, binaryByDefault: boolean): InferRequest['outputs'] {
@@ -106,8 +157,9 @@ function readFlag(parameters: unknown, name: string, where: string): boolean | u
 /** Writes the answer to `request`: JSON, or JSON followed by the outputs that were asked for as binary. */
 export function writeInferResponse(
   model: { name: string; version: string },
-  request: InferRequest,
+  request: Pick<InferRequest, 'id' | 'outputs' | 'binaryByDefault'>,
   outputs: Record<string, Tensor>,
+  parameters?: Record<string, string | number>,
 ): { body: Uint8Array<ArrayBuffer>; headLength: number | undefined } {
   const asked =
     request.outputs ?? Object.keys(outputs).map((name) => ({ name, binary: request.binaryByDefault }));
@@ -120,16 +172,22 @@ export function writeInferResponse(
     binaries.push(bytes);
     return { name, datatype, shape, parameters: { binary_data_size: bytes.length } };
   });
-  const head = { model_name: model.name, model_version: model.version, id: request.id, outputs: described };
+  const head = {
+    model_name: model.name,
+    model_version: model.version,
+    id: request.id,
+    parameters,
+    outputs: described,
+  };
   const headBytes = Buffer.from(JSON.stringify(head));
-  const body = Buffer.concat([headBytes, ...binaries]);
-  return { body, headLength: binaries.length > 0 ? headBytes.length : undefined };
+  if (binaries.length === 0) return { body: headBytes, headLength: undefined };
+  return { body: Buffer.concat([headBytes, ...binaries]), headLength: headBytes.length };
 }
 
 /** Refuses inputs that the model does not take, in words. */
 export function checkInputs(
   expected: TensorMetadata[],
-  request: Pick<InferRequest, 'inputs' | 'outputs'>,
+  request: { inputs: Record<string, Tensor>; outputs: { name: string }[] | undefined },
   outputs: TensorMetadata[],
 ): void {
   for (const name of Object.keys(request.inputs)) {

@@ -1,10 +1,12 @@
 import { StatusError } from '../base/errors.ts';
 import { fromJson, type Tensor, toJson } from './datatype.ts';
-import { type TensorMetadata, tensorElementsMax } from './inference-protocol.ts';
+import { expectImageCount, type TensorMetadata, tensorElementsMax } from './inference-protocol.ts';
 import { flattenNested, nest, shapeOfNested } from './nested.ts';
 
 export interface PredictRequest {
   inputs: Record<string, Tensor>;
+  images: Uint8Array[] | undefined;
+  outputs: undefined;
   /** How many instances the client gave one by one; `undefined` if it gave whole columns as `inputs`. */
   instances: number | undefined;
 }
@@ -14,21 +16,50 @@ export interface PredictRequest {
  * whole tensor of the only input or an object of them. Datatypes are the model's. Throws BadRequest.
  * Source: https://kserve.github.io/website, "V1 Protocol"; https://www.tensorflow.org/tfx/serving/api_rest.
  */
-export function readPredictRequest(body: Uint8Array, expected: TensorMetadata[]): PredictRequest {
+export function readPredictRequest(
+  body: Uint8Array,
+  expected: TensorMetadata[],
+  takesImages = false,
+): PredictRequest {
   const { instances, inputs } = parse(body);
   if ((instances === undefined) === (inputs === undefined))
     throw bad('the request must have "instances" (a list, one value for each instance) or "inputs"');
+  const rest = { images: undefined, outputs: undefined, instances: undefined };
   if (instances === undefined)
-    return { inputs: toTensors(columns(inputs, expected), expected, 'inputs'), instances };
+    return { ...rest, inputs: toTensors(columns(inputs, expected), expected, 'inputs') };
   if (!Array.isArray(instances) || instances.length === 0)
     throw bad('instances: must be a list with at least one value');
-  return { inputs: toTensors(rows(instances, expected), expected, 'instances'), instances: instances.length };
+  if (takesImages && isImage(instances[0])) return readImages(instances);
+  return {
+    ...rest,
+    inputs: toTensors(rows(instances, expected), expected, 'instances'),
+    instances: instances.length,
+  };
+}
+
+/** A request of encoded images, as a body of its own or as instances. */
+export function imagesRequest(images: Uint8Array[]): PredictRequest {
+  return { inputs: {}, images, outputs: undefined, instances: images.length };
+}
+
+function isImage(instance: unknown): instance is string | { b64: string } {
+  return typeof instance === 'string' || isBase64(instance);
+}
+
+function readImages(instances: unknown[]): PredictRequest {
+  expectImageCount(instances.length, 1, 'instances');
+  const images = instances.map((instance, i) => {
+    if (!isImage(instance)) throw bad(`instances[${i}]: must be an image as {"b64": "…"}, like instances[0]`);
+    return Buffer.from(typeof instance === 'string' ? instance : instance.b64, 'base64');
+  });
+  return imagesRequest(images);
 }
 
 /** The answer's body: each instance's prediction, by output name where the model has several outputs. */
 export function writePredictResponse(
-  { instances }: PredictRequest,
+  { instances }: Pick<PredictRequest, 'inputs' | 'instances'>,
   outputs: Record<string, Tensor>,
+  parameters?: Record<string, string | number>,
 ): Uint8Array<ArrayBuffer> {
   const values = Object.entries(outputs).map(
     ([name, { datatype, shape, data }]) => [name, nest(toJson(datatype, data), shape)] as const,
@@ -42,7 +73,7 @@ export function writePredictResponse(
       Object.fromEntries(values.map(([name, all]) => [name, (all as unknown[])[row]])),
     );
   }
-  return Buffer.from(JSON.stringify({ predictions }));
+  return Buffer.from(JSON.stringify({ predictions, parameters }));
 }
 
 function parse(body: Uint8Array): { instances?: unknown; inputs?: unknown } {

@@ -70,7 +70,7 @@ export async function isRowwise(session: Session, rows: number): Promise<boolean
   if (![...session.inputs, ...session.outputs].every(({ shape }) => shape[0] === -1)) return false;
   try {
     const [zero, one] = [0, 1].map((value) =>
-      Object.fromEntries(session.inputs.map((input) => [input.name, sample(input, value)])),
+      Object.fromEntries(session.inputs.map((input) => [input.name, sampleRow(input, value)])),
     ) as [Tensors, Tensors];
     const alone = [await session.run(zero), await session.run(one)];
     const mixed = Array.from({ length: rows }, (_, i) => (i % 2 === 0 ? zero : one));
@@ -86,7 +86,7 @@ export async function isRowwise(session: Session, rows: number): Promise<boolean
 }
 
 /** One row of zeros, or of values that differ from place to place; other free extents are 1. */
-function sample({ datatype, shape }: TensorMetadata, value: number): Tensor {
+export function sampleRow({ datatype, shape }: TensorMetadata, value: number): Tensor {
   const concrete = [1, ...shape.slice(1).map((extent) => (extent === -1 ? 1 : extent))];
   const data = zeros(
     datatype,

@@ -61,6 +61,8 @@ test('health, server and model metadata have the shape of the protocol', async (
   assert.deepEqual((await answerOf(await get('/v2'))).body.extensions, [
     'binary_tensor_data',
     'model_repository',
+    'model_configuration',
+    'statistics',
   ]);
   assert.deepEqual(await answerOf(await get('/v2/models/pets/versions/3')), {
     status: 200,

@@ -1,92 +1,89 @@
+import { type Clock, systemClock } from '../base/clock.ts';
 import { isStatus, messageOf, StatusError } from '../base/errors.ts';
 import type { Metrics } from '../base/metrics.ts';
-import { packedResponse, readBody } from './body.ts';
-import {
-  checkInputs,
-  parseObject,
-  readInferRequest,
-  type TensorMetadata,
-  writeInferResponse,
-} from './inference-protocol.ts';
-import { readPredictRequest, writePredictResponse } from './predict-protocol.ts';
+import { packedAnswer, readBody } from './body.ts';
+import { fromFetch, type HttpAnswer, type HttpRequest, jsonAnswer, toFetch } from './http-exchange.ts';
+import { createInference } from './inference.ts';
+import { parseObject, readInferRequest, writeInferResponse } from './inference-protocol.ts';
+import { type Escalation, escalatedHeader } from './joint/escalation.ts';
+import { expectRepository, indexOf, modelOf } from './models.ts';
+import { imagesRequest, readPredictRequest, writePredictResponse } from './predict-protocol.ts';
+import { createQuality, describeExample } from './quality/quality.ts';
 import type { ModelRepository } from './repository.ts';
-import type { Session } from './session.ts';
+import { describeModel, type ServedModel, takesImages } from './served-model.ts';
+import { createImagePool } from './steps/image-pool.ts';
+import { describeConfig, describeStatistics } from './triton.ts';
+
+export type { ServedModel } from './served-model.ts';
 
 const json = { 'content-type': 'application/json' };
-const extensions = ['binary_tensor_data', 'model_repository'];
+export const extensions = ['binary_tensor_data', 'model_repository', 'model_configuration', 'statistics'];
+const isImageType = /^image\/(jpeg|jpg|png)\b/i;
 
-export interface ServedModel {
-  name: string;
-  version: string;
-  /** Class names by output index, if the model has them. */
-  labels: string[] | undefined;
-  session: Session;
-}
-
-/**
- * The Open Inference Protocol v2 over HTTP as a fetch handler: health, metadata, infer with JSON and binary tensors; and
- * KServe's V1 protocol. Errors have the protocols' form, `{"error": "…"}`.
- * Source: https://github.com/kserve/open-inference-protocol.
- */
-export function createModelServer(options: {
+export interface ModelServerOptions {
   models: ServedModel[];
   /** Models that clients may load and unload; then `models` are left out. */
   repository?: ModelRepository;
   metrics: Metrics;
   version: string;
-}) {
-  const { metrics, repository } = options;
-  const models = repository?.loaded ?? new Map(options.models.map((model) => [model.name, model]));
-  const requests = metrics.counter(
-    'selvage_inference_requests_total',
-    'Infer requests by model and outcome.',
-  );
-  const duration = metrics.histogram(
-    'selvage_inference_duration_seconds',
-    'Time from a request read to its answer written.',
-    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1],
-  );
+  clock?: Clock;
+  escalation?: Escalation;
+  /** Rows that the model is less sure of are kept as hard examples; 0: none. */
+  hardBelow?: number;
+}
 
-  async function infer(request: Request, name: string, version: string | undefined): Promise<Response> {
-    modelOf(name, version);
-    const startMs = performance.now();
+/**
+ * The Open Inference Protocol v2 over HTTP: health, metadata, infer with JSON and binary tensors, or an encoded image; and
+ * KServe's V1 protocol. Errors have the protocols' form, `{"error": "…"}`. What other protocols need of it is
+ * given out with it.
+ * Source: https://github.com/kserve/open-inference-protocol.
+ */
+export function createModelServer(options: ModelServerOptions) {
+  const { metrics, repository, clock = systemClock, hardBelow = 0.5 } = options;
+  const models = repository?.loaded ?? new Map(options.models.map((model) => [model.name, model]));
+  const images = createImagePool();
+  const quality = createQuality({ clock, metrics, hardBelow });
+  const inference = createInference({ models, metrics, images, quality, escalation: options.escalation });
+
+  async function infer(
+    request: HttpRequest,
+    name: string,
+    version: string | undefined,
+    writeAs: 'infer' | 'predict',
+  ): Promise<HttpAnswer> {
+    // Before the body is read: a model that is not there must not cost its upload.
+    modelOf(models, name, version);
     const body = await readBody(request);
-    // Looked up again, since it may have been reloaded while the body came.
-    const model = modelOf(name, version);
-    const inferRequest = readInferRequest(body, headLengthOf(request));
-    checkInputs(model.session.inputs, inferRequest, model.session.outputs);
-    const outputs = await model.session.run(inferRequest.inputs);
-    const { body: answer, headLength } = writeInferResponse(model, inferRequest, outputs);
-    count(name, startMs);
-    if (headLength === undefined) return packedResponse(request, answer, json);
-    return packedResponse(request, answer, {
+    const type = request.header('content-type') ?? '';
+    const headLength = writeAs === 'infer' ? headLengthOf(request) : undefined;
+    const isEscalated = request.header(escalatedHeader) !== undefined;
+    const target = { name, version, isEscalated };
+    const isImage = isImageType.test(type);
+    if (writeAs === 'predict') {
+      const { model, ask, outputs, parameters } = await inference.infer(target, (model) => {
+        if (isImage) return imagesRequest([expectImages(model, body)]);
+        return readPredictRequest(body, model.session.inputs, takesImages(model));
+      });
+      const told = model.settings?.postprocess.length ? withoutOwn(outputs, model) : outputs;
+      return packedAnswer(request, writePredictResponse(ask, told, parameters), json);
+    }
+    const { model, ask, outputs, parameters } = await inference.infer(target, (model) => {
+      if (!isImage) return readInferRequest(body, headLength, takesImages(model));
+      const ask = { id: undefined, inputs: {}, outputs: undefined, binaryByDefault: false };
+      return { ...ask, images: [expectImages(model, body)] };
+    });
+    const answer = writeInferResponse(model, ask, outputs, parameters);
+    if (answer.headLength === undefined) return packedAnswer(request, answer.body, json);
+    return packedAnswer(request, answer.body, {
       'content-type': 'application/octet-stream',
-      'inference-header-content-length': String(headLength),
+      'inference-header-content-length': String(answer.headLength),
     });
   }
 
-  async function predict(request: Request, name: string): Promise<Response> {
-    modelOf(name, undefined);
-    const startMs = performance.now();
-    const body = await readBody(request);
-    const { session } = modelOf(name, undefined);
-    const predictRequest = readPredictRequest(body, session.inputs);
-    checkInputs(session.inputs, { inputs: predictRequest.inputs, outputs: undefined }, session.outputs);
-    const outputs = await session.run(predictRequest.inputs);
-    const answer = writePredictResponse(predictRequest, outputs);
-    count(name, startMs);
-    return packedResponse(request, answer, json);
-  }
-
-  function count(name: string, startMs: number): void {
-    duration.observe((performance.now() - startMs) / 1000, { model: name });
-    requests.increment({ model: name, outcome: 'ok' });
-  }
-
-  function answerV1(request: Request, path: string): Response | Promise<Response> {
+  async function answerV1(request: HttpRequest, path: string): Promise<HttpAnswer> {
     if (path === '/v1/models') {
       expectMethod(request, 'GET');
-      return Response.json({ models: [...models.keys()] });
+      return jsonAnswer({ models: [...models.keys()] });
     }
     const found = /^\/v1\/models\/([^/:]+)(:[a-z]+)?$/.exec(path);
     if (!found || (found[2] && found[2] !== ':predict'))
@@ -96,96 +93,130 @@ export function createModelServer(options: {
       );
     const name = decode(found[1]!);
     expectMethod(request, found[2] ? 'POST' : 'GET');
-    if (found[2]) return predict(request, name);
-    return Response.json({ name: modelOf(name, undefined).name, ready: true });
+    if (found[2]) return infer(request, name, undefined, 'predict');
+    return jsonAnswer({ name: modelOf(models, name, undefined).name, ready: true });
   }
 
-  async function answerRepository(request: Request, path: string): Promise<Response> {
+  async function answerRepository(request: HttpRequest, path: string): Promise<HttpAnswer> {
     expectMethod(request, 'POST');
     if (path === '/v2/repository/index') {
       const isReadyOnly = readIndexRequest(await readBody(request));
-      const fixed = () =>
-        [...models.values()].map(({ name, version }) => ({ name, version, state: 'READY', reason: '' }));
-      const entries = (await repository?.index()) ?? fixed();
-      return Response.json(entries.filter(({ state }) => !isReadyOnly || state === 'READY'));
+      return jsonAnswer(await indexOf(models, repository, isReadyOnly));
     }
     const found = /^\/v2\/repository\/models\/([^/]+)\/(load|unload)$/.exec(path);
     if (!found)
       throw new StatusError('NotFound', `no such path: ${path}; see the model repository extension`);
-    if (!repository)
-      throw new StatusError(
-        'BadRequest',
-        'this server has a fixed model: it was started without MODEL_REPOSITORY',
-      );
     const [name, action] = [decode(found[1]!), found[2] as 'load' | 'unload'];
-    await repository[action](name);
-    return Response.json({ name, [action]: true });
+    await expectRepository(repository)[action](name);
+    return jsonAnswer({ name, [action]: true });
   }
 
-  function answer(request: Request): Response | Promise<Response> {
-    const path = new URL(request.url).pathname.replace(/\/$/, '');
+  function expose(): HttpAnswer {
+    quality.measure();
+    inference.latencies.measure();
+    return { status: 200, headers: { 'content-type': 'text/plain; version=0.0.4' }, body: metrics.expose() };
+  }
+
+  function answerModel(request: HttpRequest, model: ServedModel, action: string | undefined): HttpAnswer {
+    const { name } = model;
+    if (action === 'hard-examples') {
+      expectMethod(request, 'GET', 'DELETE');
+      const examples = quality.hardExamples(name);
+      const found = examples.list().map(describeExample);
+      if (request.method === 'DELETE') examples.clear();
+      return jsonAnswer({ model: name, examples: found });
+    }
+    expectMethod(request, 'GET');
+    switch (action) {
+      case 'ready':
+        return jsonAnswer({ name, ready: true });
+      case 'config':
+        return jsonAnswer(describeConfig(model));
+      case 'stats':
+        return jsonAnswer(describeStatistics([model], inference.latencies));
+      case 'drift':
+        return jsonAnswer(driftOf(model));
+      default:
+        return jsonAnswer(describeModel(model));
+    }
+  }
+
+  function driftOf({ name, settings }: ServedModel) {
+    if (!settings?.statistics)
+      throw new StatusError(
+        'NotFound',
+        `model "${name}" has no statistics of its training set: export it with \`statistics\` (dataStatistics)`,
+      );
+    const empty = { drifted: false, score: 0, rows: 0, inputs: {} };
+    return { model: name, ...(quality.drift(name) ?? empty) };
+  }
+
+  async function answer(request: HttpRequest): Promise<HttpAnswer> {
+    const path = request.path.endsWith('/') ? request.path.slice(0, -1) : request.path;
+    const found =
+      /^\/v2\/models\/([^/]+)(?:\/versions\/([^/]+))?(?:\/(ready|infer|config|stats|drift|hard-examples))?$/.exec(
+        path,
+      );
+    if (found && path !== '/v2/models/stats') {
+      const [name, version] = [decode(found[1]!), found[2] && decode(found[2])];
+      if (found[3] !== 'infer') return answerModel(request, modelOf(models, name, version), found[3]);
+      expectMethod(request, 'POST');
+      return infer(request, name, version, 'infer');
+    }
     if (path.startsWith('/v1/')) return answerV1(request, path);
-    if (path === '/metrics')
-      return new Response(metrics.expose(), { headers: { 'content-type': 'text/plain; version=0.0.4' } });
-    if (path === '/v2/health/live') return Response.json({ live: true });
-    if (path === '/v2/health/ready') return Response.json({ ready: true });
-    if (path === '/v2') return Response.json({ name: 'selvage', version: options.version, extensions });
     if (path.startsWith('/v2/repository/')) return answerRepository(request, path);
-    const found = /^\/v2\/models\/([^/]+)(?:\/versions\/([^/]+))?(?:\/(ready|infer))?$/.exec(path);
-    if (!found)
-      throw new StatusError('NotFound', `no such path: ${path}; see /v2 of the Open Inference Protocol`);
-    const [name, version] = [decode(found[1]!), found[2] && decode(found[2])];
-    const action = found[3];
-    expectMethod(request, action === 'infer' ? 'POST' : 'GET');
-    if (action === 'infer') return infer(request, name, version);
-    const model = modelOf(name, version);
-    return Response.json(action === 'ready' ? { name, ready: true } : describe(model));
+    if (path === '/metrics') return expose();
+    if (path === '/v2/health/live') return jsonAnswer({ live: true });
+    if (path === '/v2/health/ready') return jsonAnswer({ ready: true });
+    if (path === '/v2') return jsonAnswer({ name: 'selvage', version: options.version, extensions });
+    if (path === '/v2/models/stats')
+      return jsonAnswer(describeStatistics([...models.values()], inference.latencies));
+    throw new StatusError('NotFound', `no such path: ${path}; see /v2 of the Open Inference Protocol`);
   }
 
-  function modelOf(name: string, version: string | undefined): ServedModel {
-    const model = models.get(name);
-    if (!model) {
-      throw new StatusError(
-        'NotFound',
-        `no model "${name}" here; served: ${[...models.keys()].map((key) => `"${key}"`).join(', ')}`,
-      );
+  /** Answers every request; failures are answers too. */
+  async function handle(request: HttpRequest): Promise<HttpAnswer> {
+    try {
+      return await answer(request);
+    } catch (error) {
+      if (/(\/infer|:predict)\/?$/.test(request.path))
+        inference.latencies.refused(isStatus(error) ? error.reason : 'InternalError');
+      return toErrorAnswer(error);
     }
-    if (version !== undefined && version !== model.version) {
-      throw new StatusError(
-        'NotFound',
-        `model "${name}" has no version "${version}"; served: "${model.version}"`,
-      );
-    }
-    return model;
   }
 
   return {
+    handle,
+    inference,
+    models,
+    repository,
+    version: options.version,
     async fetch(request: Request): Promise<Response> {
-      try {
-        const response = await answer(request);
-        return request.method === 'HEAD' ? new Response(null, response) : response;
-      } catch (error) {
-        if (/(\/infer|:predict)\/?$/.test(request.url))
-          requests.increment({ outcome: isStatus(error) ? error.reason : 'InternalError' });
-        return toErrorResponse(error);
-      }
+      return toFetch(await handle(fromFetch(request)), request.method === 'HEAD');
     },
+    /** Ends the image decoders; models are closed by who opened them. */
+    close: () => images.close(),
   };
 }
 
-function describe({ name, version, labels, session }: ServedModel) {
-  const inputs: TensorMetadata[] = session.inputs;
-  return {
-    name,
-    versions: [version],
-    platform: 'onnx_onnxv1',
-    inputs,
-    outputs: session.outputs,
-    ...(labels && { parameters: { labels } }),
-  };
+export type ModelServer = ReturnType<typeof createModelServer>;
+
+function expectImages(model: ServedModel, body: Uint8Array): Uint8Array {
+  if (takesImages(model)) return body;
+  throw new StatusError(
+    'UnsupportedMediaType',
+    `model "${model.name}" takes no images: its config.json has no decode step; send tensors`,
+  );
+}
+
+/** What the steps made, without the model's own outputs. */
+function withoutOwn<T>(outputs: Record<string, T>, { session }: ServedModel): Record<string, T> {
+  const own = new Set(session.outputs.map(({ name }) => name));
+  return Object.fromEntries(Object.entries(outputs).filter(([name]) => !own.has(name)));
 }
 
 function decode(segment: string): string {
+  if (!segment.includes('%')) return segment;
   try {
     return decodeURIComponent(segment);
   } catch {
@@ -193,9 +224,9 @@ function decode(segment: string): string {
   }
 }
 
-function headLengthOf(request: Request): number | undefined {
-  const text = request.headers.get('inference-header-content-length');
-  if (text === null) return undefined;
+function headLengthOf(request: HttpRequest): number | undefined {
+  const text = request.header('inference-header-content-length');
+  if (text === undefined) return undefined;
   if (!/^\d{1,9}$/.test(text))
     throw new StatusError(
       'BadRequest',
@@ -212,16 +243,18 @@ function readIndexRequest(body: Uint8Array): boolean {
   return request.ready === true;
 }
 
-function expectMethod(request: Request, method: 'GET' | 'POST'): void {
-  if (request.method !== method && !(method === 'GET' && request.method === 'HEAD'))
-    throw new StatusError('MethodNotAllowed', `use ${method} here, not ${request.method}`);
+function expectMethod({ method }: HttpRequest, ...allowed: string[]): void {
+  if (allowed.includes(method) || (allowed.includes('GET') && method === 'HEAD')) return;
+  throw new StatusError('MethodNotAllowed', `use ${allowed.join(' or ')} here, not ${method}`);
 }
 
-function toErrorResponse(error: unknown): Response {
+function toErrorAnswer(error: unknown): HttpAnswer {
   const code = isStatus(error) ? error.code : 500;
+  if (!isStatus(error)) console.error(error);
   const retryAfter = isStatus(error) ? error.details?.retryAfterSeconds : undefined;
-  return Response.json(
+  return jsonAnswer(
     { error: messageOf(error) },
-    { status: code, ...(retryAfter && { headers: { 'retry-after': String(retryAfter) } }) },
+    code,
+    retryAfter ? { 'retry-after': String(retryAfter) } : {},
   );
 }
