@@ -30,3 +30,8 @@ export interface Listing {
   head: Omit<KubeList, 'items'>;
   pages: AsyncIterable<readonly KubeObject[]>;
 }
+
+/** Pages of which there is one. */
+export async function* once<T>(value: T): AsyncGenerator<T> {
+  yield value;
+}

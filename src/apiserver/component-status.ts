@@ -1,31 +1,35 @@
 import type { ComponentStatus } from '../api/kinds/componentStatus.ts';
-import type { KubeList, KubeObject } from '../api/object.ts';
+import type { KubeObject } from '../api/object.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Store } from '../store/store.ts';
+import { type Listing, once } from './answer.ts';
 import type { Call, Context } from './context.ts';
 import { notFound } from './failures.ts';
 import { readListOptions } from './options.ts';
 import { selectionOf } from './verbs/match.ts';
 
 /**
- * Answers `kubectl get componentstatuses`. Scheduler and controllers run in this process, so where this answers they
- * are there; what can fail apart from it is the store.
+ * `kubectl get componentstatuses`. Scheduler and controllers run in this process, so where this answers they are there;
+ * what can fail apart from it is the store.
  */
-export function answerComponentStatus(context: Context, call: Call): KubeObject {
-  const all = [storeStatus(context.store)];
-  if (call.info.name !== undefined) {
-    const found = all.find(({ metadata }) => metadata?.name === call.info.name);
-    if (!found) throw notFound(call.resource.kind, call.info.name);
-    return found;
-  }
+export function listComponentStatuses(context: Context, call: Call): Listing {
   const selection = selectionOf(call, readListOptions(call.request.query));
-  const list: KubeList = {
-    apiVersion: 'v1',
-    kind: 'ComponentStatusList',
-    metadata: {},
-    items: all.filter((status) => selection.matches(status)),
+  const found = allOf(context).filter((status) => selection.matches(status));
+  return {
+    head: { apiVersion: 'v1', kind: 'ComponentStatusList', metadata: {} },
+    pages: once(found),
   };
-  return list;
+}
+
+export function getComponentStatus(context: Context, call: Call): KubeObject {
+  const { name = '' } = call.info;
+  const found = allOf(context).find(({ metadata }) => metadata?.name === name);
+  if (!found) throw notFound(call.resource.kind, name);
+  return found;
+}
+
+function allOf({ store }: Context): ComponentStatus[] {
+  return [storeStatus(store)];
 }
 
 function storeStatus(store: Store): ComponentStatus {

@@ -5,7 +5,7 @@ import type { ApiRequest, ApiResponse } from '../client/transport.ts';
 import type { ServiceAccountTokens } from '../identity/service-account-token.ts';
 import type { Answer } from './answer.ts';
 import { type Attributes, type Decision, refusal } from './authorization/authorize.ts';
-import { answerComponentStatus } from './component-status.ts';
+import { getComponentStatus, listComponentStatuses } from './component-status.ts';
 import type { Call, Context, Resource } from './context.ts';
 import { readObject } from './decode.ts';
 import { type Discovery, extraSubresourcesOf, type ReviewKind } from './discovery.ts';
@@ -192,7 +192,8 @@ async function answerResource(router: Router, call: Call): Promise<Answer> {
   });
   if (info.verb === 'list' && info.subresource === undefined) {
     checkVerb(call);
-    const shown = representList(resource.kind, list(router.context, call), wanted, nowMs());
+    const listed = resource.kind === componentStatus ? listComponentStatuses : list;
+    const shown = representList(resource.kind, listed(router.context, call), wanted, nowMs());
     return { code: 200, headers: headersOf(), kind: 'list', ...shown };
   }
   const { code, object } = await answerVerb(router, call);
@@ -235,7 +236,7 @@ function answerVerb(router: Router, call: Call): Promise<Outcome> {
     return ok(changeEphemeralContainers(context, call));
   }
   if (subresource === 'approval' && verb !== 'get') return ok(approve(context, call));
-  if (call.resource.kind === componentStatus) return ok(answerComponentStatus(context, call));
+  if (call.resource.kind === componentStatus) return ok(getComponentStatus(context, call));
   if (call.resource.kind === binding) return created(bindNamed(router, call));
   switch (verb) {
     case 'get':

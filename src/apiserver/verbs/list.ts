@@ -2,7 +2,7 @@ import type { KindDefinition } from '../../api/kind.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { apiVersionOf } from '../../api/object.ts';
 import type { ListPage, Store, ListOptions as StoreListOptions } from '../../store/store.ts';
-import type { Listing } from '../answer.ts';
+import { type Listing, once } from '../answer.ts';
 import type { Call, Context } from '../context.ts';
 import { badRequest } from '../failures.ts';
 import { checkListOptions, type ListOptions, readListOptions } from '../options.ts';
@@ -38,10 +38,6 @@ export function list(context: Context, call: Call): Listing {
     ...(remaining !== undefined && { remainingItemCount: remaining }),
   };
   return { head: head(metadata), pages: once(items) };
-}
-
-async function* once<T>(value: T): AsyncGenerator<T> {
-  yield value;
 }
 
 interface Start {
