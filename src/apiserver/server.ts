@@ -10,7 +10,6 @@ import type { ServiceAccountTokens } from '../identity/service-account-token.ts'
 import type { Store } from '../store/store.ts';
 import { AdmissionChain, type AdmissionPlugin } from './admission/chain.ts';
 import { createAdmissionPlugins } from './admission/plugins.ts';
-import type { PodDial } from './admission/webhooks/service-dial.ts';
 import { allowedMethods } from './allowed-methods.ts';
 import { type Answer, collected } from './answer.ts';
 import { type Authorizer, anyOf, bootstrappers, discovery, masters } from './authorization/authorize.ts';
@@ -31,12 +30,14 @@ import { readResourceInfo } from './request-info.ts';
 import { reviewKinds } from './reviews.ts';
 import { failureResponse, type Router, route } from './router.ts';
 import { serviceAccountAuthenticator } from './service-account-authenticator.ts';
+import { type PodDial, serviceDial } from './service-dial.ts';
 import { keyOf, prefixOf } from './stored.ts';
 import { apiServiceStrategy } from './strategies/api-service.ts';
 import { customResourceDefinitionStrategy } from './strategies/custom-resource-definition.ts';
 import { createStrategies } from './strategies/index.ts';
 import { storageStrategies } from './strategies/persistent-volume.ts';
 import type { Strategy } from './strategies/strategy.ts';
+import { podDial } from './streaming/pod-dial.ts';
 import { openPodStream } from './streaming/pod-stream.ts';
 import { type Authenticator, certificateAuthenticator, inProcessAdmin, type User } from './user.ts';
 import type { KubeletDial } from './verbs/log.ts';
@@ -54,8 +55,8 @@ export interface ApiServerOptions {
   authorizers?: readonly Authorizer[];
   /** Asked after the server's own, in this order. */
   admission?: readonly AdmissionPlugin[];
-  /** How webhooks are reached that are pods behind a Service. */
-  dialPod?: PodDial;
+  /** A shorter way to some pods, for webhooks, than the kubelet API of their nodes; undefined for the others. */
+  dialPod?: (...pod: Parameters<PodDial>) => ReturnType<PodDial> | undefined;
   /** How long pods that do not say stay on a node that is lost; 300 if absent. */
   evictAfterSeconds?: number;
   /** `10.43.0.0/16` if absent. */
@@ -112,6 +113,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       return { kind, strategy };
     }),
   );
+  const dialThroughNode = podDial(store, options.kubelet);
+  const dialService = serviceDial(store, (...pod) => options.dialPod?.(...pod) ?? dialThroughNode(...pod));
   const plugins = createAdmissionPlugins({
     store,
     clock,
@@ -119,13 +122,14 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     accountOf: options.serviceAccountTokens && accountOf,
     authorize,
     resources: () => served.resources,
-    dialPod: options.dialPod,
+    dialService,
     evictAfterSeconds: options.evictAfterSeconds ?? 300,
   });
   const admission = new AdmissionChain([...plugins, ...(options.admission ?? [])]);
   const context = { store, clock, log, admission };
   // Followed until the store is closed.
-  if (kinds.some(({ kind }) => kind === 'CustomResourceDefinition')) new CustomResources(context, served);
+  if (kinds.some(({ kind }) => kind === 'CustomResourceDefinition'))
+    new CustomResources(context, served, dialService);
   // A server whose store is gone is not well.
   const health = new HealthChecks({ readStore: () => store.list('/core/namespaces/', { limit: 1 }) });
   const { authenticators = [], serviceAccountTokens: tokens } = options;

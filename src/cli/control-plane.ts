@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { kinds } from '../api/kinds/index.ts';
-import { type ApiServer, createApiServer } from '../apiserver/server.ts';
+import { type ApiServer, type ApiServerOptions, createApiServer } from '../apiserver/server.ts';
 import type { User } from '../apiserver/user.ts';
 import { tokenAuthenticator } from '../apiserver/user.ts';
 import type { Clock } from '../base/clock.ts';
@@ -46,6 +46,8 @@ export async function startControlPlane(options: {
   /** Further names and addresses that the server's certificate is valid for. */
   names: string[];
   evictAfterSeconds: number;
+  /** The way to the pods of the node in this process, if there is one. */
+  dialPod?: ApiServerOptions['dialPod'];
   clock: Clock;
   log: Log;
   /** Runs as soon as the port is known; the server is not ready before it has ended. */
@@ -74,6 +76,7 @@ export async function startControlPlane(options: {
       log,
       metrics,
       authenticators: [tokenAuthenticator(tokens)],
+      ...(options.dialPod && { dialPod: options.dialPod }),
       ...(evictAfterSeconds !== undefined && { evictAfterSeconds }),
       serviceAccountTokens: openServiceAccountTokens({
         keyPath: join(dataDir.server, 'service-account.key'),

@@ -1,6 +1,8 @@
 import { flushCompileCache } from 'node:module';
 import { networkInterfaces } from 'node:os';
+import type { Duplex } from 'node:stream';
 import { node } from '../api/kinds/node.ts';
+import type { PodPort } from '../apiserver/service-dial.ts';
 import { systemClock } from '../base/clock.ts';
 import { isStatus, messageOf } from '../base/errors.ts';
 import { Lifecycle, type Running } from '../base/lifecycle.ts';
@@ -35,6 +37,7 @@ export async function runUp(flags: UpFlags, dataDir: DataDir): Promise<void> {
         port: flags.port,
         names: [flags.address ?? ownAddress(flags.host), ...flags.tlsName],
         evictAfterSeconds: flags.evictAfter,
+        dialPod: (pod, signal) => (pod.nodeName === flags.name ? dialOwn(dataDir, pod, signal) : undefined),
         clock: systemClock,
         log,
         onListening: async (listening) => {
@@ -90,6 +93,15 @@ async function writeKubeconfigs(
     );
   }
   return path;
+}
+
+/** Pods of the node in this process, through its shim. */
+async function dialOwn(dataDir: DataDir, { ip, port }: PodPort, signal: AbortSignal): Promise<Duplex> {
+  const [{ dialPod }, { shimPaths }] = await Promise.all([
+    import('../node/runtimes/shim/dial-pod.ts'),
+    import('../node/runtimes/shim/paths.ts'),
+  ]);
+  return dialPod(shimPaths(dataDir.node).dial, { podIP: ip, port, signal });
 }
 
 /** A node may not say itself that it is the control plane's: the label is there before it registers. */

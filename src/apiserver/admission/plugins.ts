@@ -24,6 +24,7 @@ import type { Store } from '../../store/store.ts';
 import type { Attributes, Decision } from '../authorization/authorize.ts';
 import type { Resource } from '../context.ts';
 import { HeldObjects } from '../held-objects.ts';
+import type { ServiceDial } from '../service-dial.ts';
 import { certificatePlugins } from './certificates.ts';
 import type { AdmissionPlugin } from './chain.ts';
 import { defaultIngressClassPlugin } from './default-ingress-class.ts';
@@ -39,7 +40,6 @@ import { WebhookCaller } from './webhooks/call.ts';
 import { MatchConditions, matchConditionsPlugin } from './webhooks/conditions.ts';
 import { Hooks } from './webhooks/hooks.ts';
 import { mutatingWebhookPlugin, validatingWebhookPlugin } from './webhooks/plugins.ts';
-import { type PodDial, serviceDial } from './webhooks/service-dial.ts';
 
 export interface AdmissionOptions {
   store: Store;
@@ -52,7 +52,7 @@ export interface AdmissionOptions {
   /** Everything that is served, by `group/version/plural`: parameters of policies may be of any kind. */
   resources(): ReadonlyMap<string, Resource>;
   /** How webhooks behind Services are reached where their endpoints are pods. */
-  dialPod: PodDial | undefined;
+  dialService: ServiceDial;
   /** How long pods that do not say stay on a node that is lost. */
   evictAfterSeconds: number;
 }
@@ -63,13 +63,13 @@ export interface AdmissionOptions {
  */
 export function createAdmissionPlugins({
   accountOf,
-  dialPod,
+  dialService,
   evictAfterSeconds,
   authorize,
   resources,
   ...held
 }: AdmissionOptions): AdmissionPlugin[] {
-  const caller = new WebhookCaller(serviceDial(held.store, dialPod));
+  const caller = new WebhookCaller(dialService);
   const webhooks = { store: held.store, log: held.log, caller, conditions: new MatchConditions(authorize) };
   const mutating = new Hooks(
     new HeldObjects<MutatingWebhookConfiguration>(held, mutatingWebhookConfiguration),

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { volumeNodeLabel } from '../../api/local-path.ts';
 import type { Transport } from '../../client/transport.ts';
 import { createRequest } from '../../identity/csr.ts';
 import { configMap, pod, send } from '../test-request.ts';
@@ -135,6 +136,46 @@ test('a node serves the status of a service only where it is its load balancer',
     403,
   );
   assert.equal((await main({ metadata: { labels: { a: 'b' } } })).code, 403);
+});
+
+test('a node lets go of the volumes that it keeps, and changes nothing else of them', async () => {
+  const volumes = '/api/v1/persistentvolumes';
+  const headers = { 'content-type': 'application/merge-patch+json' };
+  const spec = {
+    accessModes: ['ReadWriteOnce'],
+    capacity: { storage: '1Gi' },
+    hostPath: { path: '/x' },
+  };
+  const labels = { [volumeNodeLabel]: 'n1' };
+  const finalizers = ['example.com/kept'];
+  for (const name of ['kept', 'strange']) {
+    const metadata = { name, finalizers, ...(name === 'kept' && { labels }) };
+    const made = await send(admin, `POST ${volumes}`, { body: { metadata, spec } });
+    assert.equal(made.code, 201, made.object.message);
+  }
+  const patch = (user: User, name: string, body: object) =>
+    send(as(user), `PATCH ${volumes}/${name}`, { body, headers });
+  const letGo = { metadata: { finalizers: [] } };
+  const refused = async (answer: ReturnType<typeof patch>, why: RegExp) => {
+    const { code, object } = await answer;
+    assert.deepEqual([code, why.test(object.message ?? '')], [403, true], object.message);
+  };
+  await refused(patch(node('n2'), 'kept', letGo), /node "n2" does not keep this volume/);
+  await refused(patch(node('n1'), 'strange', letGo), /node "n1" does not keep this volume/);
+  const onlyFinalizers = /may only change its finalizers, by a merge patch/;
+  await refused(patch(node('n1'), 'kept', { spec: { hostPath: { path: '/' } } }), onlyFinalizers);
+  await refused(patch(node('n1'), 'kept', { metadata: { ...letGo.metadata, labels: {} } }), onlyFinalizers);
+  assert.deepEqual(
+    await codes(node('n1'), [
+      `PUT ${volumes}/kept`,
+      `DELETE ${volumes}/kept`,
+      `PATCH ${volumes}/kept/status`,
+      `POST ${volumes}`,
+    ]),
+    [403, 403, 403, 403],
+  );
+  const { code, object } = await patch(node('n1'), 'kept', letGo);
+  assert.deepEqual([code, object.metadata?.finalizers ?? []], [200, []]);
 });
 
 test('a joining machine asks for a certificate under its own name, and for nothing else', async () => {

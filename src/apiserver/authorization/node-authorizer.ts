@@ -147,7 +147,9 @@ function volumeRule({ node, store, attributes, resource, subresource }: Question
   if (volume?.metadata?.labels?.[volumeNodeLabel] !== node) {
     return no(`node ${JSON.stringify(node)} does not keep this volume`);
   }
-  return changesFinalizersOnly(attributes.body) ? yes : no('may only change its finalizers, by a merge patch');
+  return changesFinalizersOnly(attributes.body)
+    ? yes
+    : no('may only change its finalizers, by a merge patch');
 }
 
 function changesFinalizersOnly(body: unknown): boolean {

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { request } from 'node:https';
+import type { Duplex } from 'node:stream';
+import { connect, type TLSSocket } from 'node:tls';
 import type { CustomResourceDefinition } from '../../api/kinds/customResourceDefinition.ts';
 import type { KubeObject, ObjectMeta } from '../../api/object.ts';
 import { messageOf, StatusError } from '../../base/errors.ts';
-import type { Store } from '../../store/store.ts';
-import { serviceAddress } from './service-address.ts';
+import type { ServiceDial } from '../service-dial.ts';
 
 /** How long a webhook may take. */
 export const webhookTimeoutMs = 30_000;
@@ -15,10 +16,10 @@ const objectsMax = 500;
 
 /** Asks the webhook of a definition to convert objects. Failures are InternalError, in Kubernetes' words. */
 export class ConversionWebhook {
-  readonly #store: Store;
+  readonly #dial: ServiceDial;
 
-  constructor(store: Store) {
-    this.#store = store;
+  constructor(dial: ServiceDial) {
+    this.#dial = dial;
   }
 
   async convert(
@@ -68,30 +69,36 @@ export class ConversionWebhook {
     }
   }
 
-  #post(definition: CustomResourceDefinition, review: object): Promise<unknown> {
+  async #post(definition: CustomResourceDefinition, review: object): Promise<unknown> {
     const { url, service, caBundle } = definition.spec.conversion?.webhook?.clientConfig ?? {};
     const ca = caBundle ? { ca: Buffer.from(caBundle, 'base64') } : {};
-    if (url) return post(new URL(url), ca, review);
+    const signal = AbortSignal.timeout(webhookTimeoutMs);
+    if (url) return post(new URL(url), { ...ca, signal }, review);
     if (!service) throw new Error('it has neither url nor service');
-    const { host, port, servername } = serviceAddress(this.#store, service);
-    const { path = '/' } = service;
-    return post(new URL(`https://${servername}${path}`), { ...ca, hostname: host, port, servername }, review);
+    const { name, namespace, port = 443, path = '/' } = service;
+    const stream = await this.#dial({ name, namespace, port }, signal);
+    const servername = `${name}.${namespace}.svc`;
+    const createConnection = () => connect({ socket: stream, servername, ...ca });
+    return post(
+      new URL(`https://${servername}:${port}${path}`),
+      { signal, createConnection, stream },
+      review,
+    );
   }
 }
 
 interface Connection {
+  signal: AbortSignal;
   ca?: Buffer;
-  hostname?: string;
-  port?: number;
-  servername?: string;
+  createConnection?: () => TLSSocket;
+  stream?: Duplex;
 }
 
-function post(url: URL, connection: Connection, body: object): Promise<unknown> {
+function post(url: URL, { stream, ...connection }: Connection, body: object): Promise<unknown> {
   const text = JSON.stringify(body);
   return new Promise((resolve, reject) => {
     const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) };
-    const signal = AbortSignal.timeout(webhookTimeoutMs);
-    const sent = request(url, { method: 'POST', headers, ...connection, signal }, (response) => {
+    const sent = request(url, { method: 'POST', headers, ...connection }, (response) => {
       const chunks: Buffer[] = [];
       let bytes = 0;
       response.on('data', (chunk: Buffer) => {
@@ -108,6 +115,7 @@ function post(url: URL, connection: Connection, body: object): Promise<unknown> 
         else resolve(parsed(answer, reject));
       });
     });
+    stream?.once('error', (error) => sent.destroy(error));
     sent.on('error', (error) => reject(new Error(`Post ${JSON.stringify(url.href)}: ${messageOf(error)}`)));
     sent.end(text);
   });

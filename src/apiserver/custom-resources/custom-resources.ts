@@ -7,6 +7,7 @@ import {
 import { isStatus, messageOf, StatusError } from '../../base/errors.ts';
 import type { Context, Resource } from '../context.ts';
 import type { KindRegistry } from '../kind-registry.ts';
+import type { ServiceDial } from '../service-dial.ts';
 import { keyOf, prefixOf } from '../stored.ts';
 import { deleteInstances } from './cleanup.ts';
 import { cleanupFinalizer, isTrue, withCondition } from './conditions.ts';
@@ -34,10 +35,10 @@ export class CustomResources {
   readonly #served = new Map<string, Served>();
   readonly #cleaning = new Set<string>();
 
-  constructor(context: Context, registry: KindRegistry) {
+  constructor(context: Context, registry: KindRegistry, dialService: ServiceDial) {
     this.#context = context;
     this.#registry = registry;
-    this.#webhook = new ConversionWebhook(context.store);
+    this.#webhook = new ConversionWebhook(dialService);
     for (const { value } of context.store.list(prefixOf(kind)).items)
       this.#serve(value as CustomResourceDefinition);
     void this.#follow();

@@ -94,7 +94,7 @@ export interface KubeletRequest {
 
 /** Addresses a path of a node's kubelet. */
 export async function kubeletRequest(
-  context: Context,
+  context: Pick<Context, 'store'>,
   dial: KubeletDial | undefined,
   nodeName: string,
   path: string,

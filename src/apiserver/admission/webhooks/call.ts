@@ -1,6 +1,6 @@
-import type { Duplex } from 'node:stream';
 import type { WebhookClientConfig } from '../../../api/parts/webhook.ts';
 import { messageOf } from '../../../base/errors.ts';
+import type { ServiceDial } from '../../service-dial.ts';
 import type { Hook } from './hooks.ts';
 
 /** An answer may hold a whole object as a patch, and no more. */
@@ -8,19 +8,13 @@ export const answerBytesMax = 8 * 1024 * 1024;
 /** Webhooks that are asked at once, of all requests together; what comes on top waits for its turn. */
 export const callsMax = 128;
 
-/** Connects to a port of a Service; rejects with why not. */
-export type ServiceDial = (
-  service: { namespace: string; name: string; port: number },
-  signal: AbortSignal,
-) => Promise<Duplex>;
-
 /** Puts questions to webhooks, each within its time. */
 export class WebhookCaller {
-  readonly #dial: ServiceDial | undefined;
+  readonly #dial: ServiceDial;
   #running = 0;
   readonly #waiting: (() => void)[] = [];
 
-  constructor(dial: ServiceDial | undefined) {
+  constructor(dial: ServiceDial) {
     this.#dial = dial;
   }
 
@@ -34,7 +28,7 @@ export class WebhookCaller {
       return await this.#post(webhook.clientConfig, url, body, signal);
     } catch (error) {
       const why = signal.aborted ? 'context deadline exceeded' : messageOf(error);
-      throw new Error(`failed to call webhook: Post "${url}": ${why}`, { cause: error });
+      throw new Error(`failed to call webhook: Post "${inGo(url)}": ${why}`, { cause: error });
     } finally {
       this.#running--;
       this.#waiting.shift()?.();
@@ -49,7 +43,8 @@ export class WebhookCaller {
       await promise;
       const at = this.#waiting.indexOf(resolve);
       if (at >= 0) this.#waiting.splice(at, 1);
-      if (signal.aborted) throw new Error(`failed to call webhook: Post "${url}": context deadline exceeded`);
+      if (!signal.aborted) continue;
+      throw new Error(`failed to call webhook: Post "${inGo(url)}": context deadline exceeded`);
     }
     this.#running++;
   }
@@ -57,7 +52,8 @@ export class WebhookCaller {
   async #post(config: WebhookClientConfig, url: URL, body: object, signal: AbortSignal): Promise<unknown> {
     const [{ request }, { connect }] = await Promise.all([import('node:https'), import('node:tls')]);
     const ca = config.caBundle ? Buffer.from(config.caBundle, 'base64').toString() : undefined;
-    const stream = config.service ? await this.#dialService(config.service, signal) : undefined;
+    const { service } = config;
+    const stream = service && (await this.#dial({ ...service, port: service.port ?? 443 }, signal));
     const sent = JSON.stringify(body);
     return new Promise((resolve, reject) => {
       const asking = request(url, {
@@ -78,6 +74,7 @@ export class WebhookCaller {
           : { agent: false }),
       });
       asking.on('error', reject);
+      stream?.once('error', (error) => asking.destroy(error));
       asking.on('response', (response) => {
         readAll(response)
           .then((text) => {
@@ -89,14 +86,11 @@ export class WebhookCaller {
       asking.end(sent);
     });
   }
+}
 
-  #dialService(
-    { namespace, name, port = 443 }: NonNullable<WebhookClientConfig['service']>,
-    signal: AbortSignal,
-  ): Promise<Duplex> {
-    if (this.#dial) return this.#dial({ namespace, name, port }, signal);
-    throw new Error('this server was started without a way to reach Services; give the webhook a url');
-  }
+/** As Go writes it, which keeps the port of a Service also where it is the usual one. */
+function inGo({ href, host, port }: URL): string {
+  return port === '' && host.endsWith('.svc') ? href.replace(host, `${host}:443`) : href;
 }
 
 function urlOf({ url, service }: WebhookClientConfig, seconds: number): URL {

@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import net, { type Socket } from 'node:net';
 import path from 'node:path';
@@ -7,7 +6,7 @@ import { isRunning } from '../../../base/is-running.ts';
 import type { Log } from '../../../base/log.ts';
 import type { RouteTable } from '../../../mesh/route-table.ts';
 import type { Runtime } from '../runtime.ts';
-import { requestConnect } from './connect-stream.ts';
+import { dialPod } from './dial-pod.ts';
 import { type ShimPaths, shimPaths } from './paths.ts';
 import { prepareModules } from './prepared-modules.ts';
 import {
@@ -130,34 +129,6 @@ function createClient(parts: { connection: ShimConnection; pid: number; paths: S
 async function processEnd(pid: number): Promise<void> {
   const deadlineMs = Date.now() + endTimeoutMs;
   while (isRunning(pid) && Date.now() < deadlineMs) await new Promise((resolve) => setTimeout(resolve, 5));
-}
-
-/** `CONNECT podIP:port` over the shim's private socket. */
-async function dialPod(
-  dialPath: string,
-  { podIP, port, signal }: { podIP: string; port: number; signal?: AbortSignal },
-): Promise<Socket> {
-  signal?.throwIfAborted();
-  const socket = net.connect({ path: dialPath });
-  const abort = () => socket.destroy(signal?.reason instanceof Error ? signal.reason : new Error('aborted'));
-  signal?.addEventListener('abort', abort, { once: true });
-  try {
-    await once(socket, 'connect');
-    await requestConnect(socket, podIP, port, { staysHere: true });
-    forgetPause(socket);
-    return socket;
-  } catch (error) {
-    socket.destroy();
-    throw error;
-  } finally {
-    signal?.removeEventListener('abort', abort);
-  }
-}
-
-/** Puts a paused stream back into its first state, in which it flows once somebody listens. */
-function forgetPause(socket: Socket): void {
-  const listener = () => {};
-  socket.on('readable', listener).off('readable', listener);
 }
 
 function tryConnect(path: string): Promise<Socket | undefined> {

@@ -1,19 +1,30 @@
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
-import { type EndpointSlice, endpointSlice } from '../../../api/kinds/endpointSlice.ts';
-import { type Service, service as serviceKind } from '../../../api/kinds/service.ts';
-import type { Store } from '../../../store/store.ts';
-import { keyOf, prefixOf } from '../../stored.ts';
-import type { ServiceDial } from './call.ts';
+import { type EndpointSlice, endpointSlice } from '../api/kinds/endpointSlice.ts';
+import { type Service, service as serviceKind } from '../api/kinds/service.ts';
+import type { Store } from '../store/store.ts';
+import { keyOf, prefixOf } from './stored.ts';
+
+/** A port of a pod, as an EndpointSlice names it. */
+export interface PodPort {
+  namespace: string;
+  name: string;
+  ip: string;
+  port: number;
+  nodeName: string | undefined;
+}
 
 /** Connects to a port of a pod. */
-export type PodDial = (
-  pod: { ip: string; port: number; nodeName: string | undefined },
+export type PodDial = (pod: PodPort, signal: AbortSignal) => Promise<Duplex>;
+
+/** Connects to a port of a Service; rejects with why not. */
+export type ServiceDial = (
+  service: { namespace: string; name: string; port: number },
   signal: AbortSignal,
 ) => Promise<Duplex>;
 
 /** Reaches Services through their EndpointSlices: pods by `dialPod`, every other address directly. */
-export function serviceDial(store: Store, dialPod: PodDial | undefined): ServiceDial {
+export function serviceDial(store: Store, dialPod: PodDial): ServiceDial {
   return async ({ namespace, name, port }, signal) => {
     const service = store.get(keyOf(serviceKind, namespace, name))?.value as Service | undefined;
     if (!service) throw new Error(`service "${name}" not found`);
@@ -23,10 +34,7 @@ export function serviceDial(store: Store, dialPod: PodDial | undefined): Service
     const endpoints = endpointsOf(store, namespace, name, portName);
     const chosen = endpoints[Math.floor(Math.random() * endpoints.length)];
     if (!chosen) throw new Error(`no endpoints available for service "${name}"`);
-    if (chosen.isPod) {
-      if (dialPod) return dialPod(chosen, signal);
-      throw new Error(`pod ${chosen.ip} cannot be reached from the API server; give the webhook a url`);
-    }
+    if (chosen.podName !== undefined) return dialPod({ ...chosen, namespace, name: chosen.podName }, signal);
     const { connect } = await import('node:net');
     const socket = connect({ host: chosen.ip, port: chosen.port, signal });
     await once(socket, 'connect', { signal });
@@ -44,8 +52,9 @@ function endpointsOf(store: Store, namespace: string, name: string, portName: st
     if (port === undefined) return [];
     return endpoints
       .filter(({ conditions }) => conditions?.ready !== false)
-      .flatMap(({ addresses, nodeName, targetRef }) =>
-        addresses.map((ip) => ({ ip, port, nodeName, isPod: targetRef?.kind === 'Pod' })),
-      );
+      .flatMap(({ addresses, nodeName, targetRef }) => {
+        const podName = targetRef?.kind === 'Pod' ? targetRef.name : undefined;
+        return addresses.map((ip) => ({ ip, port, nodeName, podName }));
+      });
   });
 }
