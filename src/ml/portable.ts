@@ -7,7 +7,12 @@ export { learningRateScheduler } from './callbacks/learning-rate-scheduler.ts';
 export { type ProgressStream, progressBar } from './callbacks/progress-bar.ts';
 export { type ReduceLrOnPlateauOptions, reduceLrOnPlateau } from './callbacks/reduce-lr-on-plateau.ts';
 export { terminateOnNaN } from './callbacks/terminate-on-nan.ts';
-export type { Dataset, LabelledImages } from './datasets/dataset.ts';
+export * from './datasets/augment.ts';
+export { Dataset, type MapContext } from './datasets/dataset.ts';
+export type { Example } from './datasets/example.ts';
+export { fromIterable, fromTensors } from './datasets/from-memory.ts';
+export type { ImageDataset, LabelledImages } from './datasets/labelled-images.ts';
+export { decodeNpy, encodeNpy } from './datasets/npy.ts';
 export { type SyntheticOptions, syntheticImages } from './datasets/synthetic.ts';
 export { bake } from './export/bake.ts';
 export {

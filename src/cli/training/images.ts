@@ -1,7 +1,7 @@
-import { type Dataset, loadCifar10, syntheticImages } from '../../ml/index.ts';
+import { type ImageDataset, loadCifar10, syntheticImages } from '../../ml/index.ts';
 import { formatBytes } from '../terminal/units.ts';
 
-export interface Images extends Dataset {
+export interface Images extends ImageDataset {
   isGenerated: boolean;
 }
 

@@ -1,9 +1,9 @@
 import {
   adam,
   type Callback,
-  type Dataset,
   type ExportedModel,
   exportModel,
+  type ImageDataset,
   progressBar,
   sparseCategoricalCrossentropy,
 } from '../../ml/index.ts';
@@ -20,7 +20,7 @@ export interface TrainedNetwork {
 
 /** Trains the tutorial's network on `images` with a progress bar on stderr, evaluates it and exports it. */
 export async function trainNetwork(
-  images: Dataset,
+  images: ImageDataset,
   options: { epochs: number; batchSize?: number; seed?: number; signal?: AbortSignal },
 ): Promise<TrainedNetwork> {
   const { train, test, classNames } = images;

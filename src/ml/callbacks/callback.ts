@@ -14,6 +14,8 @@ export interface TrainedModel {
   /** Setting it changes the rate from the next epoch on.
    * @throws Error where the optimizer was made with a schedule. */
   learningRate: number;
+  /** The weights of the last finished epoch as a safetensors file. */
+  weightsFile(): Uint8Array;
   /** Set in `onBatchEnd` it ends the epoch at hand, set in `onEpochEnd` the training. */
   stopTraining: boolean;
 }

@@ -4,7 +4,12 @@ import { type EarlyStoppingOptions, earlyStopping } from './early-stopping.ts';
 
 /** Runs epochs with the given figures; the weights of an epoch are its number. */
 function run(figures: number[], options: EarlyStoppingOptions) {
-  const model = { weights: new Float32Array(1), learningRate: 0.1, stopTraining: false };
+  const model = {
+    weights: new Float32Array(1),
+    learningRate: 0.1,
+    stopTraining: false,
+    weightsFile: () => new Uint8Array(),
+  };
   const callback = earlyStopping(options);
   callback.onTrainBegin?.({ epochs: figures.length, examples: 1, batchSize: 1 }, model);
   let epochs = 0;

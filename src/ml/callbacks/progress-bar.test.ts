@@ -2,7 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { progressBar } from './progress-bar.ts';
 
-const model = { weights: new Float32Array(), learningRate: 0.1, stopTraining: false };
+const model = {
+  weights: new Float32Array(),
+  learningRate: 0.1,
+  stopTraining: false,
+  weightsFile: () => new Uint8Array(),
+};
 
 /** A training of 2 epochs of 1,000 examples, 1 s of training and 0.2 s of validation each. */
 function record(isTTY: boolean): string {

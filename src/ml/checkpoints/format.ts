@@ -73,7 +73,8 @@ export function decodeCheckpoint(bytes: Uint8Array, { parameters, slots, trainin
       throw new Error(
         `it has ${found ? found.length / 4 : 'no'} values for ${name}, the model needs ${size}`,
       );
-    return new Float32Array(bytes.slice(found.offset, found.offset + found.length).buffer);
+    // A copy, since the numbers need not be aligned in the file.
+    return new Float32Array(new Uint8Array(bytes.subarray(found.offset, found.offset + found.length)).buffer);
   };
   const vector = (group: string): Float32Array => {
     const all = new Float32Array(parameters.reduce((total, { size }) => total + size, 0));

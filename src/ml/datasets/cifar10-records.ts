@@ -1,4 +1,4 @@
-import { type LabelledImages, sharedBytes } from './dataset.ts';
+import { type LabelledImages, sharedBytes } from './labelled-images.ts';
 
 const side = 32;
 const plane = side * side;

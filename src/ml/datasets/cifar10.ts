@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { CifarFormatError, decodeCifarRecords } from './cifar10-records.ts';
-import type { Dataset } from './dataset.ts';
+import type { ImageDataset } from './labelled-images.ts';
 
 export interface CifarOptions {
   /** A folder with the official binary files; where it is given, nothing else is tried. */
@@ -21,7 +21,7 @@ const namesFile = 'batches.meta.txt';
 
 /** Loads CIFAR-10 (Krizhevsky, 2009) from `dir`; else from the cache; else by downloading the official archive.
  * @throws CifarFormatError for a damaged file, Error where the data can be had from nowhere. */
-export async function loadCifar10(options: CifarOptions = {}): Promise<Dataset> {
+export async function loadCifar10(options: CifarOptions = {}): Promise<ImageDataset> {
   const { dir, cacheDir = defaultCacheDir(), download = true, onProgress, signal } = options;
   if (dir !== undefined) return readCifar10(dir);
   if (await isCifarFolder(cacheDir)) return readCifar10(cacheDir);
@@ -34,7 +34,7 @@ export async function loadCifar10(options: CifarOptions = {}): Promise<Dataset> 
 }
 
 /** Reads a folder with `data_batch_*.bin`, `test_batch.bin` and `batches.meta.txt`, any number of records each. */
-export async function readCifar10(dir: string): Promise<Dataset> {
+export async function readCifar10(dir: string): Promise<ImageDataset> {
   const names = await readdir(dir).catch((cause) => {
     throw new CifarFormatError(`Cannot read the CIFAR-10 folder ${dir}: ${cause.message}`, { cause });
   });

@@ -1,21 +1,224 @@
-import type { Tensor } from '../tensor.ts';
+import { permutation, randomGenerator } from '../random.ts';
+import { mix } from '../random-inputs.ts';
+import type { Batch, BatchSource } from '../training/engine.ts';
+import { breather, mapParallel, prefetched } from './ahead.ts';
+import { collate, type Example, sizeInBytes } from './example.ts';
 
-/** Images, uint8 [count, height, width, channels] in RGB, with one class number each. */
-export interface LabelledImages {
-  images: Tensor;
-  labels: Uint8Array;
+/** What a stage may use to make an element: numbers in [0, 1) that depend on its place, the epoch and the seed. */
+export interface MapContext {
+  random: () => number;
+  /** The element's place in the pass, from 0. */
+  index: number;
 }
 
-export interface Dataset {
-  train: LabelledImages;
-  test: LabelledImages;
-  classNames: string[];
-  /** Where the images come from, for people: a folder, an address, or "generated". */
-  source: string;
+interface Origin {
+  /** Examples in one pass, where that is known. */
+  examples?: number | undefined;
+  /** Stages so far: each has random numbers of its own. */
+  depth?: number;
 }
 
-/** Bytes that a worker thread can read without a copy, where the platform allows it. */
-export function sharedBytes(length: number): Uint8Array {
-  if (typeof SharedArrayBuffer === 'undefined') return new Uint8Array(length);
-  return new Uint8Array(new SharedArrayBuffer(length));
+/** What `cache` holds at most, unless it is told. */
+const cacheBytesMax = 2 ** 30;
+
+/** Elements that come one after the other, pass after pass: read, changed, mixed and batched while a training takes
+ * them, so that a set may be larger than the memory. As tf.data's Dataset: each method gives a new one. The same
+ * epoch always gives the same elements. */
+export class Dataset<T> implements AsyncIterable<T>, BatchSource {
+  /** Examples in one pass; undefined where that is not known. */
+  readonly examples: number | undefined;
+  readonly #open: (epoch: number) => AsyncIterable<T> | Iterable<T>;
+  readonly #depth: number;
+
+  constructor(open: (epoch: number) => AsyncIterable<T> | Iterable<T>, { examples, depth = 0 }: Origin = {}) {
+    this.#open = open;
+    this.#depth = depth;
+    this.examples = examples;
+  }
+
+  /** The elements of one epoch, from 0. */
+  pass(epoch: number): AsyncIterable<T> | Iterable<T> {
+    return this.#open(epoch);
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<T> {
+    yield* this.pass(0);
+  }
+
+  /** Changes each element. `parallel` are worked on at a time; their order stays. */
+  map<U>(
+    change: (element: T, context: MapContext) => U | Promise<U>,
+    { seed = 0, parallel = 1 }: { seed?: number; parallel?: number } = {},
+  ): Dataset<U> {
+    const applyAt = (epoch: number) => (element: T, index: number) =>
+      change(element, { index, random: this.#random(seed, epoch, index) });
+    return this.#next((epoch) => mapParallel(this.pass(epoch), applyAt(epoch), parallel), this.examples);
+  }
+
+  /** Leaves out the elements that do not pass. */
+  filter(isKept: (element: T) => boolean): Dataset<T> {
+    return this.#next(async function* (this: Dataset<T>, epoch) {
+      for await (const element of this.pass(epoch)) if (isKept(element)) yield element;
+    });
+  }
+
+  /** Mixes: each element is drawn from the next `bufferSize`, otherwise in every epoch. */
+  shuffle(
+    bufferSize: number,
+    { seed = 0, reshuffleEachIteration = true }: { seed?: number; reshuffleEachIteration?: boolean } = {},
+  ): Dataset<T> {
+    requireCount('shuffle', bufferSize);
+    return this.#next(async function* (this: Dataset<T>, epoch) {
+      const random = this.#random(seed, reshuffleEachIteration ? epoch : 0, 0);
+      const buffer: T[] = [];
+      for await (const element of this.pass(epoch)) {
+        if (buffer.length < bufferSize) buffer.push(element);
+        else {
+          const at = Math.floor(random() * bufferSize);
+          yield buffer[at]!;
+          buffer[at] = element;
+        }
+      }
+      for (const at of permutation(buffer.length, random)) yield buffer[at]!;
+    }, this.examples);
+  }
+
+  /** Puts `size` examples into one batch; the last may be smaller. */
+  batch(
+    this: Dataset<Example>,
+    size: number,
+    { dropRemainder = false }: { dropRemainder?: boolean } = {},
+  ): Dataset<Batch> {
+    requireCount('batch', size);
+    const rest = dropRemainder ? (this.examples ?? 0) % size : 0;
+    return this.#next(
+      async function* (this: Dataset<Example>, epoch) {
+        let waiting: Example[] = [];
+        const breathe = breather();
+        for await (const example of this.pass(epoch)) {
+          await breathe();
+          waiting.push(example);
+          if (waiting.length < size) continue;
+          yield collate(waiting);
+          waiting = [];
+        }
+        if (waiting.length > 0 && !dropRemainder) yield collate(waiting);
+      },
+      this.examples === undefined ? undefined : this.examples - rest,
+    );
+  }
+
+  /** Several passes as one, for ever without a count; they are mixed anew each time. */
+  repeat(count = Infinity): Dataset<T> {
+    return this.#next(
+      async function* (this: Dataset<T>, epoch) {
+        for (let round = 0; round < count; round += 1) {
+          let isEmpty = true;
+          for await (const element of this.pass(Number.isFinite(count) ? epoch * count + round : round)) {
+            isEmpty = false;
+            yield element;
+          }
+          if (isEmpty) return;
+        }
+      },
+      this.examples === undefined || count === Infinity ? undefined : this.examples * count,
+    );
+  }
+
+  /** The first `count` elements. */
+  take(count: number): Dataset<T> {
+    return this.#next(
+      async function* (this: Dataset<T>, epoch) {
+        if (count <= 0) return;
+        let taken = 0;
+        for await (const element of this.pass(epoch)) {
+          yield element;
+          taken += 1;
+          if (taken >= count) return;
+        }
+      },
+      this.#ofExamples((examples) => Math.min(count, examples)),
+    );
+  }
+
+  /** All but the first `count` elements. */
+  skip(count: number): Dataset<T> {
+    return this.#next(
+      async function* (this: Dataset<T>, epoch) {
+        let skipped = 0;
+        for await (const element of this.pass(epoch)) {
+          if (skipped < count) skipped += 1;
+          else yield element;
+        }
+      },
+      this.#ofExamples((examples) => Math.max(0, examples - count)),
+    );
+  }
+
+  /** Makes up to `count` elements ahead of their use. */
+  prefetch(count: number): Dataset<T> {
+    requireCount('prefetch', count);
+    return this.#next((epoch) => prefetched(this.pass(epoch), count), this.examples);
+  }
+
+  /** Keeps the elements of the first whole pass in memory, for the next ones: put it before `shuffle`.
+   * @throws RangeError where they are larger than `bytesMax`. */
+  cache({ bytesMax = cacheBytesMax }: { bytesMax?: number } = {}): Dataset<T> {
+    let kept: T[] | undefined;
+    return this.#next(async function* (this: Dataset<T>, epoch) {
+      if (kept) return yield* kept;
+      const elements: T[] = [];
+      let bytes = 0;
+      for await (const element of this.pass(epoch)) {
+        bytes += sizeInBytes(element);
+        if (bytes > bytesMax) {
+          throw new RangeError(
+            `cache() holds at most ${bytesMax} bytes, and element ${elements.length} goes beyond: leave it out, ` +
+              'raise bytesMax or take() fewer',
+          );
+        }
+        elements.push(element);
+        yield element;
+      }
+      kept = elements;
+    }, this.examples);
+  }
+
+  /** What `fit` takes: the batches of an epoch. Those before `fromBatch` are made and left out.
+   * @throws Error where the elements are no batches. */
+  async *batches({ epoch, fromBatch }: { epoch: number; fromBatch: number }): AsyncGenerator<Batch> {
+    let index = 0;
+    for await (const element of this.pass(epoch)) {
+      if (!isBatch(element))
+        throw new Error('The elements of the data set are no batches: call batch(size) on it');
+      if (index >= fromBatch) yield element;
+      index += 1;
+    }
+  }
+
+  #next<U>(
+    open: (this: this, epoch: number) => AsyncIterable<U> | Iterable<U>,
+    examples?: number,
+  ): Dataset<U> {
+    return new Dataset((epoch) => open.call(this, epoch), { examples, depth: this.#depth + 1 });
+  }
+
+  /** Batches are counted otherwise than examples, so that after `batch` the number is lost. */
+  #ofExamples(count: (examples: number) => number): number | undefined {
+    return this.examples === undefined || this.#depth > 0 ? undefined : count(this.examples);
+  }
+
+  #random(seed: number, epoch: number, index: number): () => number {
+    return randomGenerator(mix(mix(mix(seed) ^ this.#depth) ^ epoch) ^ mix(index));
+  }
+}
+
+function isBatch(element: unknown): element is Batch {
+  const { x, y } = (element ?? {}) as Partial<Batch>;
+  return x !== undefined && y !== undefined && typeof y === 'object' && 'shape' in y;
+}
+
+function requireCount(method: string, count: number): void {
+  if (!Number.isInteger(count) || count < 1)
+    throw new RangeError(`${method}(${count}): the number must be a whole one above 0`);
 }

@@ -1,5 +1,5 @@
 import { normal, randomGenerator } from '../random.ts';
-import { type Dataset, type LabelledImages, sharedBytes } from './dataset.ts';
+import { type ImageDataset, type LabelledImages, sharedBytes } from './labelled-images.ts';
 
 const side = 32;
 const channels = 3;
@@ -34,7 +34,7 @@ export function syntheticImages({
   test = 1000,
   seed = 0,
   noise = 28,
-}: SyntheticOptions = {}): Dataset {
+}: SyntheticOptions = {}): ImageDataset {
   const random = randomGenerator(seed);
   return {
     train: draw(train, random, noise),

@@ -8,7 +8,8 @@ export function loadWeights(model: Sequential, bytes: Uint8Array): void {
   const weights = new Float32Array(model.architecture.parameterCount);
   for (const { name, shape, offset } of model.architecture.layers.flatMap((layer) => layer.parameters)) {
     const found = findWeights(locations, name, shape);
-    const values = bytes.slice(found.offset, found.offset + found.length);
+    // A copy; slice() of a Buffer is none.
+    const values = new Uint8Array(bytes.subarray(found.offset, found.offset + found.length));
     weights.set(new Float32Array(values.buffer), offset);
   }
   model.weights = weights;

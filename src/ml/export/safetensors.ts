@@ -140,3 +140,17 @@ function locate(entries: Record<string, HeaderEntry>, dataStart: number): Map<st
     ),
   );
 }
+
+/** Flat weights as a file of named tensors. */
+export function encodeWeights(
+  parameters: readonly { name: string; shape: number[]; offset: number; size: number }[],
+  weights: Float32Array,
+): Uint8Array {
+  return encodeSafetensors(
+    parameters.map(({ name, shape, offset, size }) => ({
+      name,
+      shape,
+      data: weights.subarray(offset, offset + size),
+    })),
+  );
+}

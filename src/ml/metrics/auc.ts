@@ -1,4 +1,4 @@
-import { type Answers, targetAt } from './accumulator.ts';
+import { type Answers, targetAt } from './answers.ts';
 import type { MetricSpec } from './metric.ts';
 
 /** Counts outputs into the stretches between evenly spread thresholds: positives, then negatives, as Keras does for

@@ -4,6 +4,7 @@ import { checkExamples, type Targets } from '../check-examples.ts';
 import type { Checkpoints, Restored } from '../checkpoints/checkpoints.ts';
 import type { Schedule } from '../optimizers/schedules.ts';
 import type { Tensor } from '../tensor.ts';
+import { checkCount } from './check-count.ts';
 import { checkedSource } from './checked-source.ts';
 import {
   type BatchSource,
@@ -16,7 +17,7 @@ import {
 } from './engine.ts';
 import { weighExamples } from './example-weights.ts';
 import type { FitOptions, ValidationData } from './fit-options.ts';
-import { type Compiled, checkCount, type TrainableModel } from './trainable-model.ts';
+import type { Compiled, TrainableModel } from './trainable-model.ts';
 import { splitExamples } from './validation-split.ts';
 
 /** What `fit` needs of a model beyond its public side. */

@@ -1,6 +1,7 @@
 import type { Architecture } from '../architecture.ts';
 import type { History } from '../callbacks/history.ts';
 import { checkExamples, checkInput, type Targets } from '../check-examples.ts';
+import { encodeWeights } from '../export/safetensors.ts';
 import type { Loss } from '../losses/loss.ts';
 import { type Metric, type MetricSpec, resolveMetrics } from '../metrics/metric.ts';
 import type { Optimizer } from '../optimizers/optimizer.ts';
@@ -10,6 +11,7 @@ import { randomGenerator } from '../random.ts';
 import { ShapeError } from '../shape.ts';
 import { summarize } from '../summary.ts';
 import type { Tensor } from '../tensor.ts';
+import { checkCount } from './check-count.ts';
 import { checkedSource } from './checked-source.ts';
 import {
   type BatchSource,
@@ -103,6 +105,14 @@ export class TrainableModel {
       );
     }
     this.#learningRate = rate;
+  }
+
+  /** The weights as a safetensors file, one tensor a parameter, in Keras' shapes and order. */
+  weightsFile(): Uint8Array {
+    return encodeWeights(
+      this.architecture.layers.flatMap((layer) => layer.parameters),
+      this.weights,
+    );
   }
 
   /** Sets how the model is trained, and forgets what an optimizer remembered. */
@@ -228,9 +238,4 @@ function initialWeights({ layers, parameterCount }: Architecture, seed: number):
     weights.set(initializer(shape, random), offset);
   }
   return weights;
-}
-
-export function checkCount(name: string, value: number): void {
-  if (!Number.isInteger(value) || value < 1)
-    throw new RangeError(`${name} must be a whole number above 0, got ${value}`);
 }
