@@ -135,7 +135,7 @@ export function fromBytes(datatype: Datatype, bytes: Uint8Array, count: number, 
   if (datatype === 'BOOL' && bytes.some((byte) => byte > 1))
     throw new StatusError('BadRequest', `${where}: the bytes of BOOL must be 0 or 1`);
   // A copy, since arrays of wider elements need an aligned start.
-  return new array(Uint8Array.from(bytes).buffer, 0, count);
+  return new array(new Uint8Array(bytes).buffer, 0, count);
 }
 
 function readStrings(bytes: Uint8Array, count: number, where: string): string[] {

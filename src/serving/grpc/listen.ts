@@ -15,6 +15,8 @@ import { decodeMessage, encodeMessage } from './wire.ts';
 export const streamsMax = 256;
 const windowBytes = 1024 * 1024;
 const frameHeadBytes = 5;
+/** How long the rest of a refused request is read, so that its sender hears the answer. */
+const refusedReadMs = 1_000;
 
 /** Source: https://grpc.github.io/grpc/core/md_doc_statuscodes.html. */
 const statusCodes: Partial<Record<StatusReason, number>> = {
@@ -115,8 +117,10 @@ function readAll(stream: ServerHttp2Stream): Promise<Buffer> {
     let length = 0;
     stream.on('data', (chunk: Buffer) => {
       length += chunk.length;
-      if (length <= bodyBytesMax + frameHeadBytes) chunks.push(chunk);
-      else reject(tooLarge());
+      if (length > bodyBytesMax + frameHeadBytes) {
+        chunks.length = 0;
+        reject(tooLarge());
+      } else chunks.push(chunk);
     });
     stream.on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
     stream.on('close', () => reject(new GrpcError(1, 'the call was cancelled')));
@@ -125,6 +129,7 @@ function readAll(stream: ServerHttp2Stream): Promise<Buffer> {
 
 /** The one message of a unary call. */
 async function unframe(body: Buffer, coding: string): Promise<Uint8Array> {
+  if (body.length >= frameHeadBytes && body.readUInt32BE(1) > bodyBytesMax) throw tooLarge();
   const isWhole = body.length >= frameHeadBytes && body.length === frameHeadBytes + body.readUInt32BE(1);
   if (!isWhole || body[0]! > 1)
     throw new GrpcError(internal, 'the call must have one message, framed with its length');
@@ -171,8 +176,11 @@ function fail(stream: ServerHttp2Stream, error: unknown): void {
     },
     { endStream: true },
   );
-  // What is still coming of a request that is refused is not read.
-  if (!stream.readableEnded) stream.close(http2.constants.NGHTTP2_NO_ERROR);
+  // What is still coming of a request that is refused is not kept, and soon not taken (RFC 9113, 8.1).
+  stream.resume();
+  if (stream.readableEnded) return;
+  const stop = setTimeout(() => stream.close(http2.constants.NGHTTP2_NO_ERROR), refusedReadMs);
+  stream.once('close', () => clearTimeout(stop));
 }
 
 /** As the specification has it: printable ASCII but for "%" stays. */
