@@ -160,7 +160,7 @@ test('a layer or argument that is not supported is named, with its place', () =>
 });
 
 test('a layer that Keras cannot name is refused when the model is saved', async () => {
-  const model = sequential([input([3]), { ...dense(2, { name: 'mine' }), type: 'Mine' }]);
+  const model = sequential([input([3]), Object.assign(dense(2, { name: 'mine' }), { type: 'Mine' })]);
   await assert.rejects(encodeKeras(model), /layer 1 "mine": Keras has no layer Mine/);
 });
 

@@ -39,6 +39,9 @@ export interface AttributeProto {
 export interface TensorProto {
   dims?: number[];
   dataType?: number;
+  floatData?: number[];
+  int32Data?: number[];
+  int64Data?: number[];
   name?: string;
   rawData?: Uint8Array;
   externalData?: StringEntry[];
@@ -119,6 +122,9 @@ export const messages: Record<MessageName, Record<string, Field>> = {
   Tensor: {
     dims: many(1, 'int'),
     dataType: one(2, 'int'),
+    floatData: many(4, 'float'),
+    int32Data: many(5, 'int'),
+    int64Data: many(7, 'int'),
     name: one(8, 'string'),
     rawData: one(9, 'bytes'),
     externalData: many(13, 'StringEntry'),
