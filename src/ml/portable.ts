@@ -24,6 +24,12 @@ export {
 export { loadWeights } from './export/load-weights.ts';
 export { decodeSafetensors, encodeSafetensors } from './export/safetensors.ts';
 export {
+  type ImportedOnnx,
+  type ImportOnnxOptions,
+  importOnnx,
+  type OnnxLayerOptions,
+} from './import/import-onnx.ts';
+export {
   decodeKeras,
   decodeKerasWeights,
   encodeKeras,
