@@ -11,6 +11,7 @@ import { defaultClassAnnotation } from '../api/storage-class.ts';
 import { type Status, StatusError } from '../base/errors.ts';
 import type { Transport } from '../client/transport.ts';
 import { reconcileDefaultRoles } from './authorization/reconcile-roles.ts';
+import { bootstrapFlowControl } from './flow-control/bootstrap.ts';
 import type { HealthChecks } from './health-checks.ts';
 import { firstAddress } from './strategies/address-pool.ts';
 import { systemNamespaces } from './strategies/namespace.ts';
@@ -39,6 +40,7 @@ export async function bootstrap(
     ),
     reconcileDefaultRoles(transport).then(() => health.finish('rbac/bootstrap-roles')),
     ensure(transport, storageClass, undefined, localPath),
+    bootstrapFlowControl(transport).then(() => health.finish('priority-and-fairness-config-producer')),
   ]);
   await ensure(transport, service, 'default', {
     metadata: { name: 'kubernetes', labels: { component: 'apiserver', provider: 'kubernetes' } },
@@ -49,7 +51,6 @@ export async function bootstrap(
   } as KubeObject);
   if (options.endpoint) await writeEndpoint(transport, options.endpoint);
   health.finish('bootstrap-controller');
-  health.finish('priority-and-fairness-config-producer');
 }
 
 /** The server's address may change from one start to the next. */

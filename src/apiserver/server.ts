@@ -20,6 +20,7 @@ import { RbacIndex } from './authorization/rbac-index.ts';
 import { bootstrap } from './bootstrap.ts';
 import { CustomResources } from './custom-resources/custom-resources.ts';
 import { Discovery, type ServedKinds } from './discovery.ts';
+import { FlowControl } from './flow-control/flow-control.ts';
 import { HealthChecks } from './health-checks.ts';
 import { type Listening, type ListenOptions, listen } from './http/listen.ts';
 import { KindRegistry } from './kind-registry.ts';
@@ -178,6 +179,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     async (request) =>
       collected(await handle(request, user));
   const openStream = (request: ApiRequest, user: User) => openPodStream(router, request, user);
+  const flowControl = new FlowControl({ store, log, metrics });
   const known: Authenticator[] = [
     certificateAuthenticator,
     ...authenticators,
@@ -187,7 +189,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     transport,
     health,
     listen: (listenOptions) =>
-      listen({ handle, openStream, authenticators: known, authorize, log, ...listenOptions }),
+      listen({ handle, openStream, authenticators: known, authorize, flowControl, log, ...listenOptions }),
     bootstrap: (bootstrapOptions = {}) =>
       bootstrap(transport(), { serviceCidr, health, ...bootstrapOptions }),
   };

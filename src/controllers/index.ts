@@ -20,6 +20,7 @@ import * as endpointSlice from './endpointslice.ts';
 import * as endpointSliceMirroring from './endpointslice-mirroring.ts';
 import * as ephemeralVolume from './ephemeral-volume.ts';
 import * as eventExpiry from './event-expiry.ts';
+import * as flowControl from './flow-control.ts';
 import * as garbageCollector from './garbage-collector.ts';
 import * as horizontalPodAutoscaler from './horizontal-pod-autoscaler.ts';
 import * as inferenceService from './inference-service.ts';
@@ -104,6 +105,7 @@ export function startControllers(options: ControllersOptions): Controllers {
     namespace.run(context, kinds),
     resourceQuota.run(context, kinds),
     eventExpiry.run(context),
+    flowControl.run(context),
     apiService.run(context, [...kinds, ...reviewDefinitions, ...metricsKinds]),
   ];
   return {

@@ -18,6 +18,7 @@ import { endpointSlice } from './endpointSlice.ts';
 import { endpoints } from './endpoints.ts';
 import { event } from './event.ts';
 import { eventsV1Event } from './eventsV1Event.ts';
+import { flowSchema } from './flowSchema.ts';
 import { horizontalPodAutoscaler } from './horizontalPodAutoscaler.ts';
 import { horizontalPodAutoscalerV1 } from './horizontalPodAutoscalerV1.ts';
 import { inferenceService } from './inferenceService.ts';
@@ -36,6 +37,7 @@ import { pod } from './pod.ts';
 import { podDisruptionBudget } from './podDisruptionBudget.ts';
 import { podTemplate } from './podTemplate.ts';
 import { priorityClass } from './priorityClass.ts';
+import { priorityLevelConfiguration } from './priorityLevelConfiguration.ts';
 import { replicaSet } from './replicaSet.ts';
 import { replicationController } from './replicationController.ts';
 import { resourceQuota } from './resourceQuota.ts';
@@ -102,6 +104,8 @@ export const kinds: KindDefinition[] = [
   apiService,
   inferenceService,
   priorityClass,
+  flowSchema,
+  priorityLevelConfiguration,
   mutatingWebhookConfiguration,
   validatingAdmissionPolicy,
   validatingAdmissionPolicyBinding,

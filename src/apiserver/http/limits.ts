@@ -2,8 +2,8 @@ import { StatusError } from '../../base/errors.ts';
 import type { User } from '../user.ts';
 
 /**
- * Requests that one user may have under way, whatever flow control says of them: what it exempts has a bound too. What
- * stays open (watches, followed logs) is counted by itself.
+ * Requests that one user may have under way or waiting, whatever flow control says of them: what it exempts has a bound
+ * too. What stays open (watches, followed logs) is counted by itself.
  */
 export const requestsPerUserMax = 1000;
 export const streamsPerUserMax = 2000;

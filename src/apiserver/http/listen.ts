@@ -7,6 +7,7 @@ import type { Log } from '../../base/log.ts';
 import type { ApiRequest } from '../../client/transport.ts';
 import type { Answer } from '../answer.ts';
 import type { Attributes, Decision } from '../authorization/authorize.ts';
+import type { FlowControl } from '../flow-control/flow-control.ts';
 import type { Authenticator, User } from '../user.ts';
 import type { KubeletRequest } from '../verbs/log.ts';
 import type { Http2 } from './http2.ts';
@@ -51,6 +52,7 @@ export interface Listener extends ListenOptions {
   authenticators: readonly Authenticator[];
   /** Whether a user may be made another one. */
   authorize(attributes: Attributes): Decision;
+  flowControl: FlowControl;
   log: Log;
 }
 

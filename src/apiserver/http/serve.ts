@@ -81,19 +81,41 @@ function withAllow(answer: ApiResponse): Answer {
 async function answerKnown(
   listener: Listener,
   limits: RequestLimits,
-  { request, signal, target, user }: Exchange & { target: Target; user: User },
+  { request, response, signal, target, user }: Exchange & { target: Target; user: User },
   counted: Counted,
 ): Promise<Answer> {
   const head = readHead(request, target, signal);
   const info = readResourceInfo(head);
   const follows = info?.subresource === 'log' && isTrue(target.query.get('follow'));
   const staysOpen = info?.verb === 'watch' || follows;
-  counted.release = limits.begin(user, staysOpen ? 'stream' : 'request');
+  const uncount = limits.begin(user, staysOpen ? 'stream' : 'request');
+  counted.release = uncount;
   const handled = async (): Promise<Answer> => {
     await readBody(request, head);
     return listener.handle(head, user);
   };
-  return staysOpen ? handled() : withDeadline(handled(), readTimeout(target.query));
+  if (follows) return handled();
+  const timeoutMs = staysOpen ? 0 : readTimeout(target.query);
+  const asked = {
+    user,
+    verb: info?.verb ?? head.method.toLowerCase(),
+    path: target.path,
+    query: target.query,
+  };
+  const entering = listener.flowControl.admit({ ...asked, resource: info, signal }, (found) => {
+    response.setHeader('x-kubernetes-pf-flowschema-uid', found.flowSchemaUid);
+    response.setHeader('x-kubernetes-pf-prioritylevel-uid', found.priorityLevelUid);
+  });
+  const seat = entering instanceof Promise ? await entering : entering;
+  if (staysOpen) {
+    // A watch has its seat only until it has begun.
+    return handled().finally(() => seat.release());
+  }
+  counted.release = () => {
+    uncount();
+    seat.release();
+  };
+  return withDeadline(handled(), timeoutMs);
 }
 
 /** Container tools show their credentials only when they are asked for them. */

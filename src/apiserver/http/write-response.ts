@@ -15,7 +15,8 @@ export const gzipBytesMin = 128 * 1024;
 export async function writeResponse(exchange: Exchange, answer: Answer): Promise<void> {
   const { request, response, signal } = exchange;
   // What is left of a body that was refused must not be read as the next request.
-  if (!request.complete && !request.readableEnded) response.setHeader('connection', 'close');
+  const isRest = !request.complete && !request.readableEnded;
+  if (isRest && request.httpVersionMajor < 2) response.setHeader('connection', 'close');
   switch (answer.kind) {
     case 'object':
       return send(exchange, answer, await encodeObject(answer.object, formatOf(exchange, answer)));
