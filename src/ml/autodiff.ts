@@ -20,7 +20,7 @@ export function gradients(scalar: Value, variables: Value[]): Value[] {
   const contributions = new Map<Value, Value[]>([[scalar, [graph.constant(1)]]]);
   const gradientOf = (value: Value): Value | undefined => {
     const parts = contributions.get(value);
-    return parts && onnx.sum(parts);
+    return parts && (joinSlices(parts) ?? onnx.sum(parts));
   };
   for (const operation of graph.tape.toReversed()) {
     if (!active.has(operation.output)) continue;
@@ -40,6 +40,26 @@ export function gradients(scalar: Value, variables: Value[]): Value[] {
     if (!gradient) throw new Error(`${scalar.name} does not depend on ${variable.name}`);
     return gradient;
   });
+}
+
+/** Gradients of slices come padded with zeros. Where they lie side by side and fill the axis they are laid end to end,
+ * since adding them up would touch every element once for each slice. */
+function joinSlices(parts: Value[]): Value | undefined {
+  if (parts.length === 1) return undefined;
+  const slices = parts.map(onnx.padded);
+  if (!slices.every((slice) => slice !== undefined)) return undefined;
+  const { axis } = slices[0]!;
+  const sorted = slices.toSorted((a, b) => a.before - b.before);
+  let end = 0;
+  for (const slice of sorted) {
+    if (slice.axis !== axis || slice.before !== end) return undefined;
+    end += slice.content.shape[axis] as number;
+  }
+  if (end !== parts[0]!.shape[axis]) return undefined;
+  return onnx.concat(
+    sorted.map((slice) => slice.content),
+    axis,
+  );
 }
 
 /** The values that change with any of `variables`, themselves included. */

@@ -1,7 +1,16 @@
 /** One function an ONNX operator in use, with its shape inference. Not differentiable: `ops/` builds on these.
  * The operators are those of https://onnx.ai/onnx/operators/ at opset 17. */
 import type { Attributes, Value } from './graph.ts';
-import { broadcast, type Dim, dimOf, formatShape, type Shape, ShapeError, sizeOf } from './shape.ts';
+import {
+  broadcast,
+  type Dim,
+  dimOf,
+  formatShape,
+  type Shape,
+  ShapeError,
+  sameShape,
+  sizeOf,
+} from './shape.ts';
 import { type DType, onnxDType } from './tensor.ts';
 
 const elementwise = (opType: string, inputs: Value[], dtype: DType = inputs[0]!.dtype): Value =>
@@ -58,6 +67,18 @@ export function matMul(a: Value, b: Value): Value {
   return a.graph.node('MatMul', [a, b], { dtype: a.dtype, shape: [...a.shape.slice(0, -1), b.shape[1]!] });
 }
 
+/** a [..., M, K] by b [..., K, O] with the same leading axes: a product for each of them. */
+export function batchMatMul(a: Value, b: Value): Value {
+  const leading = a.shape.slice(0, -2);
+  if (!sameShape(leading, b.shape.slice(0, -2)) || a.shape.at(-1) !== b.shape.at(-2)) {
+    throw new ShapeError(
+      `MatMul needs [..., M, K] and [..., K, O], got ${formatShape(a.shape)} and ${formatShape(b.shape)}`,
+    );
+  }
+  const shape = [...leading, a.shape.at(-2)!, b.shape.at(-1)!];
+  return a.graph.node('MatMul', [a, b], { dtype: a.dtype, shape });
+}
+
 /** a [M, K] by b [K, O] plus an optional c, each factor transposed first where asked. */
 export function gemm(
   a: Value,
@@ -86,6 +107,12 @@ export function reshape(x: Value, shape: Shape): Value {
   return x.graph.node('Reshape', [x, target], { dtype: x.dtype, shape });
 }
 
+/** Reshape to a shape whose N stands for another number than that of x. The one open dimension follows from the rest. */
+export function relabel(x: Value, shape: Shape): Value {
+  const target = x.graph.integers(shape.map((dim) => (typeof dim === 'number' ? dim : -1)));
+  return x.graph.node('Reshape', [x, target], { dtype: x.dtype, shape });
+}
+
 /** All but the last axis folded into one. */
 export function toRows(x: Value): Value {
   if (x.shape.length === 2) return x;
@@ -110,6 +137,20 @@ export function gather(x: Value, indices: readonly number[], indicesShape: numbe
   return x.graph.node('Gather', [x, table], { dtype: x.dtype, shape }, { axis });
 }
 
+/** Rows of x [P, C] at the positions that `indices` (integers, any shape) hold: [...indices, C]. */
+export const gatherRows = (x: Value, indices: Value): Value =>
+  x.graph.node(
+    'Gather',
+    [x, indices],
+    { dtype: x.dtype, shape: [...indices.shape, x.shape[1]!] },
+    { axis: 0 },
+  );
+
+/** Adds rows [R, C] to x [P, C] at the positions that `indices` [R, C] hold, in order, so that the sums are the same
+ * each time. */
+export const scatterAddRows = (x: Value, indices: Value, rows: Value): Value =>
+  x.graph.node('ScatterElements', [x, indices, rows], x, { axis: 0, reduction: 'add' });
+
 /** Adds zeros before and after along one axis; a negative count crops. */
 export function pad(x: Value, axis: number, before: number, after: number): Value {
   if (before === 0 && after === 0) return x;
@@ -117,8 +158,16 @@ export function pad(x: Value, axis: number, before: number, after: number): Valu
   pads[axis] = before;
   pads[axis + x.shape.length] = after;
   const shape = x.shape.with(axis, fixed(x, axis) + before + after);
-  return x.graph.node('Pad', [x, x.graph.integers(pads)], { dtype: x.dtype, shape });
+  const y = x.graph.node('Pad', [x, x.graph.integers(pads)], { dtype: x.dtype, shape });
+  if (before >= 0 && after >= 0) paddings.set(y, { content: x, axis, before });
+  return y;
 }
+
+/** What a value was padded from, where `pad` made it by adding zeros. */
+export const padded = (y: Value): { content: Value; axis: number; before: number } | undefined =>
+  paddings.get(y);
+
+const paddings = new WeakMap<Value, { content: Value; axis: number; before: number }>();
 
 export function slice(x: Value, axis: number, start: number, end: number): Value {
   const { graph } = x;
@@ -189,6 +238,18 @@ export function conv(
 ): Value {
   const inputs = bias ? [x, kernel, bias] : [x, kernel];
   return x.graph.node('Conv', inputs, { dtype: x.dtype, shape }, attributes);
+}
+
+/** ONNX's own transposed convolution, [N, C, H, W] by [C, O, kH, kW]. `shape` is the output's. */
+export function convTranspose(
+  x: Value,
+  kernel: Value,
+  bias: Value | undefined,
+  shape: Shape,
+  attributes: Attributes,
+): Value {
+  const inputs = bias ? [x, kernel, bias] : [x, kernel];
+  return x.graph.node('ConvTranspose', inputs, { dtype: x.dtype, shape }, attributes);
 }
 
 /** ONNX's own max pooling over [N, C, H, W]. */

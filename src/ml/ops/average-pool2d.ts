@@ -1,6 +1,7 @@
 import { differentiable } from '../autodiff.ts';
 import type { Value } from '../graph.ts';
 import * as onnx from '../primitives.ts';
+import { invertTable } from './inverse-table.ts';
 import { flattenPixels, gatherPixels } from './pixels.ts';
 import { slide, table, type Window } from './window.ts';
 
@@ -18,7 +19,8 @@ export function averagePool2d(x: Value, window: Window): Value {
   const seen = onnx.reduceSum(gatherPixels([flattenPixels(x)], positions, [size, cells]), 2);
   const y = onnx.reshape(onnx.mul(seen, shares), ['N', outHeight, outWidth, channels]);
   return differentiable([x], y, (dy) => {
-    const { sources, most } = windowsOver(positions, cells, height * width);
+    const { sources: places, most } = invertTable(positions, height * width);
+    const sources = places.map((place) => Math.floor(place / cells));
     const weighed = onnx.mul(flattenPixels(dy), shares);
     const found = gatherPixels([weighed], sources, [height * width, most]);
     return [onnx.reshape(onnx.reduceSum(found, 2), x.shape)];
@@ -30,15 +32,4 @@ function countInside(positions: number[], cells: number): number[] {
   return Array.from({ length: positions.length / cells }, (_, index) => {
     return positions.slice(index * cells, (index + 1) * cells).filter((position) => position >= 0).length;
   });
-}
-
-/** For each pixel, the windows that it lies in; -1 fills up to `most`. */
-function windowsOver(positions: number[], cells: number, pixels: number) {
-  const lists = Array.from({ length: pixels }, (): number[] => []);
-  positions.forEach((pixel, index) => {
-    if (pixel >= 0) lists[pixel]!.push(Math.floor(index / cells));
-  });
-  const most = Math.max(1, ...lists.map((list) => list.length));
-  const sources = lists.flatMap((list) => [...list, ...new Array<number>(most - list.length).fill(-1)]);
-  return { sources, most };
 }

@@ -7,26 +7,39 @@ import * as onnx from '../primitives.ts';
 import { randomGenerator } from '../random.ts';
 import type { Shape } from '../shape.ts';
 import { elu, leakyRelu, relu, sigmoid, silu, softmax, softplus, tanh } from './activations.ts';
+import * as arithmetic from './arithmetic.ts';
 import { averagePool2d } from './average-pool2d.ts';
+import { batchMatMul } from './batch-mat-mul.ts';
 import { addBias } from './bias.ts';
 import {
   categoricalCrossEntropyFromLogits,
   categoricalCrossEntropyFromProbabilities,
 } from './categorical-cross-entropy.ts';
+import { concatenate, stack, unstack } from './concatenate.ts';
 import { conv2d } from './conv2d.ts';
 import { conv2dMaxPool } from './conv2d-max-pool.ts';
+import { conv2dTranspose } from './conv2d-transpose.ts';
 import { crossEntropyFromLogits, crossEntropyFromProbabilities } from './cross-entropy.ts';
+import { depthwiseConv2d } from './depthwise-conv2d.ts';
 import * as loss from './elementwise-losses.ts';
+import { embedding } from './embedding.ts';
 import { multiplyGain } from './gain.ts';
 import { gelu, geluApproximate } from './gelu.ts';
 import { globalAveragePool2d, globalMaxPool2d } from './global-pool2d.ts';
 import { linear } from './linear.ts';
 import { maxPool2d } from './max-pool2d.ts';
 import { patchConv2dMaxPool } from './patch-conv2d-max-pool.ts';
-import { reshape } from './reshape.ts';
+import { penalty } from './penalty.ts';
+import { pick } from './pick.ts';
+import { clippedRelu, negativePart } from './rectify.ts';
+import { type Cell, recurrent } from './recurrent.ts';
+import { reduceSum } from './reduce.ts';
+import { relabel, reshape } from './reshape.ts';
 import { scale } from './scale.ts';
+import { slice, split } from './slice.ts';
 import { standardize } from './standardize.ts';
-import type { Window } from './window.ts';
+import { transpose } from './transpose.ts';
+import { slide, type Window } from './window.ts';
 import { zeroPadding2d } from './zero-padding2d.ts';
 
 /** The batch size that stands for N in these tests. */
@@ -73,7 +86,146 @@ const pooling = (w: Window): Pick<Case, 'inputs' | 'op'> => ({
   op: (x) => maxPool2d(x!, w),
 });
 
+const transposed = (w: Window): Pick<Case, 'inputs' | 'op'> => {
+  const { outHeight, outWidth } = slide(w);
+  return {
+    inputs: [image(outHeight, outWidth, 3), [...w.kernel, 2, 3]],
+    op: (x, kernel) => conv2dTranspose(x!, kernel!, w),
+  };
+};
+
+const rectifier = { maxValue: 1.2, negativeSlope: 0.3, threshold: 0.4 };
+const loop = { units: 2, parts: 2, goBackwards: false, returnSequences: false, mask: undefined };
+
+/** A cell with two parts of state, of which each depends on both. */
+const cell =
+  (kernel: Value): Cell =>
+  (step, [h, c]) => {
+    const [a, b] = split(arithmetic.add(step, linear(h!, kernel)), 2);
+    const next = arithmetic.add(arithmetic.multiply(c!, sigmoid(a!)), tanh(b!));
+    return [tanh(next), next];
+  };
+
+const broadcasting: [string, (a: Value, b: Value) => Value][] = [
+  ['add', arithmetic.add],
+  ['subtract', arithmetic.subtract],
+  ['multiply', arithmetic.multiply],
+  ['divide', arithmetic.divide],
+  ['larger', arithmetic.larger],
+  ['smaller', arithmetic.smaller],
+];
+
 const cases: Case[] = [
+  ...broadcasting.flatMap(([name, op]): Case[] => [
+    {
+      name,
+      inputs: [
+        ['N', 3],
+        ['N', 3],
+      ],
+      op: (a, b) => op(a!, b!),
+      range: [0.5, 2],
+    },
+    {
+      name: `${name}, broadcast both ways`,
+      inputs: [
+        ['N', 1, 3],
+        [2, 1],
+      ],
+      op: (a, b) => op(a!, b!),
+      range: [0.5, 2],
+    },
+  ]),
+  { name: 'transpose', inputs: [['N', 2, 3]], op: (x) => transpose(x!, [2, 0, 1]) },
+  { name: 'slice', inputs: [['N', 5]], op: (x) => slice(x!, 1, 1, 4) },
+  {
+    name: 'slices that are joined again',
+    inputs: [['N', 6]],
+    op: (x) => {
+      const [a, b, c] = split(x!, 3);
+      return arithmetic.multiply(arithmetic.multiply(c!, a!), b!);
+    },
+  },
+  {
+    name: 'slices that overlap',
+    inputs: [['N', 4]],
+    op: (x) => arithmetic.multiply(slice(x!, 1, 0, 3), slice(x!, 1, 1, 4)),
+  },
+  {
+    name: 'concatenate',
+    inputs: [
+      ['N', 2, 3],
+      ['N', 1, 3],
+    ],
+    op: (a, b) => concatenate([a!, b!], 1),
+  },
+  { name: 'unstack and stack', inputs: [['N', 3, 2]], op: (x) => stack(unstack(x!).toReversed()) },
+  {
+    name: 'batchMatMul',
+    inputs: [
+      ['N', 2, 3, 4],
+      ['N', 2, 4, 2],
+    ],
+    op: (a, b) => batchMatMul(a!, b!),
+  },
+  { name: 'pick', inputs: [['N', 3, 2]], op: (x) => pick(x!, [2, 0, -1, 0, 0, 2], [3, 2]) },
+  { name: 'reduceSum', inputs: [['N', 3, 2]], op: (x) => reduceSum(x!, 1) },
+  {
+    name: 'relabel',
+    inputs: [['N', 3, 2]],
+    op: (x) => relabel(softmax(relabel(x!, ['N', 2])), ['N', 3, 2]),
+  },
+  {
+    name: 'embedding, of rows used twice and never',
+    inputs: [[5, 3]],
+    op: (table) => embedding(table!.graph.integers([1, 3, 1, 0], [2, 2]), table!),
+  },
+  { name: 'penalty', inputs: [[2, 3]], op: (x) => reshape(penalty(x!, { l1: 0.3, l2: 0.2 }), [1]) },
+  { name: 'clippedRelu', inputs: [['N', 9]], op: (x) => clippedRelu(x!, rectifier), range: [-2, 2] },
+  { name: 'negativePart', inputs: [['N', 6]], op: (x) => negativePart(x!) },
+  { name: 'conv2dTranspose', ...transposed(window(6, 5)) },
+  { name: 'conv2dTranspose, stride 2', ...transposed(window(7, 6, { strides: [2, 2] })) },
+  {
+    name: 'conv2dTranspose, stride 2, same padding',
+    ...transposed(window(6, 8, { strides: [2, 2], padding: 'same' })),
+  },
+  {
+    name: 'depthwiseConv2d',
+    inputs: [image(5, 4, 3), [3, 3, 3, 1]],
+    op: (x, kernel) => depthwiseConv2d(x!, kernel!, window(5, 4, { padding: 'same', strides: [2, 1] })),
+  },
+  {
+    name: 'depthwiseConv2d, depth multiplier 2',
+    inputs: [image(5, 4, 2), [3, 3, 2, 2]],
+    op: (x, kernel) => depthwiseConv2d(x!, kernel!, window(5, 4)),
+  },
+  {
+    name: 'recurrent, all steps',
+    inputs: [
+      ['N', 3, 4],
+      [2, 4],
+    ],
+    op: (x, kernel) => recurrent(x!, cell(kernel!), { ...loop, returnSequences: true }),
+  },
+  {
+    name: 'recurrent, backwards, last step, masked',
+    inputs: [
+      ['N', 3, 4],
+      [2, 4],
+    ],
+    op: (x, kernel) => {
+      const mask = onnx.relabel(x!.graph.constant([1, 1, 0, 0, 1, 0], [2, 3]), ['N', 3]);
+      return recurrent(x!, cell(kernel!), { ...loop, goBackwards: true, mask });
+    },
+  },
+  {
+    name: 'linear over the last of three axes',
+    inputs: [
+      ['N', 2, 4],
+      [4, 3],
+    ],
+    op: (x, weights) => linear(x!, weights!),
+  },
   { name: 'conv2d', ...convolution(window(5, 6)) },
   { name: 'conv2d, same padding', ...convolution(window(5, 6, { padding: 'same' })) },
   { name: 'conv2d, stride 2', ...convolution(window(7, 6, { strides: [2, 2] })) },

@@ -1,6 +1,7 @@
 import { differentiable } from '../autodiff.ts';
 import type { Value } from '../graph.ts';
 import * as onnx from '../primitives.ts';
+import { invertTable } from './inverse-table.ts';
 import { maximum } from './maximum.ts';
 import { flattenPixels, gatherPixels } from './pixels.ts';
 import { slide, table, type Window } from './window.ts';
@@ -24,21 +25,8 @@ export function maxPool2d(x: Value, window: Window): Value {
   );
   const y = onnx.reshape(max, ['N', outHeight, outWidth, channels]);
   return differentiable([x], y, (dy) => {
-    const { sources, most } = invert(positions, window.height * window.width);
+    const { sources, most } = invertTable(positions.flat(), window.height * window.width);
     const found = gatherPixels(split(flattenPixels(dy)), sources, [window.height * window.width, most]);
     return [onnx.reshape(onnx.reduceSum(found, 2), x.shape)];
   });
-}
-
-/** For each pixel, where its gradients stand among the cells' outputs laid end to end; -1 fills up to `most`. */
-function invert(positions: number[][], pixels: number): { sources: number[]; most: number } {
-  const lists = Array.from({ length: pixels }, (): number[] => []);
-  positions.flat().forEach((pixel, source) => {
-    if (pixel >= 0) lists[pixel]!.push(source);
-  });
-  const most = Math.max(...lists.map((list) => list.length));
-  return {
-    sources: lists.flatMap((list) => [...list, ...new Array<number>(most - list.length).fill(-1)]),
-    most,
-  };
 }

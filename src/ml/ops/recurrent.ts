@@ -1,0 +1,51 @@
+import type { Value } from '../graph.ts';
+import * as onnx from '../primitives.ts';
+import { add, multiply, subtract } from './arithmetic.ts';
+import { stack, unstack } from './concatenate.ts';
+
+/** What a cell makes of one time step: from the step's own numbers [N, G], and the state before it, the state after
+ * it. The first of the state's parts [N, U] is the output. */
+export type Cell = (step: Value, state: readonly Value[]) => Value[];
+
+export interface RecurrentOptions {
+  units: number;
+  /** How many parts the state has. */
+  parts: number;
+  goBackwards: boolean;
+  returnSequences: boolean;
+  /** [N, T]: at 0 a step is left out, and the state stays as it was. */
+  mask: Value | undefined;
+}
+
+/** Runs a cell over the time steps of x [N, T, G]: the outputs [N, T, U] in the order in which they were made, or the
+ * last one [N, U]. The loop is unrolled, so that training and inference stay one graph of GEMMs. */
+export function recurrent(x: Value, cell: Cell, options: RecurrentOptions): Value {
+  const { goBackwards, mask } = options;
+  const inOrder = (values: Value[]) => (goBackwards ? values.toReversed() : values);
+  const kept = mask && inOrder(columns(mask));
+  const outputs: Value[] = [];
+  let state = zeroState(x, options);
+  inOrder(unstack(x)).forEach((step, index) => {
+    const next = cell(step, state);
+    const isKept = kept?.[index];
+    state = isKept ? next.map((part, at) => blend(state[at]!, part, isKept)) : next;
+    outputs.push(state[0]!);
+  });
+  return options.returnSequences ? stack(outputs) : outputs.at(-1)!;
+}
+
+/** `after` where the mask [N, 1] is 1, else `before`. */
+const blend = (before: Value, after: Value, mask: Value): Value =>
+  add(before, multiply(subtract(after, before), mask));
+
+const columns = (mask: Value): Value[] =>
+  Array.from({ length: mask.shape[1] as number }, (_, step) => onnx.slice(mask, 1, step, step + 1));
+
+function zeroState(x: Value, { units, parts }: RecurrentOptions): Value[] {
+  const { graph } = x;
+  const first = onnx.reshape(onnx.slice(onnx.slice(x, 1, 0, 1), 2, 0, 1), [x.shape[0]!, 1]);
+  // The batch size is known only at run time; `x > x` is false, hence 0, even for NaN.
+  const column = onnx.mask(onnx.greater(first, first));
+  const zeros = onnx.add(column, graph.constant(new Array<number>(units).fill(0), [1, units]));
+  return new Array<Value>(parts).fill(zeros);
+}
