@@ -1,29 +1,29 @@
 import type { Value } from '../graph.ts';
 import { addBias } from '../ops/bias.ts';
+import { concatenate } from '../ops/concatenate.ts';
 import { conv2d as convolve } from '../ops/conv2d.ts';
+import { split } from '../ops/slice.ts';
 import { slide, type Window } from '../ops/window.ts';
 import * as onnx from '../primitives.ts';
 import { type Shape, ShapeError } from '../shape.ts';
-import { type Activation, type ActivationFunction, activationOf } from './activation.ts';
-import { glorotUniform, zeros } from './initializers.ts';
+import { type ActivationFunction, activationOf } from './activation.ts';
+import { type KernelOptions, kernelAndBias } from './kernel.ts';
 import {
   defineLayer,
-  type Initializer,
+  type ForwardContext,
   type Layer,
   type LayerDefinition,
   type Parameter,
   requireRank,
 } from './layer.ts';
+import { regularizeActivity } from './regularizers.ts';
 
-export interface Conv2DOptions {
+export interface Conv2DOptions extends KernelOptions {
   strides?: number | [number, number];
   padding?: 'valid' | 'same';
   dilationRate?: number | [number, number];
-  activation?: Activation;
-  useBias?: boolean;
-  kernelInitializer?: Initializer;
-  biasInitializer?: Initializer;
-  name?: string;
+  /** Into how many parts channels and filters are divided, each part seeing only its own. */
+  groups?: number;
 }
 
 /** Convolution over images; kernel [kH, kW, channels, filters], bias [filters], as Keras' Conv2D
@@ -43,12 +43,16 @@ export class Conv2D implements LayerDefinition {
   readonly activation: ActivationFunction;
   readonly filters: number;
   readonly kernelSize: [number, number];
+  readonly groups: number;
+  readonly trainable: boolean | undefined;
   readonly #options: Conv2DOptions;
 
   constructor(filters: number, kernelSize: [number, number], options: Conv2DOptions) {
     this.filters = filters;
     this.kernelSize = kernelSize;
+    this.groups = options.groups ?? 1;
     this.name = options.name;
+    this.trainable = options.trainable;
     this.config = { filters, kernelSize, ...options };
     this.activation = activationOf(options.activation ?? 'linear');
     this.#options = options;
@@ -77,25 +81,30 @@ export class Conv2D implements LayerDefinition {
           "use padding: 'same', a smaller kernel or less pooling before it",
       );
     }
+    for (const [what, count] of [
+      ['channels', input[3] as number],
+      ['filters', this.filters],
+    ] as const) {
+      if (count % this.groups !== 0) {
+        throw new ShapeError(`${title}: ${count} ${what} cannot be divided into ${this.groups} groups`);
+      }
+    }
     return ['N', outHeight, outWidth, this.filters];
   }
 
   parameters(input: Shape): Parameter[] {
-    const { kernelInitializer = glorotUniform, biasInitializer = zeros, useBias = true } = this.#options;
-    const shape = [...this.kernelSize, input[3] as number, this.filters];
-    const kernel = { name: 'kernel', shape, initializer: kernelInitializer };
-    return useBias
-      ? [kernel, { name: 'bias', shape: [this.filters], initializer: biasInitializer }]
-      : [kernel];
+    const shape = [...this.kernelSize, (input[3] as number) / this.groups, this.filters];
+    return kernelAndBias(shape, this.filters, this.#options);
   }
 
-  forward(x: Value, [kernel, bias]: Value[]): Value {
-    return this.finish(convolve(x, kernel!, this.window(x.shape)), bias);
+  forward(x: Value, [kernel, bias]: Value[], context: ForwardContext): Value {
+    const y = this.finish(convolveGroups(x, kernel!, this.window(x.shape), this.groups), bias);
+    return regularizeActivity(y, this.#options.activityRegularizer, context);
   }
 
   /** Whether `finish` may come after the pooling of the layer behind this one. */
   get canBeFused(): boolean {
-    return this.activation.isMonotone;
+    return this.activation.isMonotone && this.groups === 1 && !this.#options.activityRegularizer;
   }
 
   /** Bias and activation; the bias, and an activation that is monotone, may as well come after max pooling. */
@@ -109,6 +118,7 @@ export class Conv2D implements LayerDefinition {
     const attributes = {
       strides: [...window.strides],
       dilations: [...window.dilation],
+      group: this.groups,
       pads: [padTop, padLeft, padBottom, padRight],
     };
     const shape = ['N', this.filters, outHeight, outWidth] as const;
@@ -118,6 +128,13 @@ export class Conv2D implements LayerDefinition {
     if (this.activation.name === 'softmax') return this.activation.infer(toChannelsLast(y));
     return toChannelsLast(this.activation.infer(y));
   }
+}
+
+function convolveGroups(x: Value, kernel: Value, window: Window, groups: number): Value {
+  if (groups === 1) return convolve(x, kernel, window);
+  const kernels = split(kernel, groups);
+  const parts = split(x, groups).map((part, index) => convolve(part, kernels[index]!, window));
+  return concatenate(parts, 3);
 }
 
 export const toChannelsFirst = (x: Value): Value => onnx.transpose(x, [0, 3, 1, 2]);

@@ -3,32 +3,16 @@ import { addBias } from '../ops/bias.ts';
 import { linear } from '../ops/linear.ts';
 import * as onnx from '../primitives.ts';
 import { formatShape, type Shape, ShapeError } from '../shape.ts';
-import { type Activation, activationOf } from './activation.ts';
-import { glorotUniform, zeros } from './initializers.ts';
-import {
-  defineLayer,
-  type Initializer,
-  type Layer,
-  type LayerOptions,
-  type Parameter,
-  type Regularizer,
-} from './layer.ts';
+import { activationOf } from './activation.ts';
+import { type KernelOptions, kernelAndBias } from './kernel.ts';
+import { defineLayer, type Layer } from './layer.ts';
 import { regularizeActivity } from './regularizers.ts';
 
-export interface DenseOptions extends LayerOptions {
-  activation?: Activation;
-  useBias?: boolean;
-  kernelInitializer?: Initializer;
-  biasInitializer?: Initializer;
-  kernelRegularizer?: Regularizer;
-  biasRegularizer?: Regularizer;
-  activityRegularizer?: Regularizer;
-}
+export type DenseOptions = KernelOptions;
 
 /** The last axis of x [N, ..., K] by kernel [K, units] plus bias [units], as Keras' Dense
  * (https://keras.io/api/layers/core_layers/dense/). */
 export function dense(units: number, options: DenseOptions = {}): Layer {
-  const { useBias = true, kernelInitializer = glorotUniform, biasInitializer = zeros } = options;
   const activation = activationOf(options.activation ?? 'linear');
   return defineLayer({
     type: 'Dense',
@@ -40,21 +24,7 @@ export function dense(units: number, options: DenseOptions = {}): Layer {
       if (input.length >= 2) return input.with(-1, units);
       throw new ShapeError(`Dense(${units}) needs an input of 2 or more axes, got ${formatShape(input)}`);
     },
-    parameters(input: Shape): Parameter[] {
-      const kernel = {
-        name: 'kernel',
-        shape: [input.at(-1) as number, units],
-        initializer: kernelInitializer,
-        regularizer: options.kernelRegularizer,
-      };
-      const bias = {
-        name: 'bias',
-        shape: [units],
-        initializer: biasInitializer,
-        regularizer: options.biasRegularizer,
-      };
-      return useBias ? [kernel, bias] : [kernel];
-    },
+    parameters: (input: Shape) => kernelAndBias([input.at(-1) as number, units], units, options),
     forward(x, [kernel, bias], context) {
       const product = linear(x, kernel!);
       const y = activation.forward(bias ? addBias(product, bias) : product);

@@ -31,7 +31,7 @@ export function zeroPadding2d(padding: Padding2D = 1, { name }: { name?: string 
   });
 }
 
-function marginsOf(padding: Padding2D): Margins {
+export function marginsOf(padding: Padding2D): Margins {
   const [vertical, horizontal] = typeof padding === 'number' ? [padding, padding] : padding;
   const both = (side: number | [number, number]): [number, number] =>
     typeof side === 'number' ? [side, side] : side;
