@@ -1,4 +1,5 @@
 import type { Value } from '../graph.ts';
+import { divide, subtract } from '../ops/arithmetic.ts';
 import { addBias } from '../ops/bias.ts';
 import { multiplyGain } from '../ops/gain.ts';
 import { reshape } from '../ops/reshape.ts';
@@ -7,9 +8,16 @@ import * as onnx from '../primitives.ts';
 import type { Shape } from '../shape.ts';
 import { toChannelsFirst, toChannelsLast } from './conv2d.ts';
 import { ones, zeros } from './initializers.ts';
-import { defineLayer, type ForwardContext, type Initializer, type Layer, type Parameter } from './layer.ts';
+import {
+  defineLayer,
+  type ForwardContext,
+  type Initializer,
+  type Layer,
+  type LayerOptions,
+  type Parameter,
+} from './layer.ts';
 
-export interface BatchNormalizationOptions {
+export interface BatchNormalizationOptions extends LayerOptions {
   /** The share of the moving statistics that a training step keeps. */
   momentum?: number;
   epsilon?: number;
@@ -21,7 +29,6 @@ export interface BatchNormalizationOptions {
   gammaInitializer?: Initializer;
   movingMeanInitializer?: Initializer;
   movingVarianceInitializer?: Initializer;
-  name?: string;
 }
 
 /** Each channel to mean 0 and variance 1: over the batch while training, by moving statistics otherwise, as
@@ -35,16 +42,19 @@ export function batchNormalization(options: BatchNormalizationOptions = {}): Lay
     mean: parameters.at(-2)!,
     variance: parameters.at(-1)!,
   });
-  return defineLayer({
+  const layer: Layer = defineLayer({
     type: 'BatchNormalization',
     name: options.name,
+    trainable: options.trainable,
+    masking: 'passes',
     config: { ...options },
     outputShape: (input) => input,
     parameters: (input) => parametersFor(input, { ...options, center, scale }),
     forward(x: Value, parameters: Value[], context: ForwardContext): Value {
       const { gamma, beta, mean, variance } = assign(parameters);
       const rows = x.shape.length === 2 ? x : reshape(x, onnx.toRows(x).shape);
-      const standard = context.isTraining ? overBatch(rows) : byMovingStatistics(rows, mean, variance);
+      const standard =
+        context.isTraining && layer.trainable ? overBatch(rows) : byMovingStatistics(rows, mean, variance);
       const scaled = gamma ? multiplyGain(standard, gamma) : standard;
       const y = beta ? addBias(scaled, beta) : scaled;
       return x.shape.length === 2 ? y : reshape(y, x.shape);
@@ -66,6 +76,7 @@ export function batchNormalization(options: BatchNormalizationOptions = {}): Lay
       return onnx.reshape(normalize(onnx.toRows(x)), x.shape);
     },
   });
+  return layer;
 
   function blend(moving: Value, fresh: Value): Value {
     const constant = (value: number) => moving.graph.constant(value);
@@ -73,10 +84,10 @@ export function batchNormalization(options: BatchNormalizationOptions = {}): Lay
     return onnx.add(onnx.mul(moving, constant(momentum)), onnx.mul(flat, constant(1 - momentum)));
   }
 
-  /** For evaluation, where no gradient is asked for. */
+  /** For evaluation, and for a frozen layer, as in Keras. The statistics get no gradient. */
   function byMovingStatistics(rows: Value, mean: Value, variance: Value): Value {
     const deviation = onnx.sqrt(onnx.add(variance, rows.graph.constant(epsilon)));
-    return onnx.div(onnx.sub(rows, mean), deviation);
+    return divide(subtract(rows, mean), deviation);
   }
 }
 

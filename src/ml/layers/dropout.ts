@@ -9,6 +9,7 @@ export function dropout(rate: number, { name }: { name?: string } = {}): Layer {
     type: 'Dropout',
     name,
     config: { rate },
+    masking: 'passes',
     outputShape: (input) => input,
     parameters: () => [],
     forward: (x, _parameters, { isTraining, random }) =>

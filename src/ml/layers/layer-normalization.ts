@@ -5,9 +5,9 @@ import { standardize } from '../ops/standardize.ts';
 import * as onnx from '../primitives.ts';
 import type { Shape } from '../shape.ts';
 import { ones, zeros } from './initializers.ts';
-import { defineLayer, type Initializer, type Layer, type Parameter } from './layer.ts';
+import { defineLayer, type Initializer, type Layer, type LayerOptions, type Parameter } from './layer.ts';
 
-export interface LayerNormalizationOptions {
+export interface LayerNormalizationOptions extends LayerOptions {
   epsilon?: number;
   /** Whether to add a trained offset, beta. */
   center?: boolean;
@@ -15,7 +15,6 @@ export interface LayerNormalizationOptions {
   scale?: boolean;
   betaInitializer?: Initializer;
   gammaInitializer?: Initializer;
-  name?: string;
 }
 
 /** Each example's last axis to mean 0 and variance 1, as Keras' LayerNormalization with axis -1
@@ -27,6 +26,7 @@ export function layerNormalization({
   betaInitializer = zeros,
   gammaInitializer = ones,
   name,
+  trainable,
 }: LayerNormalizationOptions = {}): Layer {
   const assign = (parameters: Value[]) => ({
     gamma: scale ? parameters[0] : undefined,
@@ -35,6 +35,8 @@ export function layerNormalization({
   return defineLayer({
     type: 'LayerNormalization',
     name,
+    trainable,
+    masking: 'passes',
     config: { epsilon, center, scale, betaInitializer, gammaInitializer },
     outputShape: (input) => input,
     parameters(input: Shape): Parameter[] {

@@ -31,7 +31,7 @@ export interface ForwardContext {
   random(like: Value, distribution: RandomDistribution): Value;
   /** All of the layer's inputs; the first is `x`. */
   inputs: readonly Value[];
-  /** For each input [N, T, ...], which time steps count, as booleans [N, T]; undefined where all do. */
+  /** For each input [N, T, ...], 1 for the time steps that count and 0 for the others [N, T]; undefined: all count. */
   masks: readonly (Value | undefined)[];
   /** In a training step, gives a parameter that is not trainable its value after the step. */
   assign(parameter: Value, next: Value): void;

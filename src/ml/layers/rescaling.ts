@@ -9,6 +9,7 @@ export function rescaling(factor: number, offset = 0, { name }: { name?: string 
     type: 'Rescaling',
     name,
     config: { scale: factor, offset },
+    masking: 'passes',
     outputShape: (input) => input,
     parameters: () => [],
     forward,

@@ -1,0 +1,19 @@
+import { add } from '../ops/arithmetic.ts';
+import { linear } from '../ops/linear.ts';
+import { type Kind, type RecurrentLayer, type RecurrentOptions, recurrentLayer } from './recurrent.ts';
+
+export type SimpleRNNOptions = RecurrentOptions;
+
+/** Each output a function of the step's input and the output before it, as Keras' SimpleRNN
+ * (https://keras.io/api/layers/recurrent_layers/simple_rnn/). */
+export function simpleRNN(units: number, options: SimpleRNNOptions = {}): RecurrentLayer {
+  const kind: Kind = {
+    type: 'SimpleRNN',
+    gates: 1,
+    parts: 1,
+    cell:
+      ({ recurrentKernel }, { activation }) =>
+      (step, [h]) => [activation(add(step, linear(h!, recurrentKernel)))],
+  };
+  return recurrentLayer(kind, units, options, (other) => simpleRNN(units, other));
+}
