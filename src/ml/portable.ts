@@ -48,18 +48,72 @@ export {
 } from './layers/activation.ts';
 export { averagePooling2d } from './layers/average-pooling2d.ts';
 export { batchNormalization } from './layers/batch-normalization.ts';
-export { conv2d } from './layers/conv2d.ts';
+export { type BidirectionalOptions, bidirectional } from './layers/bidirectional.ts';
+export { type Conv2DOptions, conv2d } from './layers/conv2d.ts';
+export { type Conv2DTransposeOptions, conv2dTranspose } from './layers/conv2d-transpose.ts';
+export { cropping2d } from './layers/cropping2d.ts';
 export { dense } from './layers/dense.ts';
+export {
+  type DepthwiseConv2DOptions,
+  depthwiseConv2d,
+  type SeparableConv2DOptions,
+  separableConv2d,
+} from './layers/depthwise-conv2d.ts';
 export { dropout } from './layers/dropout.ts';
+export { type EmbeddingOptions, embedding } from './layers/embedding.ts';
 export { flatten } from './layers/flatten.ts';
+export { globalAveragePooling1d, globalMaxPooling1d } from './layers/global-pooling1d.ts';
 export { globalAveragePooling2d, globalMaxPooling2d } from './layers/global-pooling2d.ts';
-export { glorotUniform, ones, zeros } from './layers/initializers.ts';
+export { type GRUOptions, gru } from './layers/gru.ts';
+export {
+  constant,
+  glorotNormal,
+  glorotUniform,
+  heNormal,
+  heUniform,
+  lecunNormal,
+  lecunUniform,
+  ones,
+  orthogonal,
+  randomNormal,
+  randomUniform,
+  truncatedNormal,
+  zeros,
+} from './layers/initializers.ts';
 export { type Input, type InputOptions, input } from './layers/input.ts';
 export type { Initializer, Layer, LayerOptions, Regularizer, SymbolicTensor } from './layers/layer.ts';
 export { layerNormalization } from './layers/layer-normalization.ts';
-export { maxPool2d } from './layers/max-pool2d.ts';
+export { type LSTMOptions, lstm } from './layers/lstm.ts';
+export { maxPool2d, maxPool2d as maxPooling2d } from './layers/max-pool2d.ts';
+export {
+  add,
+  average,
+  concatenate,
+  maximum,
+  minimum,
+  multiply,
+  subtract,
+} from './layers/merging.ts';
+export { type MultiHeadAttentionOptions, multiHeadAttention } from './layers/multi-head-attention.ts';
+export { gaussianNoise, spatialDropout1d, spatialDropout2d } from './layers/noise.ts';
+export {
+  averagePooling1d,
+  type Conv1DOptions,
+  conv1d,
+  cropping1d,
+  maxPooling1d,
+  upSampling1d,
+  zeroPadding1d,
+} from './layers/one-dimensional.ts';
+export { permute, repeatVector } from './layers/permute.ts';
+export { type PReLUOptions, prelu, type ReLUOptions, relu, softmax } from './layers/rectifiers.ts';
+export type { RecurrentLayer } from './layers/recurrent.ts';
+export { l1, l1l2, l2 } from './layers/regularizers.ts';
 export { rescaling } from './layers/rescaling.ts';
 export { reshape } from './layers/reshape.ts';
+export { type SimpleRNNOptions, simpleRNN } from './layers/simple-rnn.ts';
+export { timeDistributed } from './layers/time-distributed.ts';
+export { upSampling2d } from './layers/up-sampling2d.ts';
 export { zeroPadding2d } from './layers/zero-padding2d.ts';
 export { binaryCrossentropy, categoricalCrossentropy } from './losses/crossentropy.ts';
 export type { Loss } from './losses/loss.ts';
