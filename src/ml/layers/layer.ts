@@ -93,20 +93,21 @@ export const shapeOf = (tensor: SymbolicTensor): Shape =>
 
 /** Makes a definition something that applies to symbolic tensors. */
 export function defineLayer<T extends LayerDefinition>(definition: T): T & Layer {
-  const { type, inputCount: [least, most] = [1, 1], trainable = true } = definition;
-  const layer: T & Layer = Object.assign(definition, {
+  const { type, inputCount = [1, 1], trainable = true } = definition;
+  return Object.assign(definition, {
     trainable,
-    apply(...inputs: SymbolicTensor[]): SymbolicTensor {
-      if (inputs.length < least || inputs.length > most) {
-        const count =
-          most === least ? `${least}` : most === Infinity ? `${least} or more` : `${least} to ${most}`;
-        throw new ShapeError(`${type} takes ${count} input${most === 1 ? '' : 's'}, got ${inputs.length}`);
-      }
+    apply(this: Layer, ...inputs: SymbolicTensor[]): SymbolicTensor {
+      checkInputCount(type, inputCount, inputs.length);
       const [first, ...others] = inputs.map(shapeOf);
-      return { type: 'Application', layer, inputs, outputShape: layer.outputShape(first!, ...others) };
+      return { type: 'Application', layer: this, inputs, outputShape: this.outputShape(first!, ...others) };
     },
   });
-  return layer;
+}
+
+function checkInputCount(type: string, [least, most]: readonly [number, number], count: number): void {
+  if (count >= least && count <= most) return;
+  const expected = most === least ? `${least}` : `${least} ${most === Infinity ? 'or more' : `to ${most}`}`;
+  throw new ShapeError(`${type} takes ${expected} input${expected === '1' ? '' : 's'}, got ${count}`);
 }
 
 /** "Conv2D(64, 3) needs a 4-D input, got [N, 10]: hint" */
