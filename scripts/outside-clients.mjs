@@ -1,4 +1,5 @@
-// The outside clients that end-to-end tests drive: Debian packages, and the official JavaScript client.
+// The outside clients that end-to-end tests drive: Debian packages, the official JavaScript client, and ONNX Runtime
+// for browsers.
 // Plain JavaScript for Node 20, since it runs before the tests' own runtime is known.
 import { spawnSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
@@ -10,7 +11,8 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 /** Installs what is missing, where that can be done; elsewhere the tests that need it say that they were skipped. */
 export function installOutsideClients() {
   installTools();
-  installNodeClient();
+  installNpmClient('node', '@kubernetes/client-node');
+  installNpmClient('web', 'onnxruntime-web');
 }
 
 function installTools() {
@@ -22,6 +24,7 @@ function installTools() {
     setpriv: 'util-linux',
     ip: 'iproute2',
     'python3-kubernetes': 'python3-kubernetes',
+    chromium: 'chromium',
   };
   const missing = Object.keys(packageOf).filter((tool) => !isThere(tool));
   if (missing.length === 0) return;
@@ -50,13 +53,13 @@ function isThere(tool) {
   return spawnSync('which', [tool]).status === 0;
 }
 
-/** The official JavaScript client has a package folder of its own: the product neither needs nor weighs it. */
-function installNodeClient() {
-  const folder = join(root, 'tests', 'clients', 'node');
+/** Such a client has a package folder of its own: the product neither needs nor weighs it. */
+function installNpmClient(name, what) {
+  const folder = join(root, 'tests', 'clients', name);
   const installed = join(folder, 'node_modules', '.package-lock.json');
   const wanted = join(folder, 'package-lock.json');
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(wanted).mtimeMs) return;
-  process.stderr.write('Installing for the tests: @kubernetes/client-node …\n');
+  process.stderr.write(`Installing for the tests: ${what} …\n`);
   const npm = process.env.npm_execpath ? [process.execPath, process.env.npm_execpath] : ['npm'];
   const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
   spawnSync(npm[0], [...npm.slice(1), ...args], {
