@@ -25,6 +25,8 @@ export interface AdmissionRequest {
   /** What is there now, on UPDATE and DELETE. Shared: never changed. */
   readonly oldObject?: KubeObject;
   readonly user: User;
+  /** The request as it was made, where this is how another version of its resource shows it. */
+  readonly asked?: AdmissionRequest;
   /** True where nothing will be stored, so that nothing may happen elsewhere either. */
   readonly dryRun: boolean;
   /** CreateOptions, UpdateOptions, PatchOptions or DeleteOptions of `meta.k8s.io/v1`. */

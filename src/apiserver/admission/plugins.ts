@@ -70,7 +70,8 @@ export function createAdmissionPlugins({
   ...held
 }: AdmissionOptions): AdmissionPlugin[] {
   const caller = new WebhookCaller(dialService);
-  const webhooks = { store: held.store, log: held.log, caller, conditions: new MatchConditions(authorize) };
+  const conditions = new MatchConditions(authorize);
+  const webhooks = { store: held.store, log: held.log, caller, conditions, resources };
   const mutating = new Hooks(
     new HeldObjects<MutatingWebhookConfiguration>(held, mutatingWebhookConfiguration),
   );

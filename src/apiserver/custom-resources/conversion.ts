@@ -58,12 +58,16 @@ export class Conversion {
   }
 
   /** An object that is to be stored, in the storage version. */
-  async write(object: object): Promise<object> {
-    const storage = storedVersion(this.#definition)!;
-    if (versionOf(object) === storage) return object;
-    if (!this.#needsWebhook(object, storage)) return this.#renamed(object, storage);
-    const [converted] = await this.#webhook.convert(this.#definition, [object], storage);
-    return this.#pruned(converted!, storage);
+  write(object: object): Promise<object> {
+    return this.convert(object, storedVersion(this.#definition)!);
+  }
+
+  /** An object of any version in another. */
+  async convert(object: object, version: string): Promise<object> {
+    if (versionOf(object) === version) return object;
+    if (!this.#needsWebhook(object, version)) return this.#renamed(object, version);
+    const [converted] = await this.#webhook.convert(this.#definition, [object], version);
+    return this.#pruned(converted!, version);
   }
 
   #needsWebhook(value: object, version: string): boolean {

@@ -39,6 +39,11 @@ export class ConvertedStore implements Store {
     return prepared;
   }
 
+  /** An object of any version in this one. */
+  async inThisVersion(object: object): Promise<object> {
+    return this.#conversion.convert(object, this.#version);
+  }
+
   revision(): number {
     return this.#store.revision();
   }

@@ -3,12 +3,14 @@ import type { ValidatingAdmissionPolicy } from '../../../api/kinds/validatingAdm
 import type { ValidatingAdmissionPolicyBinding } from '../../../api/kinds/validatingAdmissionPolicyBinding.ts';
 import { messageOf } from '../../../base/errors.ts';
 import type { Attributes, Decision } from '../../authorization/authorize.ts';
+import type { Resource } from '../../context.ts';
 import type { HeldObjects } from '../../held-objects.ts';
 import { keyOf, objectOf } from '../../stored.ts';
 import type { AdmissionPlugin, AdmissionRequest } from '../chain.ts';
+import { seenAs } from '../equivalent.ts';
 import { requestBindings } from '../webhooks/conditions.ts';
 import { CompiledPolicy, type Outcome } from './evaluate.ts';
-import { isMatched } from './match.ts';
+import { matchedAs } from './match.ts';
 import { type ParamSource, paramsOf } from './params.ts';
 import { PolicyRefusal } from './refusal.ts';
 
@@ -20,6 +22,8 @@ export interface PolicyContext extends ParamSource {
 
 interface Bound {
   policy: ValidatingAdmissionPolicy;
+  /** The version of the object that it is about. */
+  resource: Resource;
   bindings: ValidatingAdmissionPolicyBinding[];
 }
 
@@ -44,19 +48,17 @@ export function validatingAdmissionPolicyPlugin(context: PolicyContext): Admissi
   };
 }
 
-function matchingPolicies({ store, policies, bindings }: PolicyContext, request: AdmissionRequest): Bound[] {
-  const all = bindings.all();
-  return policies
-    .all()
-    .filter(({ spec }) => isMatched(store, spec?.matchConstraints, request))
-    .map((policy) => ({
-      policy,
-      bindings: all.filter(
-        ({ spec }) =>
-          spec?.policyName === policy.metadata?.name && isMatched(store, spec?.matchResources, request),
-      ),
-    }))
-    .filter((bound) => bound.bindings.length > 0);
+function matchingPolicies(context: PolicyContext, request: AdmissionRequest): Bound[] {
+  const all = context.bindings.all();
+  return context.policies.all().flatMap((policy) => {
+    const resource = matchedAs(context, policy.spec?.matchConstraints, request);
+    if (!resource) return [];
+    const bindings = all.filter(
+      ({ spec }) =>
+        spec?.policyName === policy.metadata?.name && matchedAs(context, spec?.matchResources, request),
+    );
+    return bindings.length > 0 ? [{ policy, resource, bindings }] : [];
+  });
 }
 
 async function judge(
@@ -66,12 +68,19 @@ async function judge(
   request: AdmissionRequest,
 ): Promise<void> {
   const cel = await import('../../../api/cel/index.ts');
-  const given = {
-    ...(await requestBindings(request, context.authorize)),
-    namespaceObject: namespaceOf(context, request),
+  const namespaceObject = namespaceOf(context, request);
+  const views = new Map<Resource, Promise<Record<string, unknown>>>();
+  const givenAs = (resource: Resource) => {
+    const given = views.get(resource) ?? bindingsAs(resource);
+    views.set(resource, given);
+    return given;
+  };
+  const bindingsAs = async (resource: Resource) => {
+    const view = await seenAs(request, resource);
+    return { ...(await requestBindings(view, context.authorize)), namespaceObject };
   };
   const denials: { message: string; reason: string }[] = [];
-  for (const { policy, bindings } of matching) {
+  for (const { policy, resource, bindings } of matching) {
     const name = policy.metadata!.name!;
     const notes = new Map<string, Set<string>>();
     for (const binding of bindings) {
@@ -79,6 +88,7 @@ async function judge(
       try {
         const program = compiled.get(policy) ?? new CompiledPolicy(cel, policy);
         compiled.set(policy, program);
+        const given = await givenAs(resource);
         for (const params of await paramsOf(context, policy, binding.spec?.paramRef, request.namespace)) {
           const outcome = program.evaluate(given, params);
           if (!outcome) continue;

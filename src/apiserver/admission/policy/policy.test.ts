@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { until } from '../../../base/until.ts';
 import type { Transport } from '../../../client/transport.ts';
 import { send } from '../../test-request.ts';
 import { startTestServer, type TestServer } from '../../test-server.ts';
@@ -221,4 +222,35 @@ test('an expression that does not compile is refused with its place', async () =
 test('the status says that the policy was looked at', async () => {
   const { object } = await send(api, `GET ${group}/validatingadmissionpolicies/warn`);
   assert.equal(object.status.observedGeneration, 1);
+});
+
+test('a policy for one version judges writes of custom resources in another, unless it wants exactly that one', async () => {
+  const names = { plural: 'boxes', kind: 'Box' };
+  const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } };
+  const versions = ['v1', 'v1beta1'].map((name) => ({ name, served: true, storage: name === 'v1', schema }));
+  await send(api, 'POST /apis/apiextensions.k8s.io/v1/customresourcedefinitions', {
+    body: {
+      metadata: { name: 'boxes.example.com' },
+      spec: { group: 'example.com', scope: 'Namespaced', names, versions },
+    },
+  });
+  const write = async (name: string, version: string) => {
+    const body = { apiVersion: `example.com/${version}`, kind: 'Box', metadata: { name } };
+    return send(api, `POST /apis/example.com/${version}/namespaces/default/boxes`, { body });
+  };
+  await until('boxes are served', async () => (await write('first', 'v1beta1')).code === 201);
+  const rule = { apiGroups: ['example.com'], apiVersions: ['v1'], operations: ['*'], resources: ['boxes'] };
+  const constrain = (matchPolicy: string) => ({
+    matchConstraints: { matchPolicy, resourceRules: [rule] },
+    validations: [{ expression: "object.apiVersion == 'example.com/v1beta1'", message: 'too new' }],
+  });
+  await policy('equivalent', constrain('Equivalent'));
+  await bind('equivalent');
+  assert.match((await write('no', 'v1beta1')).object.message ?? '', /too new/);
+  await unbind('equivalent');
+  await policy('exact', constrain('Exact'));
+  await bind('exact');
+  assert.match((await write('no', 'v1')).object.message ?? '', /too new/);
+  assert.equal((await write('yes', 'v1beta1')).code, 201);
+  await unbind('exact');
 });

@@ -4,21 +4,28 @@ import type { KubeObject } from '../../../api/object.ts';
 import type { LabelSelector } from '../../../api/parts/meta.ts';
 import type { RuleWithOperations } from '../../../api/parts/webhook.ts';
 import type { Store } from '../../../store/store.ts';
+import type { Resource } from '../../context.ts';
+import type { ResourceInfo } from '../../request-info.ts';
 import { keyOf } from '../../stored.ts';
 import type { AdmissionRequest } from '../chain.ts';
+import { meantAs, type ServedResources } from '../equivalent.ts';
 import type { Hook } from './hooks.ts';
 
-/** Whether a webhook is to be asked about a request. */
-export function matches(store: Store, { webhook }: Hook, request: AdmissionRequest): boolean {
-  return (
-    (webhook.rules ?? []).some((rule) => isRuled(rule, request)) &&
-    isInNamespaces(store, webhook.namespaceSelector, request) &&
-    isSelected(webhook.objectSelector, request)
-  );
+/** As which resource a webhook is to be asked about a request; undefined where it is not. */
+export function matched(
+  { store, resources }: { store: Store; resources: ServedResources },
+  { webhook }: Hook,
+  request: AdmissionRequest,
+): Resource | undefined {
+  const { rules = [], matchPolicy, namespaceSelector, objectSelector } = webhook;
+  const isMeant = (info: ResourceInfo) => rules.some((rule) => isRuled(rule, request, info));
+  const resource = meantAs(request, resources, matchPolicy, isMeant);
+  if (!resource || !isInNamespaces(store, namespaceSelector, request)) return undefined;
+  return isSelected(objectSelector, request) ? resource : undefined;
 }
 
-export function isRuled(rule: RuleWithOperations, request: AdmissionRequest): boolean {
-  const { group, version, resource } = request.info;
+export function isRuled(rule: RuleWithOperations, request: AdmissionRequest, info: ResourceInfo): boolean {
+  const { group, version, resource } = info;
   const has = (values: readonly string[], value: string) => values.includes('*') || values.includes(value);
   return (
     has(rule.operations, request.operation) &&

@@ -7,10 +7,11 @@ import { messageOf } from '../../../base/errors.ts';
 import type { Log } from '../../../base/log.ts';
 import type { Store } from '../../../store/store.ts';
 import type { AdmissionPlugin, AdmissionRequest } from '../chain.ts';
+import { inVersionOf, type ServedResources, seenAs } from '../equivalent.ts';
 import type { WebhookCaller } from './call.ts';
 import type { MatchConditions } from './conditions.ts';
 import type { Hook, Hooks } from './hooks.ts';
-import { matches } from './match.ts';
+import { matched } from './match.ts';
 import { failedCall, WebhookRefusal } from './refusal.ts';
 import { type AdmissionResponse, responseOf, reviewOf } from './review.ts';
 
@@ -19,6 +20,7 @@ export interface WebhookContext {
   log: Log;
   caller: WebhookCaller;
   conditions: MatchConditions;
+  resources: ServedResources;
 }
 
 /** Warnings of one answer that are passed on. */
@@ -38,19 +40,16 @@ export function mutatingWebhookPlugin(context: WebhookContext, hooks: Hooks): Ad
     handles,
     isIdle: () => hooks.isEmpty,
     mutate(request) {
-      const asked = hooks.all().filter((hook) => matches(context.store, hook, request));
-      return asked.length > 0 ? mutateInTurn(context, request) : undefined;
+      const isAsked = hooks.all().some((hook) => matched(context, hook, request));
+      return isAsked ? mutateInTurn(request) : undefined;
     },
   };
 
-  async function mutateInTurn(
-    { store, conditions }: WebhookContext,
-    request: AdmissionRequest,
-  ): Promise<void> {
+  async function mutateInTurn(request: AdmissionRequest): Promise<void> {
     const due = new Set<Hook>();
     const asked: Hook[] = [];
-    const ask = async (hook: Hook, round: number, index: number) => {
-      const isChanged = await mutateBy(context, hook, request);
+    const ask = async (hook: Hook, view: AdmissionRequest, round: number, index: number) => {
+      const isChanged = await mutateBy(context, hook, view, request);
       const mutation = { configuration: hook.configuration, webhook: hook.webhook.name, mutated: isChanged };
       request.annotateAudit(
         `mutation.webhook.admission.k8s.io/round_${round}_index_${index}`,
@@ -64,13 +63,14 @@ export function mutatingWebhookPlugin(context: WebhookContext, hooks: Hooks): Ad
     };
     // An earlier webhook may bring an object into a later one's selection.
     for (const [index, hook] of hooks.all().entries()) {
-      if (!matches(store, hook, request) || !(await conditions.hold(hook, request))) continue;
-      await ask(hook, 0, index);
+      const view = await meant(context, hook, request);
+      if (!view) continue;
+      await ask(hook, view, 0, index);
       asked.push(hook);
     }
     for (const [index, hook] of asked.entries()) {
-      if (!due.has(hook) || !matches(store, hook, request)) continue;
-      if (await conditions.hold(hook, request)) await ask(hook, 1, index);
+      const view = due.has(hook) ? await meant(context, hook, request) : undefined;
+      if (view) await ask(hook, view, 1, index);
     }
   }
 }
@@ -82,7 +82,7 @@ export function validatingWebhookPlugin(context: WebhookContext, hooks: Hooks): 
     handles,
     isIdle: () => hooks.isEmpty,
     validate(request) {
-      const asked = hooks.all().filter((hook) => matches(context.store, hook, request));
+      const asked = hooks.all().filter((hook) => matched(context, hook, request));
       return asked.length > 0 ? validateBy(context, asked, request) : undefined;
     },
   };
@@ -95,20 +95,39 @@ async function validateBy(
 ): Promise<void> {
   const outcomes = await Promise.allSettled(
     asked.map(async (hook) => {
-      if (await context.conditions.hold(hook, request)) await ask(context, hook, request, false);
+      const view = await meant(context, hook, request);
+      if (view) await ask(context, hook, view, false);
     }),
   );
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
 }
 
-/** Whether it changed the object. */
-async function mutateBy(context: WebhookContext, hook: Hook, request: AdmissionRequest): Promise<boolean> {
-  const response = await ask(context, hook, request, true);
-  if (!response?.patch || !request.object) return false;
+/** The request in the version that a webhook asks for; undefined where it is not meant. Rejects where that can't be had. */
+async function meant(
+  context: WebhookContext,
+  hook: Hook,
+  request: AdmissionRequest,
+): Promise<AdmissionRequest | undefined> {
+  const resource = matched(context, hook, request);
+  if (!resource) return undefined;
+  const view = await seenAs(request, resource);
+  return (await context.conditions.hold(hook, view)) ? view : undefined;
+}
+
+/** Whether it changed the object, which it saw as `view` has it. */
+async function mutateBy(
+  context: WebhookContext,
+  hook: Hook,
+  view: AdmissionRequest,
+  request: AdmissionRequest,
+): Promise<boolean> {
+  const response = await ask(context, hook, view, true);
+  if (!response?.patch || !view.object || !request.object) return false;
   const before = request.object;
   try {
     const patch: unknown = JSON.parse(Buffer.from(response.patch, 'base64').toString());
-    request.object = completed(request, jsonPatch(before, patch));
+    const patched = jsonPatch(view.object, patch);
+    request.object = completed(request, await inVersionOf(request.resource, view.resource, patched));
   } catch (error) {
     if (hook.webhook.failurePolicy === 'Ignore') return tellIgnored(context, hook, error);
     throw failedCall(hook.webhook.name, error);

@@ -22,6 +22,9 @@ export function reviewOf(request: AdmissionRequest): { uid: string; body: object
   const kind = kindOf(request);
   const resource = { group: info.group, version: info.version, resource: info.resource };
   const { name: username, ...rest } = user;
+  // What the client asked for; it may be another version than the webhook is shown.
+  const asked = request.asked ?? request;
+  const { group, version, resource: plural } = asked.info;
   const body = {
     kind: 'AdmissionReview',
     apiVersion,
@@ -30,8 +33,8 @@ export function reviewOf(request: AdmissionRequest): { uid: string; body: object
       kind,
       resource,
       ...(subresource !== undefined && { subResource: subresource }),
-      requestKind: kind,
-      requestResource: resource,
+      requestKind: request.asked ? kindOf(asked) : kind,
+      requestResource: { group, version, resource: plural },
       ...(subresource !== undefined && { requestSubResource: subresource }),
       ...(name !== '' && { name }),
       ...(namespace !== undefined && { namespace }),

@@ -275,3 +275,40 @@ test('conditions choose by what is in the request, and one that fails fails the 
     /webhooks\[0\]\.matchConditions\[0\]\.expression: Invalid value: "object\.": compilation failed: /,
   );
 });
+
+test('who asks for one version is shown writes in the others too, unless it wants exactly that one', async () => {
+  const rules = [
+    {
+      apiGroups: ['autoscaling'],
+      apiVersions: ['v2'],
+      operations: ['CREATE'],
+      resources: ['horizontalpodautoscalers'],
+    },
+  ];
+  answers.set('/equivalent', () =>
+    patch({ op: 'replace', path: '/spec/metrics/0/resource/target/averageUtilization', value: 33 }),
+  );
+  answers.set('/exact', () => ({ allowed: false }));
+  await register('mutating', 'equivalent', hook('equivalent', { rules }));
+  await register('validating', 'exact', hook('exact', { rules, matchPolicy: 'Exact' }));
+  const spec = { scaleTargetRef: { kind: 'Deployment', name: 'web' }, maxReplicas: 3 };
+  const make = (version: string, name: string, hookName: string) =>
+    send(api, `POST /apis/autoscaling/${version}/namespaces/default/horizontalpodautoscalers`, {
+      body: { metadata: { name, labels: { hook: hookName } }, spec },
+    });
+  asked.length = 0;
+  const made = await make('v1', 'one', 'equivalent');
+  assert.deepEqual(
+    [made.code, made.object.apiVersion, made.object.spec.targetCPUUtilizationPercentage],
+    [201, 'autoscaling/v1', 33],
+  );
+  const { kind, resource, requestKind, requestResource, object } = asked[0]!.request;
+  const of = (version: string) => ({ group: 'autoscaling', version });
+  assert.deepEqual(kind, { ...of('v2'), kind: 'HorizontalPodAutoscaler' });
+  assert.deepEqual(resource, { ...of('v2'), resource: 'horizontalpodautoscalers' });
+  assert.deepEqual(requestKind, { ...of('v1'), kind: 'HorizontalPodAutoscaler' });
+  assert.deepEqual(requestResource, { ...of('v1'), resource: 'horizontalpodautoscalers' });
+  assert.equal(object.apiVersion, 'autoscaling/v2');
+  assert.equal((await make('v2', 'two', 'exact')).code, 400);
+  assert.equal((await make('v1', 'three', 'exact')).code, 201);
+});
