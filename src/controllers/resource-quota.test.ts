@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { customResourceDefinition as definitionKind } from '../api/kinds/customResourceDefinition.ts';
 import { kinds } from '../api/kinds/index.ts';
 import { type Pod, pod as podKind } from '../api/kinds/pod.ts';
 import { resourceQuota as quotaKind, type ResourceQuotaSpec } from '../api/kinds/resourceQuota.ts';
 import { service as serviceKind } from '../api/kinds/service.ts';
+import { cronTab, cronTabDefinition, cronTabs } from '../apiserver/custom-resources/test-definition.ts';
 import { startTestServer } from '../apiserver/test-server.ts';
 import { systemClock } from '../base/clock.ts';
 import { isStatus } from '../base/errors.ts';
@@ -173,4 +175,26 @@ test('a dry run is judged and charges nothing', async (t) => {
   assert.deepEqual(await used(client), { pods: '0' });
   await client.create(podKind, podOf('a'));
   assert.match(await making(client.create(podKind, podOf('b'), { dryRun: true })), /exceeded quota/);
+});
+
+test('custom resources are counted, also when they go, and when the quota comes after them', async (t) => {
+  const name = 'count/crontabs.stable.example.com';
+  const client = await start(t, { hard: { [name]: '2' } });
+  await client.create(definitionKind, cronTabDefinition());
+  await until('the kind is served', async () => {
+    const made = await making(client.create(cronTabs(), cronTab('a')));
+    return made === 'made';
+  });
+  await client.create(cronTabs(), cronTab('b'));
+  assert.equal(
+    await making(client.create(cronTabs(), cronTab('c'))),
+    `crontabs.stable.example.com "c" is forbidden: exceeded quota: q, requested: ${name}=1, used: ${name}=2, limited: ${name}=2`,
+  );
+  await client.delete(cronTabs(), { namespace, name: 'a' });
+  await until('there is room', async () => (await used(client))[name] === '1');
+  await client.create(quotaKind, { metadata: { name: 'later', namespace }, spec: { hard: { [name]: '5' } } });
+  await until('the one that is there counts', async () => {
+    const { status } = await client.get(quotaKind, { namespace, name: 'later' });
+    return status?.used?.[name] === '1';
+  });
 });

@@ -1,7 +1,7 @@
 import type { KindDefinition } from '../api/kind.ts';
 import type { Pod } from '../api/kinds/pod.ts';
 import { resourceQuota as quotaKind, type ResourceQuota } from '../api/kinds/resourceQuota.ts';
-import type { KubeObject } from '../api/object.ts';
+import type { KindAddress, KubeObject } from '../api/object.ts';
 import { addQuantities } from '../api/quantity.ts';
 import { isInScope } from '../api/quota/scopes.ts';
 import { type Amounts, isNameOf, usageOf } from '../api/quota/usage.ts';
@@ -10,6 +10,7 @@ import type { Running } from '../base/lifecycle.ts';
 import type { Change } from '../client/cache.ts';
 import { keyOf } from '../client/cache.ts';
 import { type Context, runController, source } from './controller.ts';
+import { customKinds } from './custom-kinds.ts';
 import { writeStatus } from './write-status.ts';
 
 /** What no change tells of, such as a pod that should be gone by now, is counted after this at the latest. */
@@ -26,13 +27,19 @@ export function run(context: Context, kinds: readonly KindDefinition[]): Running
     ({ namespaced, storedAs, verbs }) => namespaced && !storedAs && verbs.includes('watch'),
   );
 
-  const keysFor = (kind: KindDefinition) => (change: Change<KubeObject>) => {
+  const keysFor = (kind: KindAddress) => (change: Change<KubeObject>) => {
     if (!frees(kind, change)) return [];
     return quotas
       .byIndex('namespace', change.object.metadata?.namespace ?? '')
       .filter(({ spec }) => Object.keys(spec?.hard ?? {}).some((name) => isNameOf(kind, name)))
       .map(keyOf);
   };
+
+  // Beside what was built in.
+  const custom = customKinds(
+    (kind, change) => keysFor(kind)(change),
+    ({ namespaced }) => namespaced,
+  );
 
   async function reconcile(key: string): Promise<number | undefined> {
     const [namespace = '', name = ''] = key.split('/');
@@ -51,7 +58,8 @@ export function run(context: Context, kinds: readonly KindDefinition[]): Running
   async function count(quota: ResourceQuota, names: readonly string[]): Promise<Amounts> {
     const used: Amounts = Object.fromEntries(names.map((name) => [name, '0']));
     const namespace = quota.metadata?.namespace;
-    for (const kind of counted.filter((each) => names.some((name) => isNameOf(each, name)))) {
+    const all: readonly KindAddress[] = [...counted, ...custom.kinds()];
+    for (const kind of all.filter((each) => names.some((name) => isNameOf(each, name)))) {
       // The server's word, not the cache's: what is not counted could be taken twice.
       const { items } = await client.list(kind, { namespace });
       for (const object of items.filter((each) => isInScope(quota, kind, each))) {
@@ -68,6 +76,7 @@ export function run(context: Context, kinds: readonly KindDefinition[]): Running
     sources: [
       source(quotaKind, (change) => (needsCount(change) ? [change.key] : [])),
       ...counted.map((kind) => source(kind, keysFor(kind))),
+      custom,
     ],
     reconcile,
   });
@@ -82,7 +91,7 @@ function needsCount(change: Change<ResourceQuota>): boolean {
 }
 
 /** Whether the change leaves more room than there was. */
-function frees(kind: KindDefinition, change: Change<KubeObject>): boolean {
+function frees(kind: KindAddress, change: Change<KubeObject>): boolean {
   if (change.type === 'deleted') return true;
   if (change.type !== 'modified' || kind.group !== '') return false;
   if (kind.plural === 'pods') return hasEnded(change.object) && !hasEnded(change.previous);

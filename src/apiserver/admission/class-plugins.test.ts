@@ -32,8 +32,23 @@ test('a runtime class adds its overhead, its nodes and its tolerations to a pod'
     (await send(api, `POST ${pods}`, { body: pod('wrong', wrong) })).object.message,
     'pods "wrong" is forbidden: pod rejected: conflict: runtimeClass.scheduling.nodeSelector and pod.spec.nodeSelector',
   );
-  const unknown = await send(api, `POST ${pods}`, { body: pod('isolated', { runtimeClassName: 'isolate' }) });
-  assert.equal(unknown.code, 201, unknown.object.message);
+  const builtIn = await send(api, `POST ${pods}`, { body: pod('isolated', { runtimeClassName: 'isolate' }) });
+  assert.equal(builtIn.code, 201, builtIn.object.message);
+  const refused: [object, string][] = [
+    [{ runtimeClassName: 'nobodys' }, 'RuntimeClass "nobodys" not found'],
+    [
+      { runtimeClassName: 'heavy', overhead: { cpu: '1' } },
+      "Pod's Overhead doesn't match RuntimeClass's defined Overhead",
+    ],
+    [{ overhead: { cpu: '1' } }, 'Pod Overhead set without corresponding RuntimeClass defined Overhead'],
+  ];
+  for (const [spec, why] of refused) {
+    const answer = await send(api, `POST ${pods}`, { body: pod('refused', spec) });
+    assert.deepEqual(
+      [answer.code, answer.object.message],
+      [403, `pods "refused" is forbidden: pod rejected: ${why}`],
+    );
+  }
 });
 
 test('an ingress without a class gets the default one', async () => {

@@ -7,9 +7,11 @@ import type { AdmissionPlugin, AdmissionRequest } from './chain.ts';
 import { only } from './handles.ts';
 import { refused } from './refusal.ts';
 
+/** The runtime that every node has; it needs no RuntimeClass. */
+const builtIn = 'isolate';
+
 /**
- * Gives a pod what its RuntimeClass takes and where its nodes are. Unlike in Kubernetes a class that is not there is
- * no mistake: agents know their runtimes by name.
+ * Gives a pod what its RuntimeClass takes and where its nodes are.
  * Source: https://kubernetes.io/docs/concepts/containers/runtime-class/
  */
 export function runtimeClassPlugin(store: Store): AdmissionPlugin {
@@ -17,10 +19,14 @@ export function runtimeClassPlugin(store: Store): AdmissionPlugin {
     name: 'RuntimeClass',
     handles: only('pods', 'CREATE'),
     mutate(request) {
-      const { spec } = request.object as Pod;
-      if (!spec?.runtimeClassName) return;
-      const found = store.get(keyOf(runtimeClass, undefined, spec.runtimeClassName))?.value;
-      if (found) complete(request, spec, found as RuntimeClass);
+      // What is asked about is a pod.
+      const spec = (request.object as Pod).spec!;
+      const { runtimeClassName: name } = spec;
+      const found = name ? store.get(keyOf(runtimeClass, undefined, name))?.value : undefined;
+      if (name && name !== builtIn && !found) {
+        throw refused(request, `pod rejected: RuntimeClass "${name}" not found`);
+      }
+      complete(request, spec, (found ?? {}) as RuntimeClass);
     },
   };
 }
@@ -30,13 +36,14 @@ function complete(
   spec: NonNullable<Pod['spec']>,
   { overhead, scheduling }: RuntimeClass,
 ): void {
-  if (spec.overhead && !isEqualSemantically(spec.overhead, overhead?.podFixed ?? {})) {
-    throw refused(
-      request,
-      'pod rejected: Pod overhead set without corresponding RuntimeClass defined overhead',
-    );
+  const taken = overhead?.podFixed;
+  if (Object.keys(spec.overhead ?? {}).length > 0 && !isEqualSemantically(spec.overhead, taken)) {
+    const why = taken
+      ? "Pod's Overhead doesn't match RuntimeClass's defined Overhead"
+      : 'Pod Overhead set without corresponding RuntimeClass defined Overhead';
+    throw refused(request, `pod rejected: ${why}`);
   }
-  if (overhead?.podFixed) spec.overhead = { ...overhead.podFixed };
+  if (taken) spec.overhead = { ...taken };
   const wanted = scheduling?.nodeSelector ?? {};
   const differs = Object.entries(wanted).some(
     ([key, value]) => (spec.nodeSelector?.[key] ?? value) !== value,
