@@ -78,6 +78,12 @@ export class Counter {
     this.#family.add(this.#family.name + show(labels), by);
   }
 
+  /** `increment` for these labels: their text is made once. */
+  of(labels: Labels): () => void {
+    const key = this.#family.name + show(labels);
+    return () => this.#family.add(key, 1);
+  }
+
   /** Takes over a number that was counted elsewhere and only grows. */
   setTotal(total: number, labels: Labels = {}): void {
     this.#family.samples.set(this.#family.name + show(labels), total);
@@ -116,7 +122,16 @@ export class Histogram {
   }
 
   observe(value: number, labels: Labels = {}): void {
+    this.#observe(this.#seriesOf(labels), value);
+  }
+
+  /** `observe` for these labels: their text is made once. */
+  of(labels: Labels): (value: number) => void {
     const series = this.#seriesOf(labels);
+    return (value) => this.#observe(series, value);
+  }
+
+  #observe(series: Series, value: number): void {
     let bucket = 0;
     // Negated, so that NaN falls beyond all bounds.
     while (bucket < this.#buckets.length && !(value <= this.#buckets[bucket]!)) bucket += 1;

@@ -53,6 +53,8 @@ export function createBatchingSession(session: Session, options: BatchingOptions
     'Time that a request waited for the model.',
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1],
   );
+  const observeRows = batchRows.of({ model });
+  const observeQueue = queueTime.of({ model });
   let waiting: Waiting[] = [];
   let isRunning = false;
   let hasEnded = false;
@@ -75,6 +77,10 @@ export function createBatchingSession(session: Session, options: BatchingOptions
   function startNext(): void {
     if (isRunning || waiting.length === 0) return;
     cancelTimer?.();
+    if (waiting.length === 1 && waiting[0]!.dueMs === 0) {
+      start([waiting.pop()!]);
+      return;
+    }
     const batch = nextBatch(waiting, rowsMax);
     const restMs = waiting[0]!.dueMs - clock.nowMs();
     if (restMs > 0 && isRoomLeft(batch) && !hasEnded) {
@@ -83,6 +89,10 @@ export function createBatchingSession(session: Session, options: BatchingOptions
     }
     const taken = new Set(batch);
     waiting = waiting.filter((entry) => !taken.has(entry));
+    start(batch);
+  }
+
+  function start(batch: Waiting[]): void {
     isRunning = true;
     // It settles each entry, and throws nothing itself.
     void runBatch(batch).finally(() => {
@@ -98,8 +108,8 @@ export function createBatchingSession(session: Session, options: BatchingOptions
 
   async function runBatch(batch: Waiting[]): Promise<void> {
     const nowMs = performance.now();
-    batchRows.observe(countRows(batch), { model });
-    for (const { queuedMs } of batch) queueTime.observe((nowMs - queuedMs) / 1000, { model });
+    observeRows(countRows(batch));
+    for (const { queuedMs } of batch) observeQueue((nowMs - queuedMs) / 1000);
     if (batch.length === 1) return runAlone(batch[0]!);
     try {
       const outputs = await session.run(joinRows(batch.map(({ inputs }) => inputs)));

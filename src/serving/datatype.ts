@@ -134,8 +134,10 @@ export function fromBytes(datatype: Datatype, bytes: Uint8Array, count: number, 
   }
   if (datatype === 'BOOL' && bytes.some((byte) => byte > 1))
     throw new StatusError('BadRequest', `${where}: the bytes of BOOL must be 0 or 1`);
-  // A copy, since arrays of wider elements need an aligned start.
-  return new array(new Uint8Array(bytes).buffer, 0, count);
+  // A view if it can be one: arrays of wider elements need an aligned start.
+  const { buffer, byteOffset } =
+    bytes.byteOffset % array.BYTES_PER_ELEMENT === 0 ? bytes : new Uint8Array(bytes);
+  return new array(buffer as ArrayBuffer, byteOffset, count);
 }
 
 function readStrings(bytes: Uint8Array, count: number, where: string): string[] {

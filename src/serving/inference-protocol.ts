@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { StatusError } from '../base/errors.ts';
 import {
   fromBytes,
@@ -97,12 +98,13 @@ export function expectImageCount(count: number, inputs: number, where: string): 
     throw bad(`${where}: 1 to ${imagesMax} images are allowed, got ${count}`);
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true });
-
 /** Reads a JSON object. Throws BadRequest. */
 export function parseObject(bytes: Uint8Array): Record<string, unknown> {
   try {
-    return asObject(JSON.parse(utf8.decode(bytes)), 'the request');
+    // What is not UTF-8 would be read with other characters in its place. Quicker than a TextDecoder.
+    if (!isUtf8(bytes)) throw bad('the request is not JSON: it is not UTF-8');
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
+    return asObject(JSON.parse(text), 'the request');
   } catch (error) {
     if (error instanceof StatusError) throw error;
     throw bad(`the request is not JSON: ${(error as Error).message}`);

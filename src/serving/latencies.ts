@@ -8,6 +8,8 @@ const modelsMax = 256;
 interface Recent {
   ms: Float64Array;
   count: number;
+  observe: (seconds: number) => void;
+  increment: () => void;
 }
 
 /** How long requests took: a histogram for Prometheus, and the quantiles of the newest for whoever just looks. */
@@ -34,14 +36,19 @@ export class Latencies {
   }
 
   record(model: string, ms: number): void {
-    this.#duration.observe(ms / 1000, { model });
-    this.#requests.increment({ model, outcome: 'ok' });
     let recent = this.#recent.get(model);
     if (!recent) {
       if (this.#recent.size >= modelsMax) this.#recent.delete(this.#recent.keys().next().value!);
-      recent = { ms: new Float64Array(recentMax), count: 0 };
+      recent = {
+        ms: new Float64Array(recentMax),
+        count: 0,
+        observe: this.#duration.of({ model }),
+        increment: this.#requests.of({ model, outcome: 'ok' }),
+      };
       this.#recent.set(model, recent);
     }
+    recent.observe(ms / 1000);
+    recent.increment();
     recent.ms[recent.count % recentMax] = ms;
     recent.count += 1;
   }

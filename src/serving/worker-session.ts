@@ -68,7 +68,7 @@ export async function startWorkerSession({ onnx, threads }: SessionOptions): Pro
       const id = ++lastId;
       return new Promise((resolve, reject) => {
         pending.set(id, { resolve, reject });
-        worker.postMessage({ id, inputs });
+        worker.postMessage({ id, inputs: own(inputs) });
       });
     },
     async close() {
@@ -77,4 +77,15 @@ export async function startWorkerSession({ onnx, threads }: SessionOptions): Pro
       await worker.terminate();
     },
   };
+}
+
+/** Without the rest of the buffers that the tensors are views of, which would travel with them. */
+function own(inputs: Record<string, Tensor>): Record<string, Tensor> {
+  const copies: Record<string, Tensor> = {};
+  for (const name in inputs) {
+    const { data } = inputs[name]!;
+    const isWhole = Array.isArray(data) || data.byteLength === data.buffer.byteLength;
+    copies[name] = isWhole ? inputs[name]! : { ...inputs[name]!, data: data.slice() };
+  }
+  return copies;
 }
