@@ -137,6 +137,8 @@ export {
   type Schedule,
 } from './optimizers/schedules.ts';
 export { sgd } from './optimizers/sgd.ts';
+export { type QuantizeOptions, quantizeWith } from './quantize/quantize.ts';
+export type { CalibrationMethod } from './quantize/ranges.ts';
 export type { Runtime, Session } from './runtime.ts';
 export { Sequential, type SequentialOptions, sequential } from './sequential.ts';
 export { ShapeError } from './shape.ts';
