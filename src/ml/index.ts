@@ -10,6 +10,7 @@ export { type ImageFolder, type ImageFolderOptions, imageFolder } from './node/i
 export { loadKerasWeights, loadModel, saveKerasWeights, saveModel } from './node/keras-files.ts';
 export { npyDataset, readNpy, readNpz, writeNpy, writeNpz } from './node/numpy-files.ts';
 export { nodeRuntime } from './node/onnxruntime.ts';
+export { quantize } from './node/quantize.ts';
 export * from './portable.ts';
 
 setEngine((options) => new WorkerEngine(options));
