@@ -4,6 +4,7 @@ import { type Status, StatusError } from '../base/errors.ts';
 import type { ApiRequest, ApiResponse } from '../client/transport.ts';
 import type { ServiceAccountTokens } from '../identity/service-account-token.ts';
 import type { Answer } from './answer.ts';
+import { annotationsOf, noteDecision } from './audit/notes.ts';
 import { type Attributes, type Decision, refusal } from './authorization/authorize.ts';
 import { getComponentStatus, listComponentStatuses } from './component-status.ts';
 import type { Call, Context, Resource } from './context.ts';
@@ -63,15 +64,15 @@ export async function route(router: Router, request: ApiRequest, user: User): Pr
   const info = readResourceInfo(request);
   if (!info) {
     const verb = isRead(request) ? 'get' : request.method.toLowerCase();
-    allow(router, { user, fieldSelector: '', path: request.path, verb });
+    allow(router, { user, fieldSelector: '', path: request.path, verb }, request);
     return answerPath(router, request);
   }
   const fieldSelector = request.query.get('fieldSelector') ?? '';
-  allow(router, { user, fieldSelector, resource: info, body: request.body });
+  allow(router, { user, fieldSelector, resource: info, body: request.body }, request);
   const resource = router.resources.get(`${info.group}/${info.version}/${info.resource}`);
   if (resource) {
     const warnings = resource.kind.deprecation ? [resource.kind.deprecation] : [];
-    const call = { request, info, user, resource, warnings, auditAnnotations: {} };
+    const call = { request, info, user, resource, warnings, auditAnnotations: annotationsOf(request) };
     return answerResource(await seenBy(router, call), call);
   }
   if (info.group === metricsGroup) {
@@ -102,10 +103,11 @@ async function seenBy(router: Router, { resource, info }: Call): Promise<Router>
   return { ...router, context: { ...router.context, store: await resource.store.forRequest(read) } };
 }
 
-/** Throws Forbidden unless somebody allows it. */
-export function allow(router: Router, attributes: Attributes): void {
+/** Throws Forbidden unless somebody allows it; the audit events of `request`, where it is said, tell the decision. */
+export function allow(router: Router, attributes: Attributes, request?: ApiRequest): void {
   const decision = router.authorize(attributes);
   if (!decision.allowed) throw refusal(attributes, decision.reason);
+  if (request) noteDecision(request, decision);
 }
 
 function isReview(kind: ReviewKind, info: ResourceInfo): boolean {

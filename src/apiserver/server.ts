@@ -12,6 +12,8 @@ import { AdmissionChain, type AdmissionPlugin } from './admission/chain.ts';
 import { createAdmissionPlugins } from './admission/plugins.ts';
 import { allowedMethods } from './allowed-methods.ts';
 import { type Answer, collected } from './answer.ts';
+import type { Audit } from './audit/audit.ts';
+import { notePanic } from './audit/notes.ts';
 import { type Authorizer, anyOf, bootstrappers, discovery, masters } from './authorization/authorize.ts';
 import { escalationStrategies } from './authorization/escalation.ts';
 import { createNodeAuthorizer } from './authorization/node-authorizer.ts';
@@ -66,6 +68,8 @@ export interface ApiServerOptions {
   serviceAccountTokens?: ServiceAccountTokens;
   /** How to reach nodes for logs; without it logs are refused. */
   kubelet?: KubeletDial;
+  /** Writes down who did what, over HTTP. */
+  audit?: Audit | undefined;
   /** Selvage's own version, for `/version`. */
   version?: string;
 }
@@ -189,7 +193,16 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     transport,
     health,
     listen: (listenOptions) =>
-      listen({ handle, openStream, authenticators: known, authorize, flowControl, log, ...listenOptions }),
+      listen({
+        handle,
+        openStream,
+        authenticators: known,
+        authorize,
+        flowControl,
+        audit: options.audit,
+        log,
+        ...listenOptions,
+      }),
     bootstrap: (bootstrapOptions = {}) =>
       bootstrap(transport(), { serviceCidr, health, ...bootstrapOptions }),
   };
@@ -211,6 +224,7 @@ function measured(router: Router, metrics: Metrics): (request: ApiRequest, user:
       response = await route(router, request, user);
     } catch (error) {
       if (!isStatus(error)) {
+        notePanic(request, messageOf(error));
         log.error('a request failed', {
           method: request.method,
           path: request.path,

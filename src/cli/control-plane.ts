@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { kinds } from '../api/kinds/index.ts';
+import type { AuditOptions } from '../apiserver/audit/open-audit.ts';
 import { type ApiServer, type ApiServerOptions, createApiServer } from '../apiserver/server.ts';
 import type { User } from '../apiserver/user.ts';
 import { tokenAuthenticator } from '../apiserver/user.ts';
@@ -48,6 +49,8 @@ export async function startControlPlane(options: {
   evictAfterSeconds: number;
   /** The way to the pods of the node in this process, if there is one. */
   dialPod?: ApiServerOptions['dialPod'];
+  /** Who did what is written down, if that is asked for. */
+  audit?: AuditOptions | undefined;
   clock: Clock;
   log: Log;
   /** Runs as soon as the port is known; the server is not ready before it has ended. */
@@ -69,7 +72,10 @@ export async function startControlPlane(options: {
     const joinToken = joinTokenOf(dataDir, authority, tokens);
     const kubeletClient = renewedCertificate({ authority, clock, terms: kubeletClientTerms });
     const { evictAfterSeconds } = options;
+    const audited = options.audit && (await opened(options.audit, { clock, log, metrics }));
+    if (audited) life.defer(audited.close);
     const api = createApiServer({
+      audit: audited?.audit,
       store,
       kinds,
       clock,
@@ -140,6 +146,13 @@ export async function startControlPlane(options: {
     throw error;
   }
 }
+
+async function opened(...terms: Parameters<OpenAudit>): ReturnType<OpenAudit> {
+  const { openAudit } = await import('../apiserver/audit/open-audit.ts');
+  return openAudit(...terms);
+}
+
+type OpenAudit = typeof import('../apiserver/audit/open-audit.ts').openAudit;
 
 const kubeletClientTerms = {
   commonName: 'kube-apiserver-kubelet-client',

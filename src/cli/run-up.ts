@@ -9,6 +9,7 @@ import { Lifecycle, type Running } from '../base/lifecycle.ts';
 import { createLog, type Log } from '../base/log.ts';
 import { type Client, createClient } from '../client/index.ts';
 import { writeKubeconfig } from '../identity/kubeconfig.ts';
+import { auditOptions } from './audit-flags.ts';
 import { defaultKubeconfig } from './cluster-connection.ts';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';
 import type { DataDir } from './data-dir.ts';
@@ -37,6 +38,7 @@ export async function runUp(flags: UpFlags, dataDir: DataDir): Promise<void> {
         port: flags.port,
         names: [flags.address ?? ownAddress(flags.host), ...flags.tlsName],
         evictAfterSeconds: flags.evictAfter,
+        audit: auditOptions(flags),
         dialPod: (pod, signal) => (pod.nodeName === flags.name ? dialOwn(dataDir, pod, signal) : undefined),
         clock: systemClock,
         log,

@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
+import { type AuditFlags, addAuditOptions } from './audit-flags.ts';
 import { dataDir, dataDirHelp } from './data-dir.ts';
 import { allowAddonsOption, allowLocalEgressOption } from './grants-allowed.ts';
 import { portNumber, wholeNumber } from './option-numbers.ts';
 
-export interface UpFlags {
+export interface UpFlags extends AuditFlags {
   host: string;
   port: number;
   node: boolean;
@@ -20,7 +21,7 @@ export interface UpFlags {
 }
 
 export function defineUp(program: Command): void {
-  program
+  const up = program
     .command('up')
     .description('start a control plane and one node, in one process, and make it the cluster of kubectl')
     .option('--host <address>', 'address to listen on; 0.0.0.0 lets other machines join', '127.0.0.1')
@@ -49,7 +50,8 @@ export function defineUp(program: Command): void {
       300,
     )
     .option('--log-level <level>', 'debug, info, warn or error', 'warn')
-    .option('--data-dir <folder>', dataDirHelp)
+    .option('--data-dir <folder>', dataDirHelp);
+  addAuditOptions(up)
     .addHelpText(
       'after',
       '\nCtrl-C ends the node and its pods in order. After a crash or kill -9 pods go on, and the next start takes them over.',

@@ -41,7 +41,7 @@ export function impersonate(
     const at = { group: authentication, resource: 'userextras', subresource: key };
     for (const value of values) demand({ ...at, name: value });
   }
-  return {
+  const impersonated: User = {
     name,
     groups: completeGroups(
       name,
@@ -50,6 +50,15 @@ export function impersonate(
     ...(uid !== '' && { uid }),
     ...(Object.keys(extra).length > 0 && { extra }),
   };
+  senders.set(impersonated, user);
+  return impersonated;
+}
+
+const senders = new WeakMap<User, User>();
+
+/** Who really sent a request that is made as `user`; undefined where that is `user`. */
+export function senderOf(user: User): User | undefined {
+  return senders.get(user);
 }
 
 const nothing = { group: '', version: 'v1', namespace: undefined, subresource: undefined };

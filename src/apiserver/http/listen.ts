@@ -6,6 +6,7 @@ import { messageOf } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { ApiRequest } from '../../client/transport.ts';
 import type { Answer } from '../answer.ts';
+import type { Audit } from '../audit/audit.ts';
 import type { Attributes, Decision } from '../authorization/authorize.ts';
 import type { FlowControl } from '../flow-control/flow-control.ts';
 import type { Authenticator, User } from '../user.ts';
@@ -53,6 +54,7 @@ export interface Listener extends ListenOptions {
   /** Whether a user may be made another one. */
   authorize(attributes: Attributes): Decision;
   flowControl: FlowControl;
+  audit: Audit | undefined;
   log: Log;
 }
 

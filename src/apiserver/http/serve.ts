@@ -3,7 +3,8 @@ import type { Http2ServerRequest } from 'node:http2';
 import { isStatus, messageOf, StatusError } from '../../base/errors.ts';
 import type { ApiResponse } from '../../client/transport.ts';
 import { everyMethod } from '../allowed-methods.ts';
-import type { Answer } from '../answer.ts';
+import { type Answer, collected } from '../answer.ts';
+import type { Trail } from '../audit/audit.ts';
 import { isTrue, readResourceInfo } from '../request-info.ts';
 import { failureResponse } from '../router.ts';
 import { anonymous, type User } from '../user.ts';
@@ -11,6 +12,7 @@ import { auditIdOf } from './audit-id.ts';
 import { authenticate } from './authenticate.ts';
 import { readTimeout, withDeadline } from './deadline.ts';
 import { unauthorized } from './failures.ts';
+import { senderOf } from './impersonate.ts';
 import type { RequestLimits } from './limits.ts';
 import type { Listener } from './listen.ts';
 import { readBody, readHead } from './read-request.ts';
@@ -28,20 +30,34 @@ export interface Exchange {
 export async function serve(listener: Listener, limits: RequestLimits, exchange: Exchange): Promise<void> {
   const { request, response } = exchange;
   response.setHeader('audit-id', auditIdOf(request));
-  const counted: Counted = { release: () => {} };
+  const course: Course = { release: () => {} };
   try {
-    const answer = await answerOf(listener, limits, exchange, counted);
+    const answer = await answerOf(listener, limits, exchange, course);
     if (!answer) return;
-    await writeResponse(exchange, answer);
+    await writeAudited(exchange, answer, course);
     if (answer.code === 401) endUnauthenticated(request);
   } finally {
-    counted.release();
+    course.release();
   }
 }
 
-/** What ends a request's count among those under way. */
-interface Counted {
+/** What a request holds while it is under way. */
+interface Course {
+  /** Gives back its seat, and its count among those under way. */
   release(): void;
+  /** Its audit events, if it makes any. */
+  trail?: Trail | undefined;
+  /** A watch, or a log that is followed. */
+  staysOpen?: boolean;
+}
+
+/** Audit events that find no room hold up their own request, and no other. */
+async function writeAudited(exchange: Exchange, answer: Answer, { trail, staysOpen }: Course): Promise<void> {
+  if (!trail) return writeResponse(exchange, answer);
+  const sent = trail.wantsAnswer ? await collected(answer) : answer;
+  if (staysOpen && sent.code < 400) await trail.started(sent.code);
+  await writeResponse(exchange, sent);
+  await trail.complete(sent);
 }
 
 /** Undefined when an extra handler has answered. */
@@ -49,7 +65,7 @@ async function answerOf(
   listener: Listener,
   limits: RequestLimits,
   exchange: Exchange,
-  counted: Counted,
+  course: Course,
 ): Promise<Answer | undefined> {
   const { request, response } = exchange;
   try {
@@ -58,18 +74,31 @@ async function answerOf(
       if (isStatus(error, 'Unauthorized')) return error;
       throw error;
     });
-    if (isStatus(user)) return unauthorized(target.path, user);
+    if (isStatus(user)) return refusedUnknown(listener, request, target, unauthorized(target.path, user));
     if (user) {
       for (const handler of listener.extraHandlers ?? []) {
         if (await handler(request, response, user)) return undefined;
       }
     } else if (isRegistryPath(target.path)) return unauthorized(target.path);
-    return await answerKnown(listener, limits, { ...exchange, target, user: user ?? anonymous }, counted);
+    return await answerKnown(listener, limits, { ...exchange, target, user: user ?? anonymous }, course);
   } catch (error) {
     if (error instanceof StatusError) return withAllow(failureResponse(error));
     listener.log.error('a request failed', { url: request.url, error: messageOf(error) });
     return failureResponse(new StatusError('InternalError', `Internal error occurred: ${messageOf(error)}`));
   }
+}
+
+/** Who shows wrong credentials leaves a trace too. */
+async function refusedUnknown(
+  { audit }: Listener,
+  message: IncomingMessage,
+  { path }: Target,
+  answer: Answer,
+): Promise<Answer> {
+  const verb = (message.method ?? '').toLowerCase();
+  const received = { message, sender: undefined, verb, path, resource: undefined, request: undefined };
+  await audit?.begin(received)?.refused(answer);
+  return answer;
 }
 
 /** A method that no path takes was refused before its path was looked at. */
@@ -82,26 +111,37 @@ async function answerKnown(
   listener: Listener,
   limits: RequestLimits,
   { request, response, signal, target, user }: Exchange & { target: Target; user: User },
-  counted: Counted,
+  course: Course,
 ): Promise<Answer> {
   const head = readHead(request, target, signal);
   const info = readResourceInfo(head);
   const follows = info?.subresource === 'log' && isTrue(target.query.get('follow'));
   const staysOpen = info?.verb === 'watch' || follows;
+  course.staysOpen = staysOpen;
+  const verb = info?.verb ?? head.method.toLowerCase();
+  if (listener.audit) {
+    const sender = senderOf(user);
+    const [asked, impersonated] = sender ? [sender, user] : [user, undefined];
+    const received = {
+      message: request,
+      sender: asked,
+      impersonated,
+      verb,
+      path: target.path,
+      resource: info,
+    };
+    course.trail = listener.audit.begin({ ...received, request: head });
+    await course.trail?.received();
+  }
   const uncount = limits.begin(user, staysOpen ? 'stream' : 'request');
-  counted.release = uncount;
+  course.release = uncount;
   const handled = async (): Promise<Answer> => {
     await readBody(request, head);
     return listener.handle(head, user);
   };
   if (follows) return handled();
   const timeoutMs = staysOpen ? 0 : readTimeout(target.query);
-  const asked = {
-    user,
-    verb: info?.verb ?? head.method.toLowerCase(),
-    path: target.path,
-    query: target.query,
-  };
+  const asked = { user, verb, path: target.path, query: target.query };
   const entering = listener.flowControl.admit({ ...asked, resource: info, signal }, (found) => {
     response.setHeader('x-kubernetes-pf-flowschema-uid', found.flowSchemaUid);
     response.setHeader('x-kubernetes-pf-prioritylevel-uid', found.priorityLevelUid);
@@ -111,7 +151,7 @@ async function answerKnown(
     // A watch has its seat only until it has begun.
     return handled().finally(() => seat.release());
   }
-  counted.release = () => {
+  course.release = () => {
     uncount();
     seat.release();
   };

@@ -1,6 +1,7 @@
 import type { Pod } from '../../api/kinds/pod.ts';
 import type { KubeObject } from '../../api/object.ts';
 import type { ApiRequest } from '../../client/transport.ts';
+import { annotationsOf } from '../audit/notes.ts';
 import type { Call } from '../context.ts';
 import { badRequest, noSuchPath, notFound } from '../failures.ts';
 import { readResourceInfo } from '../request-info.ts';
@@ -20,7 +21,7 @@ export async function openPodStream(
 ): Promise<KubeletRequest> {
   const resource = readResourceInfo(request);
   if (!resource) throw noSuchPath();
-  allow(router, { user, fieldSelector: '', resource });
+  allow(router, { user, fieldSelector: '', resource }, request);
   const { info, served } = { info: resource, served: router.resources.get('/v1/pods') };
   const isStream =
     info.group === '' && info.resource === 'pods' && streamSubresources.includes(info.subresource ?? '');
@@ -34,7 +35,7 @@ export async function openPodStream(
     user,
     resource: served,
     warnings: [],
-    auditAnnotations: {},
+    auditAnnotations: annotationsOf(request),
   });
   if (!pod.spec?.nodeName) throw badRequest(`pod ${info.name} does not have a host assigned`);
   return kubeletRequest(
