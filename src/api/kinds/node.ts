@@ -179,4 +179,5 @@ export const node = defineKind<Node>({
   selectableFields: { 'spec.unschedulable': (node) => String(node.spec?.unschedulable ?? false) },
   statusWritesMetadata: true,
   keepsStatusOnCreate: true,
+  countsGenerations: false,
 });

@@ -43,8 +43,13 @@ export const pod = defineKind<Pod>({
     'status.nominatedNodeName': (pod) => pod.status?.nominatedNodeName ?? '',
   },
   statusWritesMetadata: true,
+  countsGenerations: false,
   check({ spec }, report, root) {
     if (spec === undefined) report.required(root.child('spec').child('containers'));
+  },
+  checkCreate({ spec }, report, root) {
+    const at = root.child('spec').child('ephemeralContainers');
+    if (spec?.ephemeralContainers?.length) report.forbidden(at, 'cannot be set on create');
   },
   checkUpdate: checkPodUpdate,
 });
@@ -112,6 +117,6 @@ function withoutMutable(spec: PodSpec): object {
     ...rest,
     containers: withoutImage(spec.containers),
     initContainers: withoutImage(spec.initContainers),
-    ephemeralContainers: [],
+    ephemeralContainers: spec.ephemeralContainers ?? [],
   };
 }

@@ -31,6 +31,7 @@ export function changeEphemeralContainers(context: Context, call: Call): Promise
   const apply = call.info.verb === 'patch' ? readPatch(call) : () => call.request.body;
   return change(context, call, {
     part: 'main',
+    isChecked: true,
     dryRun: options.dryRun,
     next: (stored) => {
       const current = stored as Pod;

@@ -58,6 +58,8 @@ export interface Change {
   dryRun: boolean;
   /** True where `next` has settled who owns which field. */
   isApplied?: true;
+  /** True where `next` has checked itself what it changes: a subresource may change what a write of the object may not. */
+  isChecked?: true;
   /** True for a part of a request that admission has let in as a whole. */
   isAdmitted?: true;
   /** Makes the wanted object from the current one, which is shared. Runs again after a lost race. */
@@ -144,7 +146,7 @@ function prepare(
   call: Call,
   wanted: KubeObject,
   current: KubeObject,
-  { part, isApplied }: Change,
+  { part, isApplied, isChecked }: Change,
 ): KubeObject {
   const { kind, strategy } = call.resource;
   checkStillCurrent(call, wanted.metadata ?? {}, current.metadata!);
@@ -159,7 +161,8 @@ function prepare(
   if (part === 'main') strategy.prepareUpdate?.(prepared, current, call.user);
   const complete = defaults(kind, prepared);
   strategy.admit?.(complete, current, call.user);
-  const causes = [...validate(kind, complete, current), ...validateUpdate(kind, complete, current)];
+  const causes = validate(kind, complete, current);
+  if (!isChecked) causes.push(...validateUpdate(kind, complete, current));
   if (causes.length > 0) throw invalid(kind, current.metadata!.name, causes);
   const managedFields = isApplied
     ? wanted.metadata?.managedFields
