@@ -14,7 +14,7 @@ import { badRequest, methodNotSupported, noSuchPath } from './failures.ts';
 import type { HealthChecks } from './health-checks.ts';
 import { answerMetrics, metricsGroup } from './metrics-api/metrics-api.ts';
 import type { NodeUsage } from './metrics-api/node-usage.ts';
-import { negotiate } from './negotiate.ts';
+import { negotiate, notAcceptable } from './negotiate.ts';
 import type { OpenApi } from './openapi.ts';
 import { represent, representEvents, representList } from './represent.ts';
 import { type ResourceInfo, readResourceInfo } from './request-info.ts';
@@ -88,6 +88,8 @@ export async function route(router: Router, request: ApiRequest, user: User): Pr
   }
   const kind = reviewKinds.find((one) => isReview(one, info));
   if (!kind) throw noSuchPath();
+  // A review has no columns.
+  if (negotiate(request.headers.accept, request.query).as === 'table') throw notAcceptable(['application/json']);
   const nowMs = router.context.clock.nowMs();
   const asked = { body: request.body, namespace: info.namespace, user, nowMs };
   const answer = await review(kind, asked, router.reviewers);
