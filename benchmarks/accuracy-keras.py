@@ -32,7 +32,6 @@ for seed in map(int, seeds):
     ])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(optimizer="adam", loss=loss, metrics=["accuracy"])
-    initial = [w.copy() for w in model.get_weights()]
     data = (test_x, test_y)
     history = model.fit(x, y, epochs=int(epochs), batch_size=int(batch_size), validation_data=data, verbose=0).history
     print(json.dumps({"seed": seed, "loss": history["loss"][-1], "accuracy": history["val_accuracy"][-1]}), flush=True)

@@ -52,22 +52,18 @@ export async function imageFolder(dir: string, options: ImageFolderOptions): Pro
   const { height, width, shuffle = false, seed = 0 } = options;
   const { classNames, files } = await list(dir);
   const skipped: SkippedFiles = { count: 0, files: [] };
+  const decoders = new Decoders(threads);
 
   async function* pass(epoch: number): AsyncGenerator<Example> {
     Object.assign(skipped, { count: 0, files: [] });
-    const decoders = new Decoders(threads);
     const order = shuffle ? permutation(files.length, randomGenerator(mix(mix(seed) ^ epoch))) : files.keys();
-    try {
-      const load = (index: number) => read(decoders, files[index]!);
-      for await (const example of mapParallel(order, load, threads * filesAhead)) {
-        if (example) yield example;
-      }
-    } finally {
-      await decoders.close();
+    const load = (index: number) => read(files[index]!);
+    for await (const example of mapParallel(order, load, threads * filesAhead)) {
+      if (example) yield example;
     }
   }
 
-  async function read(decoders: Decoders, { path, label }: ImageFile): Promise<Example | undefined> {
+  async function read({ path, label }: ImageFile): Promise<Example | undefined> {
     const source = relative('.', path);
     try {
       const data = await decoders.decode({ path, height, width, channels });
