@@ -24,7 +24,7 @@ export interface MultiHeadAttentionOptions extends Omit<KernelOptions, 'activati
   useCausalMask?: boolean;
 }
 
-/** Added to the scores of what must not be seen. */
+/** The score of what must not be seen. */
 const masked = -1e9;
 
 /** Attention of several heads (Vaswani et al., 2017) of query [N, T, ...] to value and key [N, S, ...], applied as
@@ -119,23 +119,22 @@ function intoHeads(x: Value, [kernel, bias]: [Value, Value | undefined], order: 
   return transpose(reshape(biased, [x.shape[0]!, x.shape[1]!, heads!, dim!]), order);
 }
 
-/** Scores [N, heads, T, S] lowered where a step may not see another. */
+/** Scores [N, heads, T, S] replaced where a step may not see another. Where all are hidden, all count alike. */
 function hide(scores: Value, isCausal: boolean, [query, value, key]: ForwardContext['masks']): Value {
   const { graph } = scores;
   const [, , steps, seen] = scores.shape as [unknown, number, number, number];
-  let lowered = scores;
+  const shown: Value[] = [];
   if (isCausal) {
     const entries = Array.from({ length: steps * seen }, (_, index) =>
-      index % seen > Math.floor(index / seen) ? masked : 0,
+      index % seen > Math.floor(index / seen) ? 0 : 1,
     );
-    lowered = add(lowered, graph.constant(entries, [1, 1, steps, seen]));
+    shown.push(graph.constant(entries, [1, 1, steps, seen]));
   }
-  const penalize = (mask: Value, shape: ['N', 1, number, number]) => {
-    const hidden = onnx.sub(graph.constant(1), onnx.reshape(mask, shape));
-    lowered = add(lowered, onnx.mul(hidden, graph.constant(masked)));
-  };
-  if (query) penalize(query, ['N', 1, steps, 1]);
-  if (value) penalize(value, ['N', 1, 1, seen]);
-  if (key && key !== value) penalize(key, ['N', 1, 1, seen]);
-  return lowered;
+  if (query) shown.push(onnx.reshape(query, ['N', 1, steps, 1]));
+  if (value) shown.push(onnx.reshape(value, ['N', 1, 1, seen]));
+  if (key && key !== value) shown.push(onnx.reshape(key, ['N', 1, 1, seen]));
+  if (shown.length === 0) return scores;
+  const isShown = shown.reduce(onnx.mul);
+  const hidden = onnx.sub(graph.constant(1), isShown);
+  return add(multiply(scores, isShown), onnx.mul(hidden, graph.constant(masked)));
 }
