@@ -1,4 +1,4 @@
-import type { Input } from './layers/input.ts';
+import { type Input, input } from './layers/input.ts';
 import {
   type Application,
   type Layer,
@@ -34,7 +34,7 @@ export interface PlacedNode {
 
 /** A checked graph of layers. */
 export interface Architecture {
-  /** The first input; `inputs` has all. */
+  /** What a training takes: the input, or one that holds all the numbers of several (`packed-inputs.ts`). */
   input: Input;
   inputs: { name: string; input: Input }[];
   /** In Keras' order, which is that of the weights. */
@@ -54,9 +54,9 @@ export function architecture([first, ...rest]: (Input | Layer)[]): Architecture 
   if (first?.type !== 'InputLayer') {
     throw new ShapeError('A model must begin with input(shape), for example input([32, 32, 3])');
   }
-  const input = first as Input;
-  const output = (rest as Layer[]).reduce<SymbolicTensor>((tensor, layer) => layer.apply(tensor), input);
-  return graphArchitecture([input], [output]);
+  const begin = first as Input;
+  const output = (rest as Layer[]).reduce<SymbolicTensor>((tensor, layer) => layer.apply(tensor), begin);
+  return graphArchitecture([begin], [output]);
 }
 
 /** The layers between inputs and outputs. Layers and nodes stand in the order of Keras' Functional: farthest from
@@ -66,7 +66,7 @@ export function graphArchitecture(inputs: Input[], outputs: SymbolicTensor[]): A
   const { applications, depths, layerOrder } = trace(inputs, outputs);
   const layers = placeLayers(layerOrder, applications);
   const placedBy = new Map(layers.map((placed) => [placed.layer, placed]));
-  const numbers = new Map<SymbolicTensor, number>(inputs.map((input, index) => [input, index]));
+  const numbers = new Map<SymbolicTensor, number>(inputs.map((tensor, index) => [tensor, index]));
   const nodes = applications
     .toSorted((a, b) => depths.get(b)! - depths.get(a)!)
     .map((application, index): PlacedNode => {
@@ -81,7 +81,7 @@ export function graphArchitecture(inputs: Input[], outputs: SymbolicTensor[]): A
   const inputName = namer('input_layer');
   const outputName = namer('output');
   return {
-    input: inputs[0]!,
+    input: inputs.length === 1 ? inputs[0]! : packed(inputs),
     inputs: inputs.map((input) => ({ name: inputName(input.name), input })),
     layers,
     nodes,
@@ -96,6 +96,9 @@ export function graphArchitecture(inputs: Input[], outputs: SymbolicTensor[]): A
       .reduce((total, parameter) => total + parameter.size, 0),
   };
 }
+
+const packed = (inputs: Input[]): Input =>
+  input([inputs.reduce((total, { shape }) => total + staticSize(shape), 0)]);
 
 /** Walks from the outputs to the inputs: every application after those that it needs, and its distance to the
  * farthest output. */

@@ -10,6 +10,7 @@ import type { Optimizer } from './optimizers/optimizer.ts';
 import { optimizerStep } from './optimizers/step.ts';
 import * as onnx from './primitives.ts';
 import type { RandomInput } from './random-inputs.ts';
+import { staticSize } from './shape.ts';
 
 /** An ONNX file, and those of its inputs that take random numbers. */
 export interface ProgramFile {
@@ -96,21 +97,30 @@ export function evaluateProgram(model: Architecture, loss: Loss): Uint8Array {
   return graph.toModel();
 }
 
-/** The prediction: `x` (and `x_1`, … of a model with several inputs) and `weights` to `output` [N, ...] (and
- * `output_1`, …). */
+/** The prediction: `x` and `weights` to `output` [N, ...]; several inputs and outputs are packed (`packed-inputs.ts`). */
 export function predictProgram(model: Architecture): Uint8Array {
   const graph = new Graph();
-  buildForward(graph, model, inference).all.forEach((output, index) => {
-    graph.output(index === 0 ? 'output' : `output_${index}`, output);
-  });
+  const { all } = buildForward(graph, model, inference);
+  const flat = (output: Value) => onnx.reshape(output, ['N', staticSize(output.shape.slice(1))]);
+  graph.output('output', all.length === 1 ? all[0]! : onnx.concat(all.map(flat), 1));
   return graph.toModel();
+}
+
+/** The model's inputs, of which several come as one `x` [N, numbers of all]. */
+function inputsOf(graph: Graph, { input, inputs }: Architecture): Value[] {
+  const x = graph.input('x', input.dtype, ['N', ...input.shape]);
+  if (inputs.length === 1) return [x];
+  let end = 0;
+  return inputs.map(({ input: { dtype, shape } }) => {
+    const start = end;
+    end += staticSize(shape);
+    return onnx.cast(onnx.reshape(onnx.slice(x, 1, start, end), ['N', ...shape]), dtype);
+  });
 }
 
 /** The parameters as views of one flat vector, `leaves` in its order, and the model's outputs. */
 function buildForward(graph: Graph, model: Architecture, context: GraphContext) {
-  const inputs = model.inputs.map(({ input: { dtype, shape } }, index) =>
-    graph.input(index === 0 ? 'x' : `x_${index}`, dtype, ['N', ...shape]),
-  );
+  const inputs = inputsOf(graph, model);
   const weights = graph.input('weights', 'float32', [model.parameterCount]);
   const trainable: Value[] = [];
   const leavesOf = new Map<PlacedLayer, Value[]>();

@@ -1,6 +1,6 @@
 import type { Callback } from '../callbacks/callback.ts';
 import type { Targets } from '../check-examples.ts';
-import type { Tensor } from '../tensor.ts';
+import type { Inputs } from '../packed-inputs.ts';
 import type { BatchSource } from './engine.ts';
 
 export interface CheckpointOptions {
@@ -14,8 +14,8 @@ export interface CheckpointOptions {
 
 /** Examples to hold out: with weights where they should count differently in `val_loss`. */
 export type ValidationData =
-  | [x: Tensor, y: Targets]
-  | [x: Tensor, y: Targets, sampleWeight: ArrayLike<number>]
+  | [x: Inputs, y: Targets]
+  | [x: Inputs, y: Targets, sampleWeight: ArrayLike<number>]
   | BatchSource;
 
 export interface DatasetFitOptions {

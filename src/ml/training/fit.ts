@@ -3,6 +3,7 @@ import { type History, historyRecorder } from '../callbacks/history.ts';
 import { checkExamples, type Targets } from '../check-examples.ts';
 import type { Checkpoints, Restored } from '../checkpoints/checkpoints.ts';
 import type { Schedule } from '../optimizers/schedules.ts';
+import { packInputs } from '../packed-inputs.ts';
 import type { Tensor } from '../tensor.ts';
 import { checkCount } from './check-count.ts';
 import { checkedSource } from './checked-source.ts';
@@ -187,7 +188,8 @@ function dataOf(
     const method = 'fit (validationData)';
     if (!Array.isArray(data)) return checkedSource(architecture, data, loss, method);
     const [heldX, heldY, sampleWeight] = data;
-    return weighExamples(checkExamples(architecture, heldX, heldY, loss, method), { sampleWeight }, method);
+    const packed = packInputs(architecture, heldX, method);
+    return weighExamples(checkExamples(architecture, packed, heldY, loss, method), { sampleWeight }, method);
   }
 }
 

@@ -6,6 +6,7 @@ import type { Loss } from '../losses/loss.ts';
 import { type Metric, type MetricSpec, resolveMetrics } from '../metrics/metric.ts';
 import type { Optimizer } from '../optimizers/optimizer.ts';
 import { learningRateAt, type Schedule } from '../optimizers/schedules.ts';
+import { type Inputs, packInputs, unpackOutputs } from '../packed-inputs.ts';
 import { evaluateProgram, predictProgram, trainProgram } from '../programs.ts';
 import { randomGenerator } from '../random.ts';
 import { ShapeError } from '../shape.ts';
@@ -118,7 +119,13 @@ export class TrainableModel {
   /** Sets how the model is trained, and forgets what an optimizer remembered. */
   compile({ optimizer, loss, metrics = ['accuracy'], weightedMetrics = [] }: CompileOptions): void {
     if (this.#isTraining) throw new Error(`compile() while fit() is running on ${this.name}: await it first`);
-    const { outputShape, parameterCount } = this.architecture;
+    const { outputs, outputShape, parameterCount } = this.architecture;
+    if (outputs.length > 1) {
+      throw new ShapeError(
+        `${this.name} has ${outputs.length} outputs: a loss is of one; train model({ inputs, outputs }) of that one, ` +
+          'and give its weights to the other',
+      );
+    }
     if (outputShape.length !== 2) {
       throw new ShapeError(
         `${loss.name} needs outputs [N, classes], got [${outputShape.join(', ')}]: add flatten()`,
@@ -144,10 +151,10 @@ export class TrainableModel {
 
   /** Trains in another thread: on x [count, ...] and class numbers or values y, as the loss needs them, or on a data
    * set of batches. */
-  fit(x: Tensor, y: Targets, options?: FitOptions): Promise<History>;
+  fit(x: Inputs, y: Targets, options?: FitOptions): Promise<History>;
   fit(dataset: BatchSource, options?: DatasetFitOptions): Promise<History>;
   async fit(
-    x: Tensor | BatchSource,
+    x: Inputs | BatchSource,
     second: Targets | DatasetFitOptions = {},
     third: FitOptions = {},
   ): Promise<History> {
@@ -158,7 +165,7 @@ export class TrainableModel {
     try {
       // Of the overloads, a data set comes with options and arrays with targets.
       const [y, options] = isSource(x) ? [undefined, second as FitOptions] : [second as Targets, third];
-      return await runFit(this, x, y, options, {
+      return await runFit(this, this.#packed(x, 'fit'), y, options, {
         compiled,
         engine: this.#engine,
         seed: this.#seed,
@@ -174,15 +181,16 @@ export class TrainableModel {
   }
 
   /** The mean loss and the metrics on examples that the model need not have seen. */
-  evaluate(x: Tensor, y: Targets, options?: EvaluateOptions): Promise<EpochLogs>;
+  evaluate(x: Inputs, y: Targets, options?: EvaluateOptions): Promise<EpochLogs>;
   evaluate(dataset: BatchSource): Promise<EpochLogs>;
   async evaluate(
-    x: Tensor | BatchSource,
+    inputs: Inputs | BatchSource,
     y?: Targets,
     { batchSize = 32, sampleWeight }: EvaluateOptions = {},
   ): Promise<EpochLogs> {
     const { evaluate, loss, metrics } = this.#requireCompiled('evaluate');
     checkCount('batchSize', batchSize);
+    const x = this.#packed(inputs, 'evaluate');
     const examples = isSource(x)
       ? checkedSource(this.architecture, x, loss, 'evaluate')
       : // The overloads give targets with arrays.
@@ -195,12 +203,28 @@ export class TrainableModel {
   }
 
   /** The outputs [count, ...] for inputs x [count, ...] or for the inputs of a data set of batches. */
-  async predict(x: Tensor | BatchSource, { batchSize = 32 }: { batchSize?: number } = {}): Promise<Tensor> {
+  async predict(x: Inputs | BatchSource, options: { batchSize?: number } = {}): Promise<Tensor> {
+    const [first, ...others] = await this.predictAll(x, options);
+    if (others.length === 0) return first!;
+    throw new TypeError(`${this.name} has ${others.length + 1} outputs: use predictAll()`);
+  }
+
+  /** The same of a model with several outputs, one tensor for each. */
+  async predictAll(
+    from: Inputs | BatchSource,
+    { batchSize = 32 }: { batchSize?: number } = {},
+  ): Promise<Tensor[]> {
+    const x = this.#packed(from, 'predict');
     if (!isSource(x)) checkInput(this.architecture, x, 'predict');
     checkCount('batchSize', batchSize);
     this.#predict ??= { id: 'predict', bytes: predictProgram(this.architecture) };
     const inputs = isSource(x) ? this.#checkedInputs(x) : x;
-    return this.#engine.predict({ program: this.#predict, weights: this.weights, x: inputs, batchSize });
+    const job = { program: this.#predict, weights: this.weights, x: inputs, batchSize };
+    return unpackOutputs(this.architecture, await this.#engine.predict(job));
+  }
+
+  #packed(x: Inputs | BatchSource, method: string): Tensor | BatchSource {
+    return 'batches' in x ? x : packInputs(this.architecture, x, method);
   }
 
   /** The layers with their output shapes and parameter counts, as a table. */
