@@ -9,13 +9,15 @@ import v8 from 'node:v8';
  */
 export function lockDown(): void {
   const process = globalThis.process as unknown as Record<string, unknown>;
+  // Native code was granted: a worker could load it anyhow.
+  const mayLoadAddons = globalThis.process.execArgv.includes('--allow-addons');
   const forbidden = [
+    ...(mayLoadAddons ? [] : ['dlopen']),
     '_kill',
     '_debugProcess',
     '_debugEnd',
     '_linkedBinding',
     'binding',
-    'dlopen',
     'execve',
     '_getActiveHandles',
     '_getActiveRequests',
