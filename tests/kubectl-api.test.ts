@@ -322,7 +322,10 @@ async function watchesOpened(): Promise<string> {
   assert.equal(response.kind, 'bytes');
   let text = '';
   for await (const bytes of response.kind === 'bytes' ? response.bytes : []) text += Buffer.from(bytes);
-  return /^apiserver_request_total\{verb="watch",resource="pods",code="200"\} (\d+)$/m.exec(text)?.[1] ?? '0';
+  return (
+    /^apiserver_request_total\{verb="WATCH",[^}]*resource="pods",[^}]*code="200"\} (\d+)$/m.exec(text)?.[1] ??
+    '0'
+  );
 }
 
 function kubeletTls() {

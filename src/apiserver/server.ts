@@ -29,7 +29,7 @@ import { KindRegistry } from './kind-registry.ts';
 import { metricsKinds } from './metrics-api/metrics-api.ts';
 import { NodeUsage } from './metrics-api/node-usage.ts';
 import { OpenApi } from './openapi.ts';
-import { readResourceInfo } from './request-info.ts';
+import { RequestMetrics } from './request-metrics.ts';
 import { reviewKinds } from './reviews.ts';
 import { failureResponse, type Router, route } from './router.ts';
 import { serviceAccountAuthenticator } from './service-account-authenticator.ts';
@@ -83,8 +83,6 @@ export interface ApiServer {
   /** Makes the cluster's own namespaces and Service; safe to repeat. `endpoint` is where this server is reached. */
   bootstrap(options?: { endpoint?: { ip: string; port: number } }): Promise<void>;
 }
-
-const durationBucketsSeconds = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /** Kubernetes' API over a store: authentication, authorization, admission, registry. */
 export function createApiServer(options: ApiServerOptions): ApiServer {
@@ -210,15 +208,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
 
 function measured(router: Router, metrics: Metrics): (request: ApiRequest, user: User) => Promise<Answer> {
   const { log } = router.context;
-  const requests = metrics.counter('apiserver_request_total', 'Requests by verb, resource and code.');
-  const seconds = metrics.histogram(
-    'apiserver_request_duration_seconds',
-    'Time until the answer began, by verb.',
-    durationBucketsSeconds,
-  );
+  const { resources, context } = router;
+  const requests = new RequestMetrics(metrics, { resources, store: context.store });
   return async (request, user) => {
-    // Not the clock that is passed in: a fake one stands still.
-    const startMs = performance.now();
+    const answered = requests.begin(request);
     let response: Answer;
     try {
       response = await route(router, request, user);
@@ -239,17 +232,7 @@ function measured(router: Router, metrics: Metrics): (request: ApiRequest, user:
       );
       if (response.code === 405) response.headers.allow = allowedMethods(router.resources, request);
     }
-    const { verb, resource } = labelsOf(router, request);
-    requests.increment({ verb, resource, code: String(response.code) });
-    seconds.observe((performance.now() - startMs) / 1000, { verb });
+    answered(response.code);
     return response;
   };
-}
-
-/** Only what this server knows becomes a label, so that clients cannot make new time series. */
-function labelsOf(router: Router, request: ApiRequest): { verb: string; resource: string } {
-  const info = readResourceInfo(request);
-  if (!info) return { verb: request.method.toLowerCase(), resource: '' };
-  const isKnown = router.resources.has(`${info.group}/${info.version}/${info.resource}`);
-  return { verb: info.verb, resource: isKnown ? info.resource : '' };
 }

@@ -177,6 +177,33 @@ export class Histogram {
   }
 }
 
+/** Counts what a histogram is to show, as plain numbers, where every request counts. */
+export class Tally {
+  readonly #buckets: readonly number[];
+  #counts: number[];
+  #sum = 0;
+
+  /** `buckets` as those of the histogram. */
+  constructor(buckets: readonly number[]) {
+    this.#buckets = buckets;
+    this.#counts = new Array(buckets.length + 1).fill(0);
+  }
+
+  observe(value: number): void {
+    let index = 0;
+    while (index < this.#buckets.length && value > this.#buckets[index]!) index += 1;
+    this.#counts[index]! += 1;
+    this.#sum += value;
+  }
+
+  /** Adds what was counted since the last time to the histogram. */
+  moveTo(histogram: Histogram, labels: Labels): void {
+    histogram.merge(this.#counts, this.#sum, labels);
+    this.#counts.fill(0);
+    this.#sum = 0;
+  }
+}
+
 function show(labels: Labels): string {
   const pairs = Object.entries(labels).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
   return pairs.length > 0 ? `{${pairs.join(',')}}` : '';

@@ -10,6 +10,7 @@ import type { Clock } from '../base/clock.ts';
 import { Lifecycle, type Running } from '../base/lifecycle.ts';
 import type { Log } from '../base/log.ts';
 import { Metrics } from '../base/metrics.ts';
+import { exposeProcess } from '../base/process-metrics.ts';
 import { createClient } from '../client/index.ts';
 import { startControllers } from '../controllers/index.ts';
 import { type Authority, openAuthority } from '../identity/authority.ts';
@@ -62,6 +63,7 @@ export async function startControlPlane(options: {
     const metrics = new Metrics();
     const store = openStore({
       path: join(dataDir.server, 'state.sqlite'),
+    exposeProcess(metrics);
       clock,
       log,
       encrypt: { prefixes: ['/core/secrets/'], key: loadOrCreateKey(join(dataDir.server, 'secrets.key')) },
@@ -129,7 +131,9 @@ export async function startControlPlane(options: {
       Promise.resolve(options.onListening?.({ authority, server })).then(kubeconfigWritten),
     ]);
     const client = createClient(api.transport());
-    const controllers = life.add(startControllers({ client, clock, log, authority, evictAfterSeconds }));
+    const controllers = life.add(
+      startControllers({ client, clock, log, authority, metrics, evictAfterSeconds }),
+    );
     life.add(startScheduler({ client, clock, log, informers: controllers.informers }));
     controllersStarted();
     return {

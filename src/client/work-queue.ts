@@ -2,6 +2,7 @@ import type { CancelTimer, Clock } from '../base/clock.ts';
 import { isStatus, messageOf } from '../base/errors.ts';
 import type { Running } from '../base/lifecycle.ts';
 import type { Log } from '../base/log.ts';
+import type { Tally } from '../base/metrics.ts';
 import { backoffMs } from './backoff.ts';
 
 const retryInitialMs = 200;
@@ -16,8 +17,18 @@ export interface WorkQueueOptions {
   concurrency?: number;
   retryInitialMs?: number;
   retryMaxMs?: number;
+  /** Counts what the queue does. */
+  counts?: WorkQueueCounts | undefined;
   /** In [0, 1); Math.random by default. */
   random?: () => number;
+}
+
+/** What a queue does, for its metrics. */
+export interface WorkQueueCounts {
+  adds: number;
+  retries: number;
+  readonly waitSeconds: Tally;
+  readonly workSeconds: Tally;
 }
 
 /** A queue of keys. A key waits once however often it is added, so the queue is as long as there are objects at most. */
@@ -39,7 +50,8 @@ export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
 
 class KeyedQueue implements WorkQueue {
   #options: WorkQueueOptions;
-  #waiting = new Set<string>();
+  /** With the time at which each was added. */
+  #waiting = new Map<string, number>();
   #active = new Map<string, Promise<void>>();
   /** Added while being handled: the handler may have read the old state. */
   #again = new Set<string>();
@@ -58,8 +70,10 @@ class KeyedQueue implements WorkQueue {
 
   add(key: string): void {
     if (this.#stopping.signal.aborted) return;
+    const { counts } = this.#options;
+    if (counts) counts.adds += 1;
     if (this.#active.has(key)) this.#again.add(key);
-    else this.#waiting.add(key);
+    else if (!this.#waiting.has(key)) this.#waiting.set(key, counts ? performance.now() : 0);
     this.#next();
   }
 
@@ -93,9 +107,11 @@ class KeyedQueue implements WorkQueue {
   #next(): void {
     const { concurrency = 1 } = this.#options;
     while (this.#isStarted && this.#active.size < concurrency) {
-      const [key] = this.#waiting;
-      if (key === undefined) return;
+      const [first] = this.#waiting;
+      if (!first) return;
+      const [key, sinceMs] = first;
       this.#waiting.delete(key);
+      this.#options.counts?.waitSeconds.observe((performance.now() - sinceMs) / 1000);
       this.#active.set(key, this.#handle(key));
     }
   }
@@ -103,13 +119,17 @@ class KeyedQueue implements WorkQueue {
   async #handle(key: string): Promise<void> {
     // Handlers start on a turn of their own, so that `add` never runs one and #active holds it by then.
     await Promise.resolve();
+    const { counts } = this.#options;
+    const startMs = counts ? performance.now() : 0;
     try {
       const againAfterMs = await this.#options.process(key, this.#stopping.signal);
       this.#failures.delete(key);
       if (typeof againAfterMs === 'number') this.addAfter(key, againAfterMs);
     } catch (error) {
+      if (counts) counts.retries += 1;
       this.#retry(key, error);
     } finally {
+      counts?.workSeconds.observe((performance.now() - startMs) / 1000);
       this.#active.delete(key);
       if (this.#again.delete(key)) this.add(key);
       this.#next();

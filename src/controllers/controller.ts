@@ -3,12 +3,14 @@ import type { Clock } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Running } from '../base/lifecycle.ts';
 import type { Log } from '../base/log.ts';
+import type { Metrics } from '../base/metrics.ts';
 import type { Change } from '../client/cache.ts';
 import type { Client } from '../client/client.ts';
 import type { EventRecorder } from '../client/events.ts';
 import type { Informer } from '../client/informer.ts';
 import { createWorkQueue, type WorkQueue } from '../client/work-queue.ts';
 import type { Informers } from './informers.ts';
+import { exposeQueue, queueCounts } from './queue-metrics.ts';
 
 /** Most failures are conflicts with another controller's write, which is in the cache a moment later. */
 const retryInitialMs = 20;
@@ -19,6 +21,8 @@ export interface Context {
   clock: Clock;
   log: Log;
   informers: Informers;
+  /** Where controllers count what they do. */
+  metrics?: Metrics | undefined;
   /** Tells events as the named component. */
   recorder: (component: string) => EventRecorder;
 }
@@ -45,7 +49,7 @@ export function source<T extends KubeObject>(
 
 /** Follows the sources and reconciles the keys that they call for, after all of them are in the cache. */
 export function runController(
-  { clock, log, informers }: Context,
+  { clock, log, informers, metrics }: Context,
   controller: {
     name: string;
     sources: readonly Source[];
@@ -56,7 +60,16 @@ export function runController(
 ): Running {
   const { name, sources, reconcile, concurrency = 4 } = controller;
   const ownLog = log.with({ controller: name });
-  const queue = createWorkQueue({ clock, log: ownLog, concurrency, retryInitialMs, process: reconcile });
+  const counts = metrics && queueCounts();
+  const queue = createWorkQueue({
+    clock,
+    log: ownLog,
+    concurrency,
+    retryInitialMs,
+    counts,
+    process: reconcile,
+  });
+  if (counts) exposeQueue(metrics, name, { counts, depth: () => queue.size });
   const attached = sources.map((each) => each.attach(informers, queue));
   Promise.all(attached.map(({ synced }) => synced)).then(
     () => queue.start(),

@@ -5,6 +5,7 @@ import { metricsKinds } from '../apiserver/metrics-api/metrics-api.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Running } from '../base/lifecycle.ts';
 import type { Log } from '../base/log.ts';
+import type { Metrics } from '../base/metrics.ts';
 import type { Client } from '../client/client.ts';
 import { createEventRecorder, type EventRecorder } from '../client/events.ts';
 import * as apiService from './api-service.ts';
@@ -53,6 +54,10 @@ export interface ControllersOptions
   /** The cluster's authority: signs certificate requests, and its certificate is given to every namespace. */
   authority: certificateSigning.CertificateSigner & { readonly caPem: string };
   /** All kinds that the server serves; those of src/api/kinds by default. */
+  /** Where controllers count what they do. */
+  metrics?: Metrics | undefined;
+  /** How the pods' addresses are shared out among the nodes. */
+  podNetwork?: PodNetwork;
   kinds?: readonly KindDefinition[];
 }
 
@@ -63,7 +68,7 @@ export interface Controllers extends Running {
 
 /** Starts all controllers over one set of informers. */
 export function startControllers(options: ControllersOptions): Controllers {
-  const { client, clock, log, authority, kinds = allKinds } = options;
+  const { client, clock, log, authority, metrics, kinds = allKinds } = options;
   const stopping = new AbortController();
   const informers = createInformers({ client, clock, log, signal: stopping.signal });
   const recorders: EventRecorder[] = [];
@@ -72,7 +77,7 @@ export function startControllers(options: ControllersOptions): Controllers {
     recorders.push(made);
     return made;
   };
-  const context: Context = { client, clock, log, informers, recorder };
+  const context: Context = { client, clock, log, informers, metrics, recorder };
   const running: Running[] = [
     nodeCidr.run(context),
     clusterRoleAggregation.run(context),

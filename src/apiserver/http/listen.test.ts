@@ -179,8 +179,13 @@ test('a request is made as another user only where its sender may impersonate ea
 test('what is asked of the server is counted', async () => {
   await fetch(`${maps}/no-such-map`);
   const { text } = await fetch('/metrics');
-  assert.match(text, /^apiserver_request_total\{verb="get",resource="configmaps",code="404"\} \d+$/m);
-  assert.match(text, /^apiserver_request_duration_seconds_bucket\{verb="get",le="\+Inf"\} \d+$/m);
+  assert.match(
+    text,
+    /^apiserver_request_total\{verb="GET",dry_run="",group="",version="v1",resource="configmaps",subresource="",scope="resource",component="apiserver",code="404"\} \d+$/m,
+  );
+  assert.match(text, /^apiserver_storage_objects\{resource="namespaces"\} [4-9]$/m);
+  assert.match(text, /^apiserver_current_inflight_requests\{request_kind="readOnly"\} 1$/m);
+  assert.match(text, /^apiserver_request_duration_seconds_bucket\{verb="GET",[^}]*le="\+Inf"\} \d+$/m);
 });
 
 test('a wrong token and a certificate of another authority are refused', async () => {
