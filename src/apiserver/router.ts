@@ -108,8 +108,8 @@ async function seenBy(router: Router, { resource, info }: Call): Promise<Router>
 /** Throws Forbidden unless somebody allows it; the audit events of `request`, where it is said, tell the decision. */
 export function allow(router: Router, attributes: Attributes, request?: ApiRequest): void {
   const decision = router.authorize(attributes);
-  if (!decision.allowed) throw refusal(attributes, decision.reason);
   if (request) noteDecision(request, decision);
+  if (!decision.allowed) throw refusal(attributes, decision.reason);
 }
 
 function isReview(kind: ReviewKind, info: ResourceInfo): boolean {

@@ -61,9 +61,9 @@ export async function startControlPlane(options: {
   const life = new Lifecycle();
   try {
     const metrics = new Metrics();
+    exposeProcess(metrics);
     const store = openStore({
       path: join(dataDir.server, 'state.sqlite'),
-    exposeProcess(metrics);
       clock,
       log,
       encrypt: { prefixes: ['/core/secrets/'], key: loadOrCreateKey(join(dataDir.server, 'secrets.key')) },

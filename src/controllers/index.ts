@@ -53,11 +53,9 @@ export interface ControllersOptions
   log: Log;
   /** The cluster's authority: signs certificate requests, and its certificate is given to every namespace. */
   authority: certificateSigning.CertificateSigner & { readonly caPem: string };
-  /** All kinds that the server serves; those of src/api/kinds by default. */
   /** Where controllers count what they do. */
   metrics?: Metrics | undefined;
-  /** How the pods' addresses are shared out among the nodes. */
-  podNetwork?: PodNetwork;
+  /** All kinds that the server serves; those of src/api/kinds by default. */
   kinds?: readonly KindDefinition[];
 }
 
