@@ -13,6 +13,7 @@ import { Metrics } from '../base/metrics.ts';
 import { exposeProcess } from '../base/process-metrics.ts';
 import { createClient } from '../client/index.ts';
 import { startControllers } from '../controllers/index.ts';
+import type { PodNetwork } from '../controllers/node-cidr/subnets.ts';
 import { type Authority, openAuthority } from '../identity/authority.ts';
 import { formatJoinToken } from '../identity/join-token.ts';
 import { loadOrCreateFile, loadOrCreateKey } from '../identity/key-file.ts';
@@ -48,6 +49,7 @@ export async function startControlPlane(options: {
   /** Further names and addresses that the server's certificate is valid for. */
   names: string[];
   evictAfterSeconds: number;
+  podNetwork?: PodNetwork;
   /** The way to the pods of the node in this process, if there is one. */
   dialPod?: ApiServerOptions['dialPod'];
   /** Who did what is written down, if that is asked for. */
@@ -132,7 +134,15 @@ export async function startControlPlane(options: {
     ]);
     const client = createClient(api.transport());
     const controllers = life.add(
-      startControllers({ client, clock, log, authority, metrics, evictAfterSeconds }),
+      startControllers({
+        client,
+        clock,
+        log,
+        authority,
+        metrics,
+        evictAfterSeconds,
+        ...(options.podNetwork && { podNetwork: options.podNetwork }),
+      }),
     );
     life.add(startScheduler({ client, clock, log, informers: controllers.informers }));
     controllersStarted();

@@ -38,6 +38,7 @@ export async function runUp(flags: UpFlags, dataDir: DataDir): Promise<void> {
         port: flags.port,
         names: [flags.address ?? ownAddress(flags.host), ...flags.tlsName],
         evictAfterSeconds: flags.evictAfter,
+        podNetwork: { clusterCidr: flags.clusterCidr, nodeCidrMaskSize: flags.nodeCidrMaskSize },
         audit: auditOptions(flags),
         dialPod: (pod, signal) => (pod.nodeName === flags.name ? dialOwn(dataDir, pod, signal) : undefined),
         clock: systemClock,

@@ -16,6 +16,8 @@ export interface UpFlags extends AuditFlags {
   allowAddons?: true;
   allowLocalEgress?: true;
   evictAfter: number;
+  clusterCidr: string;
+  nodeCidrMaskSize: number;
   logLevel: 'debug' | 'info' | 'warn' | 'error';
   dataDir?: string;
 }
@@ -48,6 +50,13 @@ export function defineUp(program: Command): void {
       'how long a node may be silent before its pods are started elsewhere',
       wholeNumber,
       300,
+    )
+    .option('--cluster-cidr <network>', "the pods' addresses, shared out among the nodes", '10.42.0.0/16')
+    .option(
+      '--node-cidr-mask-size <bits>',
+      'how much of it a node gets; 24 is for 256 nodes',
+      wholeNumber,
+      24,
     )
     .option('--log-level <level>', 'debug, info, warn or error', 'warn')
     .option('--data-dir <folder>', dataDirHelp);

@@ -29,6 +29,7 @@ import { createInformers, type Informers } from './informers.ts';
 import * as job from './job.ts';
 import * as jobTtl from './job-ttl.ts';
 import * as namespace from './namespace.ts';
+import type { PodNetwork } from './node-cidr/subnets.ts';
 import * as nodeCidr from './node-cidr.ts';
 import * as nodeLifecycle from './node-lifecycle.ts';
 import * as persistentVolumeBinder from './persistent-volume-binder.ts';
@@ -55,6 +56,8 @@ export interface ControllersOptions
   authority: certificateSigning.CertificateSigner & { readonly caPem: string };
   /** Where controllers count what they do. */
   metrics?: Metrics | undefined;
+  /** How the pods' addresses are shared out among the nodes. */
+  podNetwork?: PodNetwork;
   /** All kinds that the server serves; those of src/api/kinds by default. */
   kinds?: readonly KindDefinition[];
 }
@@ -77,7 +80,7 @@ export function startControllers(options: ControllersOptions): Controllers {
   };
   const context: Context = { client, clock, log, informers, metrics, recorder };
   const running: Running[] = [
-    nodeCidr.run(context),
+    nodeCidr.run(context, options.podNetwork),
     clusterRoleAggregation.run(context),
     serviceAccount.run(context, { caPem: authority.caPem }),
     certificateSigning.run(context, { authority }),

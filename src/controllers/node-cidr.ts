@@ -1,23 +1,14 @@
 import { type Node, node as nodeKind } from '../api/kinds/node.ts';
 import type { Running } from '../base/lifecycle.ts';
+import { keyOf } from '../client/cache.ts';
 import { subjectOf } from '../client/events.ts';
 import { type Context, runController, source } from './controller.ts';
+import { type PodNetwork, PodSubnets, podNetworkDefault } from './node-cidr/subnets.ts';
 
-/** The third byte of 10.42.n.0/24. */
-const subnetsMax = 256;
-
-/** The subnet for a node that has none: the first that no other node has; undefined when all are given out. */
-export function plan(taken: ReadonlySet<string>): string | undefined {
-  for (let n = 0; n < subnetsMax; n++) {
-    const subnet = `10.42.${n}.0/24`;
-    if (!taken.has(subnet)) return subnet;
-  }
-  return undefined;
-}
-
-/** Gives every node the addresses for its pods. */
-export function run(context: Context): Running {
+/** Gives every node the addresses for its pods. Throws for a network that cannot be shared out so. */
+export function run(context: Context, network: PodNetwork = podNetworkDefault): Running {
   const { client, informers } = context;
+  const subnets = new PodSubnets(network);
   const nodes = informers.of(nodeKind);
   const events = context.recorder('cidr-allocator');
   /** Subnets given out by us, which the cache may not have seen yet. */
@@ -32,9 +23,11 @@ export function run(context: Context): Running {
     if (node.spec?.podCIDR) return;
     const others = nodes.list().filter((other) => other !== node);
     const taken = new Set([...others.map(({ spec }) => spec?.podCIDR ?? ''), ...given.values()]);
-    const subnet = given.get(name) ?? plan(taken);
+    const subnet = given.get(name) ?? subnets.free(taken);
     if (!subnet) {
-      const message = 'All 256 pod subnets of 10.42.0.0/16 are taken; delete nodes that are gone';
+      const message =
+        `All ${subnets.count} pod subnets of ${subnets.cidr} are taken: no pod starts on this node. Delete nodes that ` +
+        'are gone, or start the control plane with a larger --node-cidr-mask-size or a wider --cluster-cidr';
       events.record(subjectOf(nodeKind, node), 'Warning', 'CIDRNotAvailable', message);
       return;
     }
@@ -48,7 +41,14 @@ export function run(context: Context): Running {
 
   return runController(context, {
     name: 'node-cidr',
-    sources: [source(nodeKind, ({ key }) => [key])],
+    sources: [
+      source(nodeKind, ({ type, key }) => {
+        if (type !== 'deleted') return [key];
+        // What it had is free for those that wait.
+        const waiting = nodes.list().filter(({ spec }) => !spec?.podCIDR);
+        return [key, ...waiting.map(keyOf)];
+      }),
+    ],
     reconcile,
     // Two at once could take the same subnet.
     concurrency: 1,

@@ -9,7 +9,6 @@ import { FakeClock } from '../base/clock.ts';
 import { rankForDeletion } from './deletion-rank.ts';
 import { Expectations } from './expectations.ts';
 import { type OwnerState, plan as planGarbage } from './garbage-collector/plan.ts';
-import { plan as planSubnet } from './node-cidr.ts';
 import { endedPodsMax, plan as planEnded } from './pod-garbage.ts';
 import { burstMax, plan as planReplicaSet, statusOf } from './replicaset.ts';
 import { loadBalancerIp, loadBalancerNode, plan as planAddress } from './service-address.ts';
@@ -228,11 +227,6 @@ test('a LoadBalancer keeps its node and address, moves when the node dies, and g
   const plain = service({}, { type: 'ClusterIP' });
   assert.deepEqual(planAddress({ service: plain, nodes: [control], taken: none }).annotations, {});
   assert.match(planAddress({ service: service(), nodes: [], taken: none }).problem ?? '', /no node is ready/);
-});
-
-test('subnets are given out from the first free one until none is left', () => {
-  assert.equal(planSubnet(new Set(['10.42.0.0/24', '10.42.2.0/24'])), '10.42.1.0/24');
-  assert.equal(planSubnet(new Set(Array.from({ length: 256 }, (_, n) => `10.42.${n}.0/24`))), undefined);
 });
 
 test('pods that have ended are kept up to a number', () => {

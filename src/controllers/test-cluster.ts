@@ -10,6 +10,7 @@ import { createClient } from '../client/create-client.ts';
 import { createInformer } from '../client/informer.ts';
 import { startScheduler } from '../scheduler/scheduler.ts';
 import { type Controllers, startControllers } from './index.ts';
+import type { PodNetwork } from './node-cidr/subnets.ts';
 
 /**
  * A real API server, real controllers and scheduler, and nodes whose agent is played: it starts and ends pods. A pod
@@ -33,6 +34,7 @@ export async function startTestCluster(
     listens?: boolean;
     nodeGraceSeconds?: number;
     evictAfterSeconds?: number;
+    podNetwork?: PodNetwork;
     /** That of controllers and scheduler. */
     clock?: Clock;
   } = {},
