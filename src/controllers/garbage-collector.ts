@@ -43,22 +43,23 @@ export function run(context: Context, kinds: readonly KindDefinition[]): Running
       for (const { kind: other, object: dependent } of dependentsOf(object))
         keys.push(keyFor(other, dependent));
     }
-    if (change.type === 'deleted') {
-      // An owner that waits for its dependents may go on.
-      for (const reference of object.metadata?.ownerReferences ?? []) {
-        const ownerKind = kindOf(reference);
-        const owner = ownerKind && cached(ownerKind, reference, object);
-        if (ownerKind && owner?.metadata?.deletionTimestamp) keys.push(keyFor(ownerKind, owner));
-      }
-      return keys;
-    }
+    if (change.type === 'deleted') return [...keys, ...waitingOwners(object)];
     const hasNewOwners =
       change.type === 'added'
         ? object.metadata?.ownerReferences?.length
         : !isEqualJson(object.metadata?.ownerReferences, change.previous.metadata?.ownerReferences);
     if (isWaiting || hasNewOwners) keys.push(keyFor(kind, object));
+    if (change.type === 'modified' && hasNewOwners) keys.push(...waitingOwners(change.previous));
     return keys;
   };
+
+  /** An owner that waits for its dependents may go on when one of them goes, or is no longer its own. */
+  const waitingOwners = (dependent: KubeObject): string[] =>
+    (dependent.metadata?.ownerReferences ?? []).flatMap((reference) => {
+      const ownerKind = kindOf(reference);
+      const owner = ownerKind && cached(ownerKind, reference, dependent);
+      return ownerKind && owner?.metadata?.deletionTimestamp ? [keyFor(ownerKind, owner)] : [];
+    });
 
   const cached = (kind: KindAddress, { name }: OwnerReference, dependent: KubeObject) => {
     const namespace = kind.namespaced ? dependent.metadata?.namespace : undefined;
