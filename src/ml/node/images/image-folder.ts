@@ -18,6 +18,10 @@ export interface ImageFolderOptions {
   /** Whether the files come in another order in every epoch; it costs nothing, unlike `shuffle()` of decoded images. */
   shuffle?: boolean;
   seed?: number;
+  /** The share of the files, drawn by `seed` once and for all, that `subset: 'validation'` gives and `'training'`
+   * leaves out. */
+  validationSplit?: number;
+  subset?: 'training' | 'validation';
   /** What happens at a file that is no image: the pass ends with an error, or it is left out, counted and named. */
   corrupt?: 'error' | 'skip';
   /** Threads that decode; one less than there are processors by default. */
@@ -50,7 +54,8 @@ const filesAhead = 4;
 export async function imageFolder(dir: string, options: ImageFolderOptions): Promise<ImageFolder> {
   const { corrupt = 'error', channels = 3, threads = Math.max(1, availableParallelism() - 1) } = options;
   const { height, width, shuffle = false, seed = 0 } = options;
-  const { classNames, files } = await list(dir);
+  const { classNames, files: all } = await list(dir);
+  const files = part(all, options);
   const skipped: SkippedFiles = { count: 0, files: [] };
   const decoders = new Decoders(threads);
 
@@ -80,6 +85,19 @@ export async function imageFolder(dir: string, options: ImageFolderOptions): Pro
   }
 
   return { dataset: new Dataset(pass, { examples: files.length }), classNames, skipped };
+}
+
+/** The files of one side of the split, all where none is asked for. */
+function part(files: ImageFile[], { validationSplit, subset, seed = 0 }: ImageFolderOptions): ImageFile[] {
+  if (validationSplit === undefined && subset === undefined) return files;
+  if (!subset || !(validationSplit! > 0 && validationSplit! < 1)) {
+    throw new RangeError(
+      "imageFolder: validationSplit, between 0 and 1, and subset, 'training' or 'validation', go together",
+    );
+  }
+  const order = [...permutation(files.length, randomGenerator(mix(seed)))].map((index) => files[index]!);
+  const at = files.length - Math.floor(files.length * validationSplit!);
+  return subset === 'training' ? order.slice(0, at) : order.slice(at);
 }
 
 interface ImageFile {

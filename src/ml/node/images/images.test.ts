@@ -72,6 +72,18 @@ test('a folder of images is its examples, in order or in another order each epoc
   assert.ok(orders.size > 2, `${orders.size} orders`);
 });
 
+test('a split gives each file to one side, whatever the epoch', async (context) => {
+  const dir = await folder(context);
+  const split = { height: 4, width: 4, shuffle: true, validationSplit: 0.4, seed: 5 };
+  const sources = async (subset: 'training' | 'validation', epoch: number) => {
+    const { dataset } = await ml.imageFolder(dir, { ...split, subset });
+    return (await Array.fromAsync(dataset.pass(epoch))).map(({ source }) => source!);
+  };
+  const [training, held] = [await sources('training', 0), await sources('validation', 7)];
+  assert.deepEqual([training.length, held.length, new Set([...training, ...held]).size], [2, 1, 3]);
+  await assert.rejects(ml.imageFolder(dir, { height: 4, width: 4, validationSplit: 0.4 }), /go together/);
+});
+
 test('a file that is no image ends the pass with its name, or is counted and left out', async (context) => {
   const dir = await folder(context, { bad: true });
   const size = { height: 4, width: 4 };
