@@ -39,6 +39,7 @@ import * as replicaSet from './replicaset.ts';
 import * as replicationController from './replication-controller.ts';
 import * as resourceQuota from './resource-quota.ts';
 import * as serviceAccount from './service-account.ts';
+import * as serviceAccountToken from './service-account-token.ts';
 import * as serviceAddress from './service-address.ts';
 import * as statefulSet from './statefulset.ts';
 import * as storageExpansion from './storage-expansion.ts';
@@ -83,6 +84,7 @@ export function startControllers(options: ControllersOptions): Controllers {
     nodeCidr.run(context, options.podNetwork),
     clusterRoleAggregation.run(context),
     serviceAccount.run(context, { caPem: authority.caPem }),
+    serviceAccountToken.run(context, { caPem: authority.caPem }),
     certificateSigning.run(context, { authority }),
     deployment.run(context),
     replicaSet.run(context),

@@ -4,6 +4,11 @@ import { checkEntries, checkFrozen } from '../parts/entries.ts';
 import { boolean, bytes, map, string } from '../schema.ts';
 import { ageColumn, nameColumn } from '../table.ts';
 
+/** Secrets of this type get a token of the service account that their annotation names. */
+export const tokenSecretType = 'kubernetes.io/service-account-token';
+export const accountNameAnnotation = 'kubernetes.io/service-account.name';
+export const accountUidAnnotation = 'kubernetes.io/service-account.uid';
+
 const keysOfType: Record<string, string[]> = {
   'kubernetes.io/tls': ['tls.crt', 'tls.key'],
   'kubernetes.io/dockerconfigjson': ['.dockerconfigjson'],
@@ -42,6 +47,10 @@ export const secret = defineKind<Secret>({
   schema,
   check(secret, report, root) {
     checkEntries(secret, report, root);
+    const { type, metadata } = secret;
+    if (type === tokenSecretType && !metadata?.annotations?.[accountNameAnnotation]) {
+      report.required(root.child('metadata').child('annotations').key(accountNameAnnotation));
+    }
     for (const key of keysOfType[secret.type ?? ''] ?? []) {
       if (secret.data?.[key] === undefined) report.required(root.child('data').key(key));
     }
