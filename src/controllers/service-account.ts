@@ -1,7 +1,7 @@
 import { type ConfigMap, configMap as configMapKind } from '../api/kinds/configMap.ts';
 import { namespace as namespaceKind } from '../api/kinds/namespace.ts';
 import { serviceAccount as serviceAccountKind } from '../api/kinds/serviceAccount.ts';
-import { isStatus } from '../base/errors.ts';
+import { isStatus, messageOf } from '../base/errors.ts';
 import type { Running } from '../base/lifecycle.ts';
 import { type Context, runController, source } from './controller.ts';
 
@@ -49,6 +49,8 @@ export function run(context: Context, options: { caPem: string }): Running {
 
 /** Made by someone else meanwhile, or the namespace is on its way out. */
 function ignoreExisting(error: unknown): void {
-  if (isStatus(error, 'AlreadyExists') || isStatus(error, 'Forbidden') || isStatus(error, 'NotFound')) return;
+  if (isStatus(error, 'AlreadyExists') || isStatus(error, 'NotFound')) return;
+  // A quota that is not counted yet refuses too: that passes, so it is tried again.
+  if (isStatus(error, 'Forbidden') && /being terminated/.test(messageOf(error))) return;
   throw error;
 }
