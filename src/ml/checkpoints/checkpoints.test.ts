@@ -88,6 +88,32 @@ test('a training that ended is not done again, and goes on when it gets more epo
   await Promise.all([model, again, straight].map((one) => one.close()));
 });
 
+test('a training on a shuffled, changed data set goes on in the middle of an epoch to the same bits', async (context) => {
+  const { model: whole, x, y } = tiny();
+  const noisy = (
+    { x: { dtype, shape, data }, ...rest }: ml.Example,
+    { random }: ml.MapContext,
+  ): ml.Example => ({
+    ...rest,
+    x: { dtype, shape, data: Float32Array.from(data as Float32Array, (value) => value + random()) },
+  });
+  const dataset = ml.fromTensors(x, y).repeat(50).shuffle(20, { seed: 2 }).map(noisy).batch(2).prefetch(2);
+  const expected = await whole.fit(dataset, { epochs: 3 });
+  const checkpoint = { dir: await folder(context), everyBatches: 7 };
+  const { model: cut } = tiny();
+  const abort = new AbortController();
+  const aborter = { onEpochEnd: () => abort.abort() };
+  await cut.fit(dataset, { epochs: 3, checkpoint, callbacks: [aborter], signal: abort.signal });
+  assert.ok(cut.weights.some((weight, index) => weight !== whole.weights[index]));
+  const { model: again } = tiny();
+  // The file of the whole epoch is lost, so that an older one, of batch 245 of 250, must do.
+  await rm(join(checkpoint.dir, (await checkpointsIn(checkpoint.dir)).at(-1)!));
+  assert.match((await checkpointsIn(checkpoint.dir)).at(-1)!, /0000000245/);
+  assert.deepEqual(await again.fit(dataset, { epochs: 3, checkpoint }), expected);
+  assert.deepEqual(again.weights, whole.weights);
+  await Promise.all([whole, cut, again].map((one) => one.close()));
+});
+
 test('what a callback has ended stays ended', async (context) => {
   const checkpoint = { dir: await folder(context) };
   const stopper = (model: ml.Sequential): ml.Callback => ({
