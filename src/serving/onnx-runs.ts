@@ -15,8 +15,8 @@ export async function openOnnx(onnx: Uint8Array, threads: number): Promise<OnnxR
   const session = await ort.InferenceSession.create(onnx, {
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
-    // Its warnings about a model would fill the pod's log; errors are thrown.
-    logSeverityLevel: 3,
+    // Its errors are thrown too; a client's bad requests must not fill the pod's log.
+    logSeverityLevel: 4,
     // A spinning pool would burn a core that the pods beside it need.
     extra: { session: { intra_op: { allow_spinning: '0' } } },
   });
