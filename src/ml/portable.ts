@@ -23,6 +23,8 @@ export {
 } from './export/export-model.ts';
 export { loadWeights } from './export/load-weights.ts';
 export { decodeSafetensors, encodeSafetensors } from './export/safetensors.ts';
+export { type DataStatistics, dataStatistics } from './export/statistics.ts';
+export type { PostprocessStep, PreprocessStep } from './export/steps.ts';
 export {
   type ImportedOnnx,
   type ImportOnnxOptions,
