@@ -219,22 +219,25 @@ test('training on a data set leaves the event loop free', async () => {
   await model.fit(busy.batch(500));
   const tookMs = performance.now() - start;
   clearInterval(ticker);
-  assert.ok(longestMs < tookMs / 4, `the loop stood still for ${longestMs} ms of ${tookMs} ms`);
+  assert.ok(longestMs < tookMs / 3, `the loop stood still for ${longestMs} ms of ${tookMs} ms`);
   await model.close();
 });
 
-test('a data set far larger than what it may hold is trained on within bounds', async () => {
-  const model = makeModel();
-  const [count, row] = [200_000, new Float32Array(4)];
+test('a data set far larger than what it may hold is trained on within bounds', async (context) => {
+  const [count, width] = [16_000, 4096];
+  const model = ml.sequential([ml.input([width]), ml.dense(3)], { threads: 1 });
+  model.compile({ optimizer: ml.sgd(), loss: ml.sparseCategoricalCrossentropy({ fromLogits: true }) });
   let most = 0;
   const stream = ml.fromIterable(function* () {
     for (let index = 0; index < count; index += 1) {
-      if (index % 10_000 === 0) most = Math.max(most, process.memoryUsage().arrayBuffers);
-      yield { x: ml.tensor(row.slice(), [4]), y: index % 3 };
+      if (index % 100 === 0) most = Math.max(most, process.memoryUsage().arrayBuffers);
+      yield { x: ml.tensor(new Float32Array(width), [width]), y: index % 3 };
     }
   });
   const before = process.memoryUsage().arrayBuffers;
-  await model.fit(stream.shuffle(1000).batch(1000));
-  assert.ok(most - before < 64 * 2 ** 20, `${most - before} bytes of arrays at once`);
+  await model.fit(stream.shuffle(500).batch(50));
+  const [megabytes, all] = [(most - before) / 1e6, (count * width * 4) / 1e6];
+  context.diagnostic(`${megabytes.toFixed(0)} MB of arrays at once, of ${all.toFixed(0)} MB in all`);
+  assert.ok(megabytes < all / 2);
   await model.close();
 });
