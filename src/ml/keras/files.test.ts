@@ -34,8 +34,11 @@ async function numbersOf(name: string): Promise<{ inputs: number[][]; output: nu
 
 async function assertPredicts(model: Sequential, name: string): Promise<void> {
   const { inputs, output } = await numbersOf(name);
-  const x = tensor(Float32Array.from(inputs[0]!), [2, ...model.architecture.input.shape]);
-  const predicted = await model.predict(x);
+  const x = model.architecture.inputs.map(({ input: { shape, dtype } }, index) => {
+    const data = dtype === 'int32' ? Int32Array.from(inputs[index]!) : Float32Array.from(inputs[index]!);
+    return tensor(data, [2, ...shape]);
+  });
+  const predicted = await model.predict(x.length === 1 ? x[0]! : x);
   await model.close();
   assert.equal(predicted.data.length, output.length);
   output.forEach((value, index) => {
@@ -51,7 +54,12 @@ for (const [file, numbers] of [
   ['stack.keras', 'stack'],
   ['stack.h5', 'stack'],
   ['trained.h5', 'trained'],
+  ['branches.keras', 'branches'],
+  ['branches.h5', 'branches'],
+  ['sequences.keras', 'sequences'],
+  ['sequences.h5', 'sequences'],
   ['keras2.h5', 'keras2'],
+  ['keras2-branches.h5', 'keras2-branches'],
 ]) {
   test(`${file}, which Keras wrote, predicts Keras' numbers`, async () => {
     await assertPredicts(await loadModel(new URL(file!, fixtures), { threads: 1 }), numbers!);

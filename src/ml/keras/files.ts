@@ -1,4 +1,5 @@
 import type { Sequential } from '../sequential.ts';
+import { legacyNode } from './functional.ts';
 import { readHdf5, writeHdf5 } from './hdf5.ts';
 import { legacyName } from './layer-config.ts';
 import { fromJSON, type KerasModelOptions, toJSON } from './model-config.ts';
@@ -61,7 +62,11 @@ function parse(text: string, what: string): unknown {
  * @throws Error where Keras has no such layer. */
 export async function encodeKeras(model: Sequential, format: KerasFormat = 'keras'): Promise<Uint8Array> {
   const config = toJSON(model);
-  if (format === 'h5') return encodeLegacy(model, config);
+  if (format === 'h5') {
+    const attention = model.architecture.layers.find(({ layer }) => layer.type === 'MultiHeadAttention');
+    if (attention) throw new Error(`"${attention.name}": Keras loads MultiHeadAttention from .keras only`);
+    return encodeLegacy(model, config);
+  }
   const text = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
   return zip({
     'metadata.json': text({ keras_version: kerasVersion, date_saved: '1980-01-01@00:00:00' }),
@@ -80,15 +85,20 @@ const encodeLegacy = (model: Sequential, config: Serialized): Promise<Uint8Array
     writeLegacyWeights(file, model, 'model_weights');
   });
 
-/** Keras 2's names of arguments, which Keras 3 reads too. */
-function withLegacyNames(config: Serialized): Serialized {
-  const layers = (config.config.layers as Serialized[]).map((layer) => ({
-    class_name: layer.class_name,
+/** Keras 2's form of a configuration, which Keras 3 reads too. */
+function withLegacyNames({ class_name: type, config }: Serialized): Serialized {
+  const layers = (
+    config.layers as (Serialized & { build_config?: unknown; inbound_nodes?: unknown[] })[]
+  ).map(({ build_config: _, inbound_nodes: nodes, ...layer }) => ({
+    ...layer,
     config: Object.fromEntries(
       Object.entries(layer.config).map(([key, value]) => [legacyName(layer.class_name, key), value]),
     ),
+    ...(nodes && {
+      inbound_nodes: nodes.map((node) => legacyNode({ index, name: String(layer.config.name) }, node)),
+    }),
   }));
-  return { class_name: config.class_name, config: { name: config.config.name, layers } };
+  return { class_name: type, config: { ...config, layers } };
 }
 
 /** Sets a model's weights from the bytes of a `.weights.h5`, `.h5` or `.keras` file.

@@ -1,8 +1,11 @@
-import { type Architecture, architecture } from '../architecture.ts';
-import { type Input, input } from '../layers/input.ts';
+import { type Architecture, architecture, graphArchitecture } from '../architecture.ts';
+import type { Input } from '../layers/input.ts';
 import type { Layer } from '../layers/layer.ts';
+import { model as functionalModel } from '../model.ts';
 import { type Sequential, type SequentialOptions, sequential } from '../sequential.ts';
 import type { Shape } from '../shape.ts';
+import { decodeFunctional, encodeFunctional, isStack } from './functional.ts';
+import { decodeInput, encodeInput } from './input-config.ts';
 import { decodeLayer, encodeLayer, format } from './layer-config.ts';
 import type { Serialized } from './values.ts';
 
@@ -14,52 +17,55 @@ export type KerasModelOptions = Omit<SequentialOptions, 'name'> & {
   parametersMax?: number;
 };
 
-/** A model as Keras' `to_json()` writes it; weights are not in it.
+/** A model as Keras' `to_json()` writes it, Sequential where it is a stack, else Functional; weights are not in it.
  * @throws Error where Keras has no such layer. */
-export function toJSON(model: Sequential): Serialized {
-  const { input: first, layers } = model.architecture;
-  const shape = [null, ...first.shape];
-  const open = (dims: Shape) => dims.map((dim) => (typeof dim === 'number' ? dim : null));
+export function toJSON({ name, architecture: placed }: Sequential): Serialized {
+  const isSequential = isStack(placed);
   return {
-    module: 'keras',
-    class_name: 'Sequential',
-    config: {
-      name: model.name,
-      trainable: true,
-      layers: [
-        inputLayer(first),
-        ...layers.map(({ layer, name, inputShape }, index) =>
-          encodeLayer(layer, { index: index + 1, name }, open(inputShape)),
-        ),
-      ],
-      build_input_shape: shape,
-    },
+    module: isSequential ? 'keras' : 'keras.src.models.functional',
+    class_name: isSequential ? 'Sequential' : 'Functional',
+    config: { name, trainable: true, ...(isSequential ? encodeStack(placed) : encodeFunctional(placed)) },
     registered_name: null,
   };
 }
 
-const inputLayer = ({ shape, dtype }: Input): Serialized => ({
-  module: 'keras.layers',
-  class_name: 'InputLayer',
-  config: { batch_shape: [null, ...shape], dtype, name: 'input_layer' },
-  registered_name: null,
-});
+function encodeStack({ inputs, layers }: Architecture): Record<string, unknown> {
+  const [{ input: first, name }] = inputs as [Architecture['inputs'][number]];
+  const open = (dims: Shape) => dims.map((dim) => (typeof dim === 'number' ? dim : null));
+  return {
+    layers: [
+      encodeInput(first, name),
+      ...layers.map(({ layer, name, inputShape }, index) =>
+        encodeLayer(layer, { index: index + 1, name }, open(inputShape)),
+      ),
+    ],
+    build_input_shape: [null, ...first.shape],
+  };
+}
 
 /** The model that `to_json()` of Keras 3 or Keras 2 wrote, with fresh weights.
  * @throws Error that names the layer or argument that is not supported, and its place. */
 export function fromJSON(json: unknown, options: KerasModelOptions = {}): Sequential {
-  const { class_name: type, config } = asSerialized(
-    typeof json === 'string' ? JSON.parse(json) : json,
-    'the model',
-  );
-  if (type !== 'Sequential') throw new Error(`A ${type} model is not supported; supported is Sequential`);
-  // Before Keras 2.3 the configuration was the list itself.
+  const parsed = typeof json === 'string' ? JSON.parse(json) : json;
+  const { class_name: type, config } = asSerialized(parsed, 'the model');
+  const isFunctional = type === 'Functional' || type === 'Model';
+  if (type !== 'Sequential' && !isFunctional) {
+    throw new Error(`A ${type} model is not supported; supported are Sequential and Functional`);
+  }
+  const { parametersMax: most = parametersMax, ...rest } = options;
+  const modelOptions = { ...rest, name: String(config.name ?? type.toLowerCase()) };
+  // Before Keras 2.3 a Sequential's configuration was the list itself.
   const list = Array.isArray(config) ? config : config.layers;
   if (!Array.isArray(list) || list.length === 0) throw new Error('The model has no list of layers');
-  const layers = decodeStack(list.map((layer, index) => asSerialized(layer, `layer ${index}`)));
-  checkSize(architecture(layers), options.parametersMax ?? parametersMax);
-  const { parametersMax: _, ...modelOptions } = options;
-  return sequential(layers, { ...modelOptions, name: String(config.name ?? 'sequential') });
+  const layers = list.map((layer, index) => asSerialized(layer, `layer ${index}`));
+  if (isFunctional) {
+    const ends = decodeFunctional({ ...config, layers });
+    checkSize(graphArchitecture(ends.inputs, ends.outputs), most);
+    return functionalModel({ ...ends, ...modelOptions });
+  }
+  const stack = decodeStack(layers);
+  checkSize(architecture(stack), most);
+  return sequential(stack, modelOptions);
 }
 
 function decodeStack(list: Serialized[]): (Input | Layer)[] {
@@ -79,22 +85,6 @@ function decodeStack(list: Serialized[]): (Input | Layer)[] {
     return layer;
   });
   return [start, ...layers];
-}
-
-/** Keras 3 writes `batch_shape`, Keras 2 `batch_input_shape`, in the first layer where no input is declared. */
-function decodeInput(config: Record<string, unknown>): Input {
-  const shape = (config.batch_shape ?? config.batch_input_shape) as (number | null)[] | undefined;
-  if (!Array.isArray(shape)) {
-    throw new Error(
-      'The model does not say the shape of its input: build it, or add keras.Input(shape), and save again',
-    );
-  }
-  const [, ...dims] = shape;
-  if (dims.some((dim) => typeof dim !== 'number')) {
-    throw new Error(`The input's shape [${shape.join(', ')}] is open: only the batch dimension may be`);
-  }
-  const dtype = config.dtype === 'uint8' ? 'uint8' : 'float32';
-  return input(dims as number[], { dtype });
 }
 
 function checkSize({ parameterCount }: Architecture, most: number): void {

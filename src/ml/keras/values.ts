@@ -1,11 +1,12 @@
 import { type Activation, type ActivationFunction, activationOf } from '../layers/activation.ts';
-import { initializerOf, serializeInitializer } from './initializers.ts';
+import type { Regularizer } from '../layers/layer.ts';
+import { initializerOf, regularizerOf, serializeInitializer, serializeRegularizer } from './initializers.ts';
 
 /** An object in Keras' configuration: a class and its arguments. */
-export interface Serialized {
+export interface Serialized<Config = Record<string, unknown>> {
   module?: string | null;
   class_name: string;
-  config: Record<string, unknown>;
+  config: Config;
   registered_name?: string | null;
 }
 
@@ -13,6 +14,7 @@ export interface Serialized {
 export function decodeValue(key: string, value: unknown): unknown {
   if (key === 'activation' || key === 'recurrent_activation') return decodeActivation(value);
   if (key.endsWith('_initializer')) return initializerOf(value);
+  if (key.endsWith('_regularizer')) return regularizerOf(value);
   return value;
 }
 
@@ -20,6 +22,7 @@ export function decodeValue(key: string, value: unknown): unknown {
 export function encodeValue(key: string, value: unknown): unknown {
   if (key === 'activation' || key === 'recurrent_activation') return encodeActivation(value as Activation);
   if (key.endsWith('_initializer')) return serializeInitializer(value);
+  if (key.endsWith('_regularizer')) return serializeRegularizer(value as Regularizer);
   return value;
 }
 

@@ -8,7 +8,7 @@ import { registry } from './registry.ts';
  * @throws Error that names the layer whose weights are missing or of another shape; the model stays as it was. */
 export async function readWeights(model: Sequential, bytes: Uint8Array): Promise<void> {
   model.weights = await readHdf5(bytes, (file) => {
-    const layout = isLegacy(file) ? legacyPaths(file) : currentPaths(model);
+    const layout = isLegacy(file) ? legacyPaths(file) : currentPaths(model, namedGroups(file));
     const weights = new Float32Array(model.architecture.parameterCount);
     model.architecture.layers.forEach((placed, index) => {
       if (placed.parameters.length > 0)
@@ -46,20 +46,28 @@ const shortName = ({ name }: PlacedParameter): string => name.slice(name.lastInd
 type PathsOf = (placed: PlacedLayer, index: number) => string[];
 
 /** Keras 3 files each layer under its class's snake-case name, numbered where there are several. */
-function currentPaths(model: Sequential): PathsOf {
+function currentPaths(model: Sequential, known?: Map<string, string>): PathsOf {
   const taken = new Map<string, number>();
   const groups = new Map<PlacedLayer, string>();
   for (const placed of model.architecture.layers) {
     const stem = toSnakeCase(placed.layer.type);
     const count = taken.get(stem) ?? 0;
     taken.set(stem, count + 1);
-    groups.set(placed, count === 0 ? stem : `${stem}_${count}`);
+    groups.set(placed, known?.get(placed.name) ?? (count === 0 ? stem : `${stem}_${count}`));
   }
   return (placed) => {
+    const count = placed.parameters.length;
     const paths =
-      registry[placed.layer.type]?.weightPaths ?? placed.parameters.map((_, index) => `vars/${index}`);
-    return paths.slice(0, placed.parameters.length).map((path) => `layers/${groups.get(placed)}/${path}`);
+      registry[placed.layer.type]?.weightPaths?.(count) ??
+      placed.parameters.map((_, index) => `vars/${index}`);
+    return paths.map((path) => `layers/${groups.get(placed)}/${path}`);
   };
+}
+
+/** The groups of the file by the names of their layers, which Keras notes beside the weights. */
+function namedGroups(file: Hdf5Reader): Map<string, string> {
+  const groups = file.names('layers').map((group) => [file.text(`layers/${group}/vars`, 'name'), group]);
+  return new Map(groups.filter((entry): entry is [string, string] => entry[0] !== undefined));
 }
 
 /** `naming.to_snake_case` of Keras: LeakyReLU is leaky_re_lu. */
