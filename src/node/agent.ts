@@ -27,6 +27,7 @@ import { PodWorkers } from './pod-workers.ts';
 import type { StartSources } from './pods/container-start.ts';
 import type { Grant } from './pods/grants.ts';
 import type { PodRecord } from './pods/record.ts';
+import { VolumeLimits } from './pods/volume-limits.ts';
 import { VolumeRefresh } from './pods/volume-refresh.ts';
 import { referencedObjects } from './referenced-objects.ts';
 import { Registration } from './registration.ts';
@@ -240,6 +241,8 @@ async function start(options: AgentOptions, running: Lifecycle): Promise<Agent> 
     new VolumeReclaim({ client, clock, log, nodeName: name, volumesFolder, records }),
   );
   const refresh = running.add(new VolumeRefresh({ clock, log, records, sources }));
+  const evict = (uid: string, message: string) => workers.evict(uid, message);
+  const limits = running.add(new VolumeLimits({ clock, log, records, podDir: sources.podDir, evict }));
   running.add(registration);
   running.add(workers);
 
@@ -247,6 +250,7 @@ async function start(options: AgentOptions, running: Lifecycle): Promise<Agent> 
   await workers.start();
   mesh.start();
   refresh.start();
+  limits.start();
   reclaim.start();
   running.defer(clock.after(releaseMemoryAfterMs, releaseMemory));
   // The Node must be there before the server accepts what a node asks for.

@@ -92,6 +92,11 @@ export class PodWorkers {
     return [...this.#workers.values()].map(({ record }) => record);
   }
 
+  /** Ends a pod for good, for what it does to the node. */
+  evict(uid: string, message: string): void {
+    this.#workers.get(uid)?.evict(message);
+  }
+
   async stop(): Promise<void> {
     this.#stopping.abort();
     // A pod that finishes waits for its last status, which may wait for the server: both end together.

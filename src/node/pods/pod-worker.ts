@@ -87,6 +87,13 @@ export class PodWorker {
     if (isEnding(this.record)) this.record.endingSinceMs ??= this.#nowMs();
   }
 
+  /** Ends the pod for good, for what it does to the node. */
+  evict(message: string): void {
+    if (isEnding(this.record) || this.record.failure) return;
+    this.#do({ kind: 'fail', reason: 'Evicted', message });
+    this.sync();
+  }
+
   /** The API server no longer has the pod. */
   vanish(pod?: Pod): void {
     this.record.isGone = true;
