@@ -89,7 +89,7 @@ const encodeLegacy = (model: Sequential, config: Serialized): Promise<Uint8Array
 function withLegacyNames({ class_name: type, config }: Serialized): Serialized {
   const layers = (
     config.layers as (Serialized & { build_config?: unknown; inbound_nodes?: unknown[] })[]
-  ).map(({ build_config: _, inbound_nodes: nodes, ...layer }) => ({
+  ).map(({ build_config: _, inbound_nodes: nodes, ...layer }, index) => ({
     ...layer,
     config: Object.fromEntries(
       Object.entries(layer.config).map(([key, value]) => [legacyName(layer.class_name, key), value]),
