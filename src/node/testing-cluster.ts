@@ -52,6 +52,9 @@ export interface TestCluster {
 const greeter = `export default { fetch: () => new Response('hello') };\n`;
 
 export async function startTestCluster(t: TestContext): Promise<TestCluster> {
+  // What a test defers is done in this order: an agent writes to its folder until it has stopped.
+  const agents: Agent[] = [];
+  t.after(() => Promise.all(agents.map((agent) => agent.stop())));
   const server = await startTestServer({ listens: false });
   t.after(() => server.close());
   const admin = createClient(server.server.transport());
@@ -63,8 +66,6 @@ export async function startTestCluster(t: TestContext): Promise<TestCluster> {
   const store = await ContentStore.open(await temporaryFolder(t));
   const registry = await serveRegistry(t, { store });
   const shim = new FakeShim();
-  const agents: Agent[] = [];
-  t.after(() => Promise.all(agents.map((agent) => agent.stop())));
   await admin.create(podKind, { metadata: { name: 'unrelated', namespace: 'default' }, spec } as never);
 
   const pod = async (name = 'web') => {
