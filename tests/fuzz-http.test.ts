@@ -9,7 +9,8 @@ import { parse } from 'yaml';
 import { openShell } from './shell.ts';
 
 const attackMs = 8_000;
-const growthBytesMax = 250 * 2 ** 20;
+/** Bodies of up to 8 MiB, sixteen at a time, and what the collector has not looked at yet. */
+const growthBytesMax = 400 * 2 ** 20;
 const maps = '/api/v1/namespaces/default/configmaps';
 /** Out of reach of the attacks, some of which rightly delete what they name. */
 const keptMaps = '/api/v1/namespaces/kube-system/configmaps';
