@@ -122,22 +122,19 @@ async function inProcess(): Promise<void> {
     if (answer.status !== 200) throw new Error(String(answer.body));
   };
   const tensors = () => ({
-    input: { datatype: 'UINT8' as const, shape: [1, 32, 32, 3], data: Uint8Array.from(image) },
+    input: { datatype: 'UINT8' as const, shape: [1, 32, 32, 3], data: image },
   });
   const inWorker = await startSession({ onnx: bakedOf('cifar10'), threads, inlineMsMax: 0 });
   const callWorker = () => inWorker.run(tensors());
   const callSession = () => session.run(tensors());
-  const samples: { bare: number; worker: number; session: number; server: number }[] = [];
+  // `server` and `session` share weights: neither `bare` nor `server` may follow who has just read its own.
+  const calls = { session: callSession, bare: callBare, worker: callWorker, server: callServer };
+  const samples: Record<keyof typeof calls, number>[] = [];
   for (let round = 0; round <= Number(options.rounds); round++) {
-    const sample = {
-      bare: await medianMs(callBare),
-      worker: await medianMs(callWorker),
-      session: await medianMs(callSession),
-      server: await medianMs(callServer),
-    };
+    const sample = await mediansMs(calls);
     if (round > 0) samples.push(sample);
   }
-  const of = (key: 'bare' | 'worker' | 'session' | 'server') => median(samples.map((sample) => sample[key]));
+  const of = (key: keyof typeof calls) => median(samples.map((sample) => sample[key]));
   console.log(`one image in process, ${threads} threads, median of ${samples.length} rounds`);
   console.log(`  bare onnxruntime     ${of('bare').toFixed(3)} ms`);
   for (const key of ['worker', 'session', 'server'] as const) {
@@ -221,14 +218,23 @@ async function meanRows(port: number): Promise<string> {
   return Number.isNaN(mean) ? '1' : mean.toFixed(1);
 }
 
-async function medianMs(call: () => Promise<unknown>): Promise<number> {
-  const timesMs: number[] = [];
+/** The median time of each call. They take turns, so that what else the machine does meets all alike. */
+async function mediansMs<Name extends string>(
+  calls: Record<Name, () => Promise<unknown>>,
+): Promise<Record<Name, number>> {
+  const names = Object.keys(calls) as Name[];
+  const timesMs = names.map((): number[] => []);
   for (let i = 0; i < callsPerRound; i++) {
-    const beganMs = performance.now();
-    await call();
-    timesMs.push(performance.now() - beganMs);
+    for (const [place, name] of names.entries()) {
+      const beganMs = performance.now();
+      await calls[name]();
+      timesMs[place]!.push(performance.now() - beganMs);
+    }
   }
-  return median(timesMs);
+  return Object.fromEntries(names.map((name, place) => [name, median(timesMs[place]!)])) as Record<
+    Name,
+    number
+  >;
 }
 
 function median(values: number[]): number {
