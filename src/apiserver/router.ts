@@ -89,7 +89,8 @@ export async function route(router: Router, request: ApiRequest, user: User): Pr
   const kind = reviewKinds.find((one) => isReview(one, info));
   if (!kind) throw noSuchPath();
   // A review has no columns.
-  if (negotiate(request.headers.accept, request.query).as === 'table') throw notAcceptable(['application/json']);
+  if (negotiate(request.headers.accept, request.query).as === 'table')
+    throw notAcceptable(['application/json']);
   const nowMs = router.context.clock.nowMs();
   const asked = { body: request.body, namespace: info.namespace, user, nowMs };
   const answer = await review(kind, asked, router.reviewers);
