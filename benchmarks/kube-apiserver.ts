@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { freePort } from '../src/cli/demo/free-port.ts';
-import { memoryOf } from '../src/cli/terminal/memory.ts';
+import { memoryOfAll } from '../src/cli/terminal/memory.ts';
 import { openAuthority } from '../src/identity/authority.ts';
 import { readKubeconfig } from '../src/identity/kubeconfig.ts';
 import { type Endpoint, httpsSubject, listed, measure, median, round, type Sample } from './api/load.ts';
@@ -63,9 +63,9 @@ async function figuresOf(server: Server): Promise<Figures> {
   const { subject, agent } = httpsSubject(server.endpoint);
   try {
     await delay(settleMs);
-    const idleBytes = memoryOfAll(server);
+    const idleBytes = residentBytes(server);
     const samples = await measure(subject, fan);
-    return { samples, idleBytes, loadedBytes: memoryOfAll(server) };
+    return { samples, idleBytes, loadedBytes: residentBytes(server) };
   } finally {
     agent.destroy();
     await end(server);
@@ -162,8 +162,8 @@ async function until(isSo: () => boolean | Promise<boolean>, child: ChildProcess
   }
 }
 
-function memoryOfAll({ processes }: Server): number {
-  return processes.reduce((sum, { pid }) => sum + (memoryOf(pid!)?.residentBytes ?? 0), 0);
+function residentBytes({ processes }: Server): number {
+  return memoryOfAll(processes.map(({ pid }) => pid!)).residentBytes;
 }
 
 async function end({ processes, dir }: Server): Promise<void> {
