@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { isRunning } from '../../../base/is-running.ts';
 import { silentLog } from '../../../base/log.ts';
@@ -22,6 +23,7 @@ after(async () => {
 });
 
 const greeter = `
+  console.log('started');
   process.stdin.on('data', (chunk) => console.log('got ' + String(chunk).trim()));
   export default { fetch: () => new Response('hello') };`;
 
@@ -95,6 +97,20 @@ test('whoever is attached writes to standard input and sees what is printed from
   await until('the program has answered', () => shown === 'got first\n');
   await shim.stop(spec.id, { graceSeconds: 5 });
   assert.deepEqual(await process.ended, { exitCode: 0 });
+});
+
+test('the one client that a container was started for sees what was printed before it came', async () => {
+  const spec = await start('quick', { stdin: true, stdinOnce: true });
+  await until('it has printed', () => /started/.test(readFileSync(spec.logPath, 'utf8')));
+  const first = await shim.open({ kind: 'attach', id: spec.id, stdin: false });
+  let shown = '';
+  first.stdout.on('data', (chunk) => (shown += chunk));
+  await until('the first client has seen it', () => shown === 'started\n');
+  const second = await shim.open({ kind: 'attach', id: spec.id, stdin: false });
+  const seenBySecond = second.stdout.toArray();
+  await shim.stop(spec.id, { graceSeconds: 5 });
+  assert.deepEqual(await first.ended, { exitCode: 0 });
+  assert.deepEqual(await seenBySecond, []);
 });
 
 test('a terminal echoes, edits and interrupts', async () => {

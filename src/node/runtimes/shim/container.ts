@@ -33,6 +33,9 @@ interface ExitReport {
 /** How much of the error output is kept for the exit message. */
 const tailChars = 1024;
 
+/** How much of what it prints is kept for the one client that a container was started for. */
+export const unseenBytesMax: number = 256 * 1024;
+
 /** One isolate process: its life, its output, and the way to hand it messages and sockets. */
 export class Container {
   readonly spec: ContainerSpec;
@@ -47,12 +50,15 @@ export class Container {
   #killReason: { reason: string; message: string } | undefined;
   readonly #exited = Promise.withResolvers<void>();
   readonly #clients = new Set<AttachedClient>();
+  #unseen: [stream: 'stdout' | 'stderr', chunk: Buffer][] | undefined;
+  #unseenBytes = 0;
 
   constructor(spec: ContainerSpec, events: ContainerEvents) {
     this.spec = spec;
     this.#events = events;
     this.#log = new LogFile({ path: spec.logPath, bytesMax: spec.logBytesMax, filesMax: spec.logFilesMax });
     this.#state = { id: spec.id, phase: 'starting', listening: false, startedAtMs: Date.now() };
+    if (spec.stdinOnce) this.#unseen = [];
   }
 
   get state(): ContainerState {
@@ -117,8 +123,14 @@ export class Container {
     return this.#child?.stdin ?? undefined;
   }
 
-  /** Tells what is printed from now on, and the end, until the returned function is called. */
+  /**
+   * Tells what is printed from now on, and the end, until the returned function is called. A container that serves one
+   * client (`stdinOnce`) is told from its start, so that one that is quicker than its client loses nothing.
+   */
   attach(client: AttachedClient): () => void {
+    const unseen = this.#unseen ?? [];
+    this.#unseen = undefined;
+    for (const [stream, chunk] of unseen) client.onOutput(stream, chunk);
     this.#clients.add(client);
     return () => this.#clients.delete(client);
   }
@@ -126,6 +138,14 @@ export class Container {
   #printed(stream: 'stdout' | 'stderr', chunk: Buffer): void {
     this.#log.write(stream, chunk);
     for (const client of this.#clients) client.onOutput(stream, chunk);
+    this.#keepUnseen(stream, chunk);
+  }
+
+  #keepUnseen(stream: 'stdout' | 'stderr', chunk: Buffer): void {
+    if (!this.#unseen) return;
+    this.#unseen.push([stream, chunk]);
+    this.#unseenBytes += chunk.length;
+    while (this.#unseenBytes > unseenBytesMax) this.#unseenBytes -= this.#unseen.shift()![1].length;
   }
 
   /** Ends as a container that never ran. */
