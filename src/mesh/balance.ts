@@ -27,6 +27,11 @@ export class Balance {
     return this.inFlight(second) < this.inFlight(first) ? second : first;
   }
 
+  /** A number from 0 to 1, with which a request falls into one of several shares. */
+  draw(): number {
+    return this.#random();
+  }
+
   inFlight(endpoint: Endpoint): number {
     return this.#inFlight.get(endpointKey(endpoint)) ?? 0;
   }

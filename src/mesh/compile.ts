@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ObjectMeta } from '../api/object.ts';
-import type { Endpoint, Route, RouteTable } from './route-table.ts';
+import type { Endpoint, Route, RouteShare, RouteTable } from './route-table.ts';
 
 /** The parts of a core/v1 Service that routing reads. */
 export interface ServiceInput {
@@ -38,6 +38,13 @@ export interface NodeInput {
 
 export const meshAddressAnnotation = 'selvage.dev/mesh-address';
 export const serviceAccountsAnnotation = 'selvage.dev/service-accounts';
+/** Shares of a Service's requests, as JSON: `[{"service": "a", "percent": 90}, {"service": "b", "percent": 10}]`. */
+export const splitAnnotation = 'selvage.dev/traffic-split';
+/** How many seconds a request waits for a first endpoint. */
+export const holdAnnotation = 'selvage.dev/hold-seconds';
+/** Nobody waits longer, whatever the annotation says. */
+export const holdSecondsMax = 300;
+const sharesMax = 16;
 const zoneLabel = 'topology.kubernetes.io/zone';
 const serviceNameLabel = 'kubernetes.io/service-name';
 
@@ -92,6 +99,9 @@ function compileService(service: ServiceInput, slices: EndpointSliceInput[], vie
   const spec = service.spec ?? {};
   const clusterIPs = spec.clusterIPs ?? (spec.clusterIP ? [spec.clusterIP] : []);
   const distribution = spec.trafficDistribution ?? '';
+  const annotations = service.metadata?.annotations ?? {};
+  const split = splitOf(annotations[splitAnnotation]);
+  const holdSeconds = Math.min(holdSecondsMax, Number(annotations[holdAnnotation] ?? 0));
   return {
     namespace: service.metadata?.namespace ?? '',
     name: service.metadata?.name ?? '',
@@ -99,6 +109,8 @@ function compileService(service: ServiceInput, slices: EndpointSliceInput[], vie
     preferClose: ['PreferClose', 'PreferSameZone', 'PreferSameNode'].includes(distribution),
     localOnly: spec.internalTrafficPolicy === 'Local',
     ...(spec.sessionAffinity === 'ClientIP' && { isSticky: true as const }),
+    ...(split.length > 0 && { split }),
+    ...(holdSeconds > 0 && { holdSeconds }),
     ports: (spec.ports ?? [])
       .filter((port) => (port.protocol ?? 'TCP') === 'TCP')
       .map((port) => ({
@@ -109,6 +121,22 @@ function compileService(service: ServiceInput, slices: EndpointSliceInput[], vie
           .sort(compareEndpoints),
       })),
   };
+}
+
+/** Anybody who may write the Service writes the annotation: what is no list of shares is none. */
+function splitOf(text: string | undefined): RouteShare[] {
+  if (text === undefined) return [];
+  try {
+    const shares = JSON.parse(text) as Partial<RouteShare>[];
+    return shares
+      .filter(
+        ({ service, percent }) => typeof service === 'string' && Number.isFinite(percent) && percent! > 0,
+      )
+      .slice(0, sharesMax)
+      .map(({ service, percent }) => ({ service: service!, percent: percent! }));
+  } catch {
+    return [];
+  }
 }
 
 /** As kube-proxy does: ready endpoints, or, if there is none, those that still serve while they terminate. */

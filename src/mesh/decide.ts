@@ -1,5 +1,5 @@
 import { type Balance, endpointKey } from './balance.ts';
-import type { Endpoint, Route, RoutePort, RouteTable } from './route-table.ts';
+import type { Endpoint, Route, RoutePort, RouteShare, RouteTable } from './route-table.ts';
 
 /** What a caller asked for. */
 export interface MeshRequest {
@@ -18,8 +18,8 @@ export type Decision =
   | { kind: 'endpoint'; route: Route; endpoint: Endpoint }
   /** The host is no Service: what the pod may reach outside the mesh decides. */
   | { kind: 'outside'; host: string }
-  /** The host is a Service, but leads nowhere; `reason` is for a person. */
-  | { kind: 'refused'; reason: string };
+  /** The host is a Service, but leads nowhere; `reason` is for a person. With `holds` an endpoint may come soon. */
+  | { kind: 'refused'; reason: string; holds?: Route };
 
 /** Chooses where a request goes. `tried` are endpoint keys that already failed for this request. */
 export function decide(
@@ -32,11 +32,45 @@ export function decide(
   if (!route) return decideForPod(table, request) ?? decideForName(table, request, balance, tried);
   const routePort = route.ports.find(({ port }) => port === request.port);
   if (!routePort) return { kind: 'refused', reason: noPort(route, request.port) };
-  const endpoint = pickEndpoint(table, { route, routePort, request }, balance, tried);
+  const endpoint =
+    pickShare(table, route, request, balance, tried) ??
+    pickEndpoint(table, { route, routePort, request }, balance, tried);
   if (endpoint) return { kind: 'endpoint', route, endpoint };
   const what =
     tried && tried.size > 0 ? `no other ready endpoint after ${tried.size} failed` : 'no ready endpoints';
-  return { kind: 'refused', reason: `Service "${route.name}" in namespace "${route.namespace}" has ${what}` };
+  const reason = `Service "${route.name}" in namespace "${route.namespace}" has ${what}`;
+  return { kind: 'refused', reason, ...(route.holdSeconds && !tried?.size && { holds: route }) };
+}
+
+/** An endpoint of the Service into whose share the request falls; of the next one with any, if that has none. */
+function pickShare(
+  table: RouteTable,
+  { split = [], namespace }: Route,
+  request: MeshRequest,
+  balance: Balance,
+  tried: ReadonlySet<string> | undefined,
+): Endpoint | undefined {
+  let open: RouteShare[] = split;
+  while (open.length > 0) {
+    const chosen = shareAt(open, balance.draw());
+    const route = indexOf(table).byName.get(`${namespace}/${chosen.service}`);
+    const routePort = route?.ports.find(({ port }) => port === request.port);
+    const endpoint = route && routePort && pickEndpoint(table, { route, routePort, request }, balance, tried);
+    if (endpoint) return endpoint;
+    open = open.filter((share) => share !== chosen);
+  }
+  return undefined;
+}
+
+/** The share that the number (from 0 to 1) falls into. */
+function shareAt(shares: RouteShare[], at: number): RouteShare {
+  const total = shares.reduce((sum, { percent }) => sum + percent, 0);
+  let left = at * total;
+  for (const share of shares) {
+    left -= share.percent;
+    if (left < 0) return share;
+  }
+  return shares.at(-1)!;
 }
 
 /** A name outside, or one that an ExternalName Service has given another one. */

@@ -54,7 +54,7 @@ async function sendWithRetry(
   const tried = new Set<string>();
   let lastError: unknown;
   for (let attempt = 1; ; attempt++) {
-    const target = choose(state, request, { keys: tried, error: lastError });
+    const target = await choose(state, request, { keys: tried, error: lastError });
     const startedMs = performance.now();
     if (target.endpoint) state.balance.started(target.endpoint);
     const finish = once((status: number) => {
@@ -82,16 +82,21 @@ async function sendWithRetry(
   }
 }
 
-function choose(
+async function choose(
   state: MeshState,
   request: PreparedRequest,
   tried: { keys: Set<string>; error: unknown },
-): { name: string; endpoint?: Endpoint } {
+): Promise<{ name: string; endpoint?: Endpoint }> {
   const { url } = request;
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const port = Number(url.port) || (url.protocol === 'https:' ? 443 : 80);
   const { namespace, client } = state;
-  const decision = decide(state.table, { host, port, namespace, client }, state.balance, tried.keys);
+  const asked = { host, port, namespace, client };
+  const decision = await state.holding.decided(
+    () => decide(state.table, asked, state.balance, tried.keys),
+    request.signal,
+  );
+  request.signal?.throwIfAborted();
   if (decision.kind === 'refused') throw failed(request, tried.error ?? new Error(decision.reason));
   if (decision.kind === 'outside') return { name: decision.host };
   return { name: `${decision.route.name}.${decision.route.namespace}`, endpoint: decision.endpoint };

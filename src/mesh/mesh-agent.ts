@@ -72,12 +72,13 @@ export class MeshAgent extends http.Agent {
   }
 
   async #connect(options: MeshRequestOptions): Promise<Duplex> {
-    const { balance, table, namespace, client } = this.#state;
+    const { balance, holding, namespace, client } = this.#state;
     let host = (options.host ?? 'localhost').replace(/^\[|\]$/g, '');
     const port = Number(options.port ?? (this.#isTls ? 443 : 80));
     let endpoint = options.endpoint;
     if (!endpoint) {
-      const decision = decide(table, { host, port, namespace, client }, balance);
+      const request = { host, port, namespace, client };
+      const decision = await holding.decided(() => decide(this.#state.table, request, balance));
       if (decision.kind === 'refused') throw new Error(decision.reason);
       if (decision.kind === 'endpoint') endpoint = decision.endpoint;
       else host = decision.host;
@@ -90,7 +91,7 @@ export class MeshAgent extends http.Agent {
       return await (this.#isTls ? this.#dialer.toHost(host, port) : this.#dialer.plainToHost(host, port));
     } catch (error) {
       if ((error as { code?: string }).code !== 'EEGRESS') throw error;
-      throw new Error(adviseUnreachable(table, { host, port, namespace }));
+      throw new Error(adviseUnreachable(this.#state.table, { host, port, namespace }));
     }
   }
 }

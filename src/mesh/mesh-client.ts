@@ -1,5 +1,6 @@
 import { Balance } from './balance.ts';
 import { createFetch } from './fetch.ts';
+import { Holding } from './holding.ts';
 import { MeshAgent } from './mesh-agent.ts';
 import type { RouteTable } from './route-table.ts';
 import { Telemetry } from './telemetry.ts';
@@ -29,6 +30,7 @@ export interface MeshState {
   readonly client: string;
   readonly balance: Balance;
   readonly telemetry: Telemetry;
+  readonly holding: Holding;
 }
 
 /** `namespace` is the pod's own, where short Service names are looked up. */
@@ -37,6 +39,8 @@ export function createMeshClient(options: {
   podIP?: string;
   dial: Dial;
   balance?: Balance;
+  /** Told of each Service (`namespace/name`) that requests begin to wait for. */
+  onHold?: (service: string) => void;
 }): MeshClient {
   const state: MeshState = {
     table: { version: '', node: { name: '', zone: '' }, routes: [] },
@@ -44,6 +48,7 @@ export function createMeshClient(options: {
     client: options.podIP ?? '',
     balance: options.balance ?? new Balance(),
     telemetry: new Telemetry(),
+    holding: new Holding({ onHold: options.onHold ?? (() => {}) }),
   };
   const dialer = new TlsDialer(options.dial);
   const httpAgent = new MeshAgent({ state, dialer, protocol: 'http:' });
@@ -55,6 +60,7 @@ export function createMeshClient(options: {
     telemetry: state.telemetry,
     setTable: (table) => {
       state.table = table;
+      state.holding.recheck();
     },
     setIdentity: (identity) => dialer.setIdentity(identity),
     close: () => {

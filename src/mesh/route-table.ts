@@ -24,7 +24,17 @@ export interface Route {
   localOnly: boolean;
   /** A client stays with one endpoint as long as that is there (`spec.sessionAffinity: ClientIP`). */
   isSticky?: true;
+  /** Other Services of the namespace that take shares of the requests; a share of none that is ready falls to the rest. */
+  split?: RouteShare[];
+  /** A request that finds no endpoint waits so long for one: the Service is scaled up from zero meanwhile. */
+  holdSeconds?: number;
   ports: RoutePort[];
+}
+
+export interface RouteShare {
+  /** The Service's name. */
+  service: string;
+  percent: number;
 }
 
 export interface RoutePort {
