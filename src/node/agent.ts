@@ -15,6 +15,7 @@ import { createInformer } from '../client/informer.ts';
 import type { RegistryEndpoint } from '../oci/registry-client.ts';
 import { NodeCertificates } from './certificates/node-certificates.ts';
 import type { HeldCertificate } from './certificates/request-certificate.ts';
+import { HeldRequests } from './held-requests.ts';
 import { ImageService } from './images/image-service.ts';
 import { serveKubeletApi } from './kubelet/kubelet-api.ts';
 import { statsSummary } from './kubelet/stats-summary.ts';
@@ -116,6 +117,7 @@ async function start(options: AgentOptions, running: Lifecycle): Promise<Agent> 
   running.defer(() => state.close());
   const shim = new ShimLink({ connect: options.connectShim ?? shimOf(dataDir, log), log });
   running.defer(() => shim.close());
+  new HeldRequests({ nodeName: name, client, clock, log, shim });
   const recorder = createEventRecorder({ client, clock, log, component: 'kubelet', host: name });
   running.defer(() => recorder.stop());
   const nodes = createInformer<Node>({ client, kind: nodeKind, clock, log });

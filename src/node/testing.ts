@@ -182,6 +182,8 @@ class FakeShimClient implements ShimClient {
     return '# HELP fake\n';
   }
 
+  onHeld(): void {}
+
   onDisconnect(listener: () => void): () => void {
     this.#lost.add(listener);
     return () => this.#lost.delete(listener);

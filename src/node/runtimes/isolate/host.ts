@@ -96,7 +96,12 @@ function onListenChange(ports: number[]): void {
 }
 
 function createMesh({ namespace, podIP }: Program): MeshClient {
-  const created = createMeshClient({ namespace, podIP, dial: (target) => channel.dial(target) });
+  const created = createMeshClient({
+    namespace,
+    podIP,
+    dial: (target) => channel.dial(target),
+    onHold: (service) => channel.hold(service),
+  });
   globalThis.fetch = created.fetch;
   Object.assign(http, { globalAgent: created.httpAgent });
   Object.assign(https, { globalAgent: created.httpsAgent });

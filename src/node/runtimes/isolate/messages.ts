@@ -22,7 +22,9 @@ export type FromPod =
   /** The program has been loaded, and listens nowhere so far. */
   | { type: 'loaded' }
   | { type: 'dial'; id: number; host: string; port: number }
-  | { type: 'telemetry'; rows: TelemetryRow[] };
+  | { type: 'telemetry'; rows: TelemetryRow[] }
+  /** Requests wait for a Service (`namespace/name`) that has no endpoint. */
+  | { type: 'held'; service: string };
 
 /** What the process runs, in place of its own (empty) environment and command line. */
 export interface Program {
@@ -71,6 +73,11 @@ export function decodeFromPod(message: unknown): FromPod | undefined {
     if (!Number.isSafeInteger(id) || typeof host !== 'string' || !isPort(port)) return undefined;
     if (host.length === 0 || host.length > hostCharsMax || !/^[A-Za-z0-9._:-]+$/.test(host)) return undefined;
     return { type: 'dial', id: id as number, host, port };
+  }
+  if (fields.type === 'held') {
+    const { service } = fields;
+    if (typeof service !== 'string' || service.length > hostCharsMax) return undefined;
+    return /^[a-z0-9.-]+\/[a-z0-9.-]+$/.test(service) ? { type: 'held', service } : undefined;
   }
   if (fields.type === 'telemetry') {
     const { rows } = fields;

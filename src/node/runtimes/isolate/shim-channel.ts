@@ -56,6 +56,10 @@ export class ShimChannel {
     this.#keepAlive();
   }
 
+  hold(service: string): void {
+    this.#send({ type: 'held', service });
+  }
+
   report(rows: Extract<FromPod, { type: 'telemetry' }>['rows']): void {
     this.#send({ type: 'telemetry', rows });
   }

@@ -41,6 +41,8 @@ export interface ShimClient extends Runtime {
   usage(): Promise<ContainerUsage[]>;
   /** Request telemetry of all pods on the node, and the shim's own, as Prometheus text. */
   metrics(): Promise<string>;
+  /** Calls back when requests wait for a Service (`namespace/name`) that has no endpoint, and again while they do. */
+  onHeld(listener: (service: string) => void): void;
   /** Calls back once when the connection to the shim is lost (it died, or `close` was called). */
   onDisconnect(listener: () => void): () => void;
   /** Lets go of the shim; it and its pods live on. */
@@ -115,6 +117,7 @@ function createClient(parts: { connection: ShimConnection; pid: number; paths: S
     openMeshPort: (address) => connection.call('openMeshPort', address),
     usage: () => connection.call('usage', null),
     metrics: () => connection.call('metrics', null),
+    onHeld: (listener) => connection.onHeld(listener),
     onDisconnect: (listener) => connection.onDisconnect(listener),
     close: () => connection.close(),
     shutdown: async ({ graceSeconds }) => {

@@ -44,6 +44,11 @@ export class ControlServer {
     for (const agent of this.#agents) writeJsonLine(agent, event);
   }
 
+  tellHeld(service: string): void {
+    const event: ShimReply = { event: 'held', service };
+    for (const agent of this.#agents) writeJsonLine(agent, event);
+  }
+
   close(): void {
     this.#server.close();
     for (const agent of this.#agents) agent.end();

@@ -3,6 +3,7 @@ import { pipeline } from 'node:stream';
 import type { Log } from '../../../base/log.ts';
 import { Balance, endpointKey } from '../../../mesh/balance.ts';
 import { decide, findEndpoint } from '../../../mesh/decide.ts';
+import { Holding } from '../../../mesh/holding.ts';
 import type { Endpoint } from '../../../mesh/route-table.ts';
 import type { TlsDialer } from '../../../mesh/tls-dialer.ts';
 import type { Dialer } from './dialer.ts';
@@ -28,16 +29,24 @@ export class LoadBalancer {
   readonly #dialer: Dialer;
   readonly #log: Log;
   readonly #balance = new Balance();
+  readonly #holding: Holding;
   readonly #open = new Map<string, Opened>();
   #identity: PemIdentity | undefined;
   #tls: TlsDialer | undefined;
   #spliced = 0;
   #changing: Promise<unknown> = Promise.resolve();
 
-  constructor(options: { pods: Pods; dialer: Dialer; log: Log }) {
+  constructor(options: {
+    pods: Pods;
+    dialer: Dialer;
+    log: Log;
+    /** Told of each Service (`namespace/name`) that connections wait for. */
+    onHold: (service: string) => void;
+  }) {
     this.#pods = options.pods;
     this.#dialer = options.dialer;
     this.#log = options.log;
+    this.#holding = new Holding(options);
   }
 
   setIdentity(identity: PemIdentity): void {
@@ -50,6 +59,11 @@ export class LoadBalancer {
     const done = this.#changing.then(() => this.#change(wanted));
     this.#changing = done.catch(() => {});
     return done;
+  }
+
+  /** The routes have changed: connections that wait may go on. */
+  recheck(): void {
+    this.#holding.recheck();
   }
 
   close(): void {
@@ -105,7 +119,12 @@ export class LoadBalancer {
       if (!table || socket.destroyed) break;
       const { service: host, namespace, port, localOnly = false } = spec;
       const request = { host, namespace, port, localOnly, client: socket.remoteAddress ?? '' };
-      const decision = decide(table, request, this.#balance, tried);
+      const closed = new AbortController();
+      socket.once('close', () => closed.abort());
+      const decision = await this.#holding.decided(
+        () => decide(this.#pods.table ?? table, request, this.#balance, tried),
+        closed.signal,
+      );
       if (decision.kind !== 'endpoint') break;
       const { endpoint } = decision;
       try {

@@ -70,4 +70,6 @@ export type ShimRequest = { [M in ShimMethod]: { id: number; method: M; params: 
 export type ShimReply =
   | { id: number; result: unknown }
   | { id: number; error: { message: string } }
-  | { event: 'state'; state: ContainerState };
+  | { event: 'state'; state: ContainerState }
+  /** Requests wait for a Service (`namespace/name`) that has no endpoint. */
+  | { event: 'held'; service: string };

@@ -14,6 +14,7 @@ export class ShimConnection {
     { resolve: (result: unknown) => void; reject: (error: Error) => void }
   >();
   readonly #subscribers = new Set<(state: ContainerState) => void>();
+  readonly #heldListeners = new Set<(service: string) => void>();
   readonly #closed = Promise.withResolvers<void>();
   #nextId = 1;
 
@@ -50,6 +51,10 @@ export class ShimConnection {
     return () => this.#subscribers.delete(listener);
   }
 
+  onHeld(listener: (service: string) => void): void {
+    this.#heldListeners.add(listener);
+  }
+
   onDisconnect(listener: () => void): () => void {
     let isWanted = true;
     void this.closed.then(() => {
@@ -67,7 +72,8 @@ export class ShimConnection {
 
   #onReply(reply: ShimReply): void {
     if ('event' in reply) {
-      for (const subscriber of this.#subscribers) subscriber(reply.state);
+      if (reply.event === 'held') for (const listener of this.#heldListeners) listener(reply.service);
+      else for (const subscriber of this.#subscribers) subscriber(reply.state);
       return;
     }
     const waiting = this.#waiting.get(reply.id);

@@ -50,6 +50,7 @@ export async function startShim(
     onMessage: (container, message) => {
       if (message.type === 'dial') void dialer.answer(container, message);
       if (message.type === 'telemetry') telemetry.add(container, message.rows);
+      if (message.type === 'held') control.tellHeld(message.service);
     },
   });
   const dialer = new Dialer({ pods, pairs });
@@ -58,9 +59,15 @@ export async function startShim(
     log,
     onMessage: (caller, message) => {
       if (message.type === 'dial') void dialer.answer(caller, message);
+      if (message.type === 'held') control.tellHeld(message.service);
     },
   });
-  const loadBalancer = new LoadBalancer({ pods, dialer, log });
+  const loadBalancer = new LoadBalancer({
+    pods,
+    dialer,
+    log,
+    onHold: (service) => control.tellHeld(service),
+  });
   const meshPort = new MeshPort(pods);
   const dialSocket = new ConnectListener({ pods, isTls: false });
   const handlers: ShimHandlers = {
@@ -74,7 +81,10 @@ export async function startShim(
     stop: ({ id, graceSeconds }) => pods.stop(id, graceSeconds),
     remove: ({ id }) => pods.remove(id),
     list: () => pods.list(),
-    setTable: ({ table }) => pods.setTable(table),
+    setTable: ({ table }) => {
+      pods.setTable(table);
+      loadBalancer.recheck();
+    },
     setIdentity: ({ podUid, identity }) => pods.setIdentity(podUid, identity),
     setNodeIdentity: ({ identity }) => loadBalancer.setIdentity(identity),
     forgetPod: ({ podUid }) => pods.forgetPod(podUid),
