@@ -6,13 +6,20 @@ import { apiVersionOf, pathOf } from '../api/object.ts';
 import { mergePatch } from '../api/patch/merge-patch.ts';
 import { coreExamples } from './examples/core.ts';
 import type { Example } from './examples/example.ts';
+import { learningExamples } from './examples/learning.ts';
 import { networkingExamples } from './examples/networking.ts';
 import { storageExamples } from './examples/storage.ts';
 import { workloadExamples } from './examples/workloads.ts';
 import { openWatch, send, mergePatch as sendMergePatch, take } from './test-request.ts';
 import { startTestServer, type TestServer } from './test-server.ts';
 
-const examples = [...coreExamples, ...networkingExamples, ...storageExamples, ...workloadExamples];
+const examples = [
+  ...coreExamples,
+  ...learningExamples,
+  ...networkingExamples,
+  ...storageExamples,
+  ...workloadExamples,
+];
 
 /** Kinds whose own tests, elsewhere, do what is done here. */
 const testedElsewhere = new Set([

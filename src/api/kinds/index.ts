@@ -49,6 +49,7 @@ import { service } from './service.ts';
 import { serviceAccount } from './serviceAccount.ts';
 import { statefulSet } from './statefulSet.ts';
 import { storageClass } from './storageClass.ts';
+import { trainingJob } from './trainingJob.ts';
 import { validatingAdmissionPolicy } from './validatingAdmissionPolicy.ts';
 import { validatingAdmissionPolicyBinding } from './validatingAdmissionPolicyBinding.ts';
 import { validatingWebhookConfiguration } from './validatingWebhookConfiguration.ts';
@@ -103,6 +104,7 @@ export const kinds: KindDefinition[] = [
   volumeAttachment,
   apiService,
   inferenceService,
+  trainingJob,
   priorityClass,
   flowSchema,
   priorityLevelConfiguration,

@@ -19,6 +19,7 @@ const packageOf: Record<string, string> = {
 const elsewhere: Record<string, string> = {
   APIService: 'kube-aggregator prints it itself',
   InferenceService: 'a kind of KServe',
+  TrainingJob: 'a kind of our own',
   CustomResourceDefinition: 'apiextensions-apiserver prints it itself',
   Binding: 'never printed',
   LimitRange: 'printed as what has no printer: name and creation time',

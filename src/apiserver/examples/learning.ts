@@ -1,0 +1,57 @@
+import { type Example, meta } from './example.ts';
+
+const spec = {
+  dataset: { imageFolder: { height: 32, width: 32 }, volume: { image: { reference: 'data/parts:1' } } },
+  model: { module: { image: 'my-model:1' } },
+  loss: { name: 'sparseCategoricalCrossentropy', fromLogits: true },
+  output: 'models/parts:v2',
+  promote: { inferenceService: 'parts' },
+  federated: { rounds: 3, clients: 4, quorum: 3 },
+};
+const at = 'spec.dataset';
+
+export const learningExamples: Example[] = [
+  {
+    kind: 'TrainingJob',
+    apiVersion: 'learning.selvage.dev/v1alpha1',
+    object: { ...meta('parts'), spec },
+    change: { spec: { suspend: true, ttlSecondsAfterFinished: 60 } },
+    invalid: [
+      [
+        { spec: { dataset: { imageFolder: null, volume: null } } },
+        [`${at}: Required value: one of cifar10, csv, generated, imageFolder, npz`],
+      ],
+      [
+        { spec: { dataset: { npz: { path: 'a.npz' } } } },
+        [`${at}.npz: Forbidden: may not be beside imageFolder`],
+      ],
+      [
+        { spec: { dataset: { volume: null } } },
+        [`${at}.volume: Required value: one of configMap, hostPath, image, persistentVolumeClaim`],
+      ],
+      [
+        { spec: { dataset: { volume: { configMap: { name: 'data' } } } } },
+        [`${at}.volume: Forbidden: may not specify more than 1 volume type`],
+      ],
+      [{ spec: { model: { keras: {} } } }, ['spec.model.module: Forbidden: may not be beside keras']],
+      [
+        { spec: { output: 'my-app:1' } },
+        [
+          'spec.output: Invalid value: "my-app:1": must be models/<name>:<tag>, a place in the registry of the cluster',
+        ],
+      ],
+      [
+        { spec: { output: null } },
+        ['spec.output: Required value: a model must be in the registry to be promoted'],
+      ],
+      [
+        { spec: { federated: { quorum: 5 } } },
+        ['spec.federated.quorum: Invalid value: 5: must not be more than clients'],
+      ],
+      [
+        { spec: { federated: { noiseMultiplier: 1 } } },
+        ['spec.federated.clipNorm: Required value: noise means nothing without a bound of what it hides'],
+      ],
+    ],
+  },
+];
