@@ -17,6 +17,7 @@ import { systemClock } from '../base/clock.ts';
 import { until } from '../base/until.ts';
 import type { Fetch } from '../oci/registry-client.ts';
 import { lastWordsMs } from './agent.ts';
+import { imagesOf } from './pods/record.ts';
 import { refreshMs } from './pods/volume-refresh.ts';
 import { startTestCluster, type TestCluster } from './testing-cluster.ts';
 
@@ -100,6 +101,23 @@ test('a pod is pulled, started and becomes ready, with an address, an identity a
   const { conditions = [] } = (await cluster.pod())!.status!;
   const stale = conditions.filter(({ status, message, reason }) => status === 'True' && (message || reason));
   assert.deepEqual(stale, [], 'what is true needs no excuse any more');
+});
+
+test('the image of a volume is in use as that of a container is, also after a restart of the agent', async (t) => {
+  const cluster = await startTestCluster(t);
+  for (const tag of ['web:1', 'model:1']) await cluster.build(tag);
+  const agent = await cluster.startNode();
+  await cluster.createPod({ volumes: [{ name: 'model', image: { reference: 'model:1' } }] });
+  await cluster.podWhen('it is ready', isReady);
+  const used = () => agent.pods().flatMap(imagesOf).sort();
+  assert.deepEqual(
+    used().map((id) => id.replace(/@sha256:[0-9a-f]{64}$/, '')),
+    ['model', 'web'],
+  );
+  const before = used();
+  await agent.stop();
+  const next = await cluster.startNode();
+  assert.deepEqual(next.pods().flatMap(imagesOf).sort(), before);
 });
 
 test('a pod sees its ConfigMap, Secret, downward API and volumes', async (t) => {

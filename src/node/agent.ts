@@ -27,7 +27,7 @@ import { PodAddresses } from './pod-addresses.ts';
 import { PodWorkers } from './pod-workers.ts';
 import type { StartSources } from './pods/container-start.ts';
 import type { Grant } from './pods/grants.ts';
-import type { PodRecord } from './pods/record.ts';
+import { imagesOf, type PodRecord } from './pods/record.ts';
 import { VolumeLimits } from './pods/volume-limits.ts';
 import { VolumeRefresh } from './pods/volume-refresh.ts';
 import { referencedObjects } from './referenced-objects.ts';
@@ -132,7 +132,7 @@ async function start(options: AgentOptions, running: Lifecycle): Promise<Agent> 
     state,
     clock,
     log,
-    inUse: () => imagesOf(records()),
+    inUse: () => new Set(records().flatMap(imagesOf)),
     signal: stopping.signal,
   });
   const volumesFolder = join(dataDir, 'volumes');
@@ -285,11 +285,6 @@ function shimOf(dataDir: string, log: Log): ConnectShim {
     const { connectShim } = await import('./runtimes/shim/client.ts');
     return connectShim({ dataDir, log, spawnIfAbsent });
   };
-}
-
-function imagesOf(records: PodRecord[]): Set<string> {
-  const containers = records.flatMap((record) => Object.values(record.containers));
-  return new Set(containers.flatMap(({ image }) => image?.id ?? []));
 }
 
 function exposed(metrics: Metrics, records: PodRecord[], ofShim = ''): string {

@@ -65,6 +65,10 @@ export function hostPlatform(): Platform {
   return { os: 'linux', architecture };
 }
 
+/** The bytes of all that a pull brings, but for the manifest. */
+export const imageBytes = ({ manifest }: Image): number =>
+  [manifest.config, ...manifest.layers].reduce((sum, { size }) => sum + size, 0);
+
 /** Reads an image's manifest (of an index, the one for `platform`) and its configuration. */
 export async function readImage(
   store: ContentStore,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { access, mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { silentLog } from '../../base/log.ts';
 import { buildImage } from '../../oci/build.ts';
@@ -115,11 +115,11 @@ test('an artifact is shown as a folder of its titled files and its configuration
     layers: [await blob('graph', 'graph.onnx'), await blob('weights', '../../weights.safetensors')],
   });
   await store.name('model:1', manifest);
-  const folder = await images.folder('model:1', undefined);
+  const { path: folder } = await images.folder('model:1', undefined);
   assert.equal(await readFile(join(folder, 'graph.onnx'), 'utf8'), 'graph');
   assert.equal(await readFile(join(folder, 'weights.safetensors'), 'utf8'), 'weights', 'kept inside');
   assert.equal(await readFile(join(folder, 'config.json'), 'utf8'), '{"labels":["cat"]}');
-  assert.equal(await images.folder('model:1', undefined), folder);
+  assert.equal((await images.folder('model:1', undefined)).path, folder);
 });
 
 test('above the bound, the image unused for longest goes, unless a pod uses it', async (t) => {
@@ -138,6 +138,27 @@ test('above the bound, the image unused for longest goes, unless a pod uses it',
     ['a:1', 'c:1'],
   );
   await images.runnable('b:1', undefined, nothing);
+});
+
+test('what a tag meant before it was pushed anew goes once no pod uses it', async (t) => {
+  const used = new Set<string>();
+  const { images, build, folder, state } = await setUp(t, { inUse: () => used });
+  const shown = () => readdir(join(folder, 'images/unpacked'));
+  await build('model:latest', source('one'));
+  const first = await images.folder('model', undefined);
+  used.add(first.id);
+  await utimes(first.path, 0, 0);
+  await build('model:latest', source('two'));
+  const second = await images.folder('model', undefined);
+  await images.collected();
+  assert.equal((await shown()).length, 2, 'a pod still shows it');
+  used.clear();
+  await build('model:latest', source('three'));
+  const third = await images.folder('model', undefined);
+  await images.collected();
+  const left = [second, third].map(({ path }) => basename(path));
+  assert.deepEqual((await shown()).sort(), left.sort(), 'the second was asked for just now');
+  assert.equal(state.images().length, 1);
 });
 
 test('of an image for several platforms, the index goes too', async (t) => {

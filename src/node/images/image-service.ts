@@ -1,14 +1,13 @@
-import { rm } from 'node:fs/promises';
+import { utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import { isStatus, messageOf } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { ContentStore } from '../../oci/content-store.ts';
-import { hexOf } from '../../oci/digest.ts';
-import { type Image, isIsolate, isolateEntry, readImage } from '../../oci/image.ts';
-import { formatReference, parseReference, type Reference, storedRepository } from '../../oci/reference.ts';
+import { type Image, imageBytes, isIsolate, isolateEntry, readImage } from '../../oci/image.ts';
+import { formatReference, parseReference, type Reference } from '../../oci/reference.ts';
 import type { RegistryEndpoint } from '../../oci/registry-client.ts';
-import type { Images, PulledImage } from '../pods/container-start.ts';
+import type { ImageFolder, Images, PulledImage } from '../pods/container-start.ts';
 import type { NodeState } from '../state.ts';
 import { artifactFolder, isArtifact } from './artifact-folder.ts';
 import { builtinImage, isBuiltin } from './builtin-images.ts';
@@ -16,9 +15,6 @@ import { ImageError } from './image-error.ts';
 
 /** Above this, images that no pod uses are removed, the one unused for longest first. */
 export const imagesBytesMax: number = 4 * 1024 ** 3;
-
-/** A container that is just being started uses its image, though its record doesn't say so yet. */
-const keepUsedMs = 60_000;
 
 export interface ImageServiceOptions {
   /** `<node data>/images`: the content store, and what is unpacked from it. */
@@ -53,7 +49,7 @@ export class ImageService implements Images {
       const message = `image "${name}" is a Linux container image; this node runs isolates only (see \`selvage build\`)`;
       throw new ImageError('ImageInspectError', message);
     }
-    const rootDir = await this.#unpack(image);
+    const rootDir = await this.#used(await this.#unpack(image));
     const { Env = [], WorkingDir = '/', Cmd = [] } = image.config.config ?? {};
     return {
       id: idOf(reference, image),
@@ -62,15 +58,17 @@ export class ImageService implements Images {
       args: Cmd,
       env: Env,
       workingDir: join(rootDir, WorkingDir),
-      sizeBytes: sizeOf(image),
+      sizeBytes: imageBytes(image),
       ...(pulledInMs !== undefined && { pulledInMs }),
     };
   }
 
-  async folder(name: string, policy: string | undefined): Promise<string> {
-    const { image } = await this.#get(name, policy, () => {});
-    if (!isArtifact(image.manifest)) return this.#unpack(image);
-    return artifactFolder(await this.#open(), image, this.#options.folder);
+  async folder(name: string, policy: string | undefined): Promise<ImageFolder> {
+    const { reference, image } = await this.#get(name, policy, () => {});
+    const path = isArtifact(image.manifest)
+      ? await artifactFolder(await this.#open(), image, this.#options.folder)
+      : await this.#unpack(image);
+    return { path: await this.#used(path), id: idOf(reference, image) };
   }
 
   /** Resolves when the collection that the last pull began is over. */
@@ -142,6 +140,12 @@ export class ImageService implements Images {
     }
   }
 
+  async #collect(justPulled: string): Promise<void> {
+    const { collectImages } = await import('./collect-images.ts');
+    const { bytesMax = imagesBytesMax } = this.#options;
+    await collectImages({ ...this.#options, bytesMax, justPulled, store: await this.#open() });
+  }
+
   #endpoint({ host }: Reference): RegistryEndpoint {
     if (host === undefined) return this.#options.registry;
     return { url: `https://${host === 'docker.io' ? 'registry-1.docker.io' : host}` };
@@ -150,6 +154,13 @@ export class ImageService implements Images {
   async #unpack(image: Image): Promise<string> {
     const { unpackImage } = await import('../../oci/unpack.ts');
     return unpackImage(await this.#open(), image, { use: 'isolate', folder: this.#options.folder });
+  }
+
+  /** The folder's time says when it was last asked for: whoever asked has not noted yet that it uses it. */
+  async #used(path: string): Promise<string> {
+    const now = this.#options.clock.nowMs() / 1000;
+    await utimes(path, now, now);
+    return path;
   }
 
   #open(): Promise<ContentStore> {
@@ -165,38 +176,6 @@ export class ImageService implements Images {
     await dropStaging(folder);
     return ContentStore.open(folder, { clock });
   }
-
-  /** Removes what was unused for longest until the rest is within bounds. */
-  async #collect(justPulled: string): Promise<void> {
-    const { state, inUse, bytesMax = imagesBytesMax, folder, log, clock } = this.#options;
-    const store = await this.#open();
-    const uses = state.images().sort((a, b) => b.usedAtMs - a.usedAtMs);
-    const sizes = await Promise.all(
-      uses.map(async ({ reference }) => readImage(store, reference).then(sizeOf, () => 0)),
-    );
-    let bytes = sizes.reduce((sum, size) => sum + size, 0);
-    if (bytes <= bytesMax) return;
-    const used = new Set([...inUse()].map((id) => id.slice(id.indexOf('@') + 1)));
-    for (let at = uses.length - 1; at >= 0 && bytes > bytesMax; at--) {
-      const { reference, digest, usedAtMs } = uses[at]!;
-      const isFresh = clock.nowMs() - usedAtMs < keepUsedMs;
-      if (reference === justPulled || isFresh || used.has(digest)) continue;
-      const parsed = parse(reference);
-      // Of an image for several platforms, the name leads to their index.
-      const root = await store.resolve(parsed);
-      for (const each of new Set([digest, root?.digest ?? digest])) {
-        await store.repositories.removeManifest(storedRepository(parsed), each);
-      }
-      for (const part of ['unpacked', 'artifacts']) {
-        await rm(join(folder, part, hexOf(digest)), { recursive: true, force: true });
-      }
-      state.removeImage(reference);
-      bytes -= sizes[at]!;
-      log.info('removed an unused image', { image: reference });
-    }
-    const { garbageCollect } = await import('../../oci/garbage-collect.ts');
-    await garbageCollect(store);
-  }
 }
 
 function parse(name: string): Reference {
@@ -210,9 +189,6 @@ function parse(name: string): Reference {
 /** Kubernetes' default: a tag that moves by nature is asked for each time. */
 const defaultPolicy = ({ tag, digest }: Reference): string =>
   tag === 'latest' && !digest ? 'Always' : 'IfNotPresent';
-
-const sizeOf = ({ manifest }: Image): number =>
-  [manifest.config, ...manifest.layers].reduce((sum, { size }) => sum + size, 0);
 
 function idOf({ host, repository }: Reference, image: Image): string {
   return formatReference({ ...(host && { host }), repository, digest: image.descriptor.digest });

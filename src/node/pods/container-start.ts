@@ -21,7 +21,13 @@ export interface Images {
   /** An image ready to run, pulled if the policy asks for it; throws `ImageError`. `onPull` is called before a pull. */
   runnable(reference: string, policy: string | undefined, onPull: () => void): Promise<PulledImage>;
   /** An image's or artifact's content as a folder; throws `ImageError`. */
-  folder(reference: string, policy: string | undefined): Promise<string>;
+  folder(reference: string, policy: string | undefined): Promise<ImageFolder>;
+}
+
+export interface ImageFolder {
+  path: string;
+  /** The image as it was resolved, `name@digest`. */
+  id: string;
 }
 
 export interface PulledImage extends RunnableImage {
@@ -122,7 +128,11 @@ export function makePodVolumes(
     ...sources,
     record,
     podDir: sources.podDir(record.uid),
-    imageFolder: (reference, policy) => sources.images.folder(reference, policy),
+    async imageFolder({ name, image }) {
+      const { path, id } = await sources.images.folder(image?.reference ?? '', image?.pullPolicy);
+      record.volumeImages = { ...record.volumeImages, [name]: id };
+      return path;
+    },
   });
 }
 

@@ -53,6 +53,8 @@ export interface PodRecord {
   acceptedAtMs: number;
   ip?: string;
   containers: Record<string, ContainerRecord>;
+  /** What its image volumes show, by volume: images as they were resolved. */
+  volumeImages?: Record<string, string>;
   /** The API server no longer has this pod; it is to end here too. */
   isGone?: boolean;
   /** When its containers began to be ended. */
@@ -90,6 +92,12 @@ export function parseContainerId(
   const match = /^([^/]+)\/([^/]+)\/(\d+)$/.exec(id);
   return match ? { uid: match[1]!, container: match[2]!, restartCount: Number(match[3]) } : undefined;
 }
+
+/** The images that the pod runs or shows, as they were resolved. */
+export const imagesOf = ({ containers, volumeImages = {} }: PodRecord): string[] => [
+  ...Object.values(containers).flatMap(({ image }) => image?.id ?? []),
+  ...Object.values(volumeImages),
+];
 
 /** Whether a process of this container may exist. */
 export const isAlive = (container: ContainerRecord): boolean =>

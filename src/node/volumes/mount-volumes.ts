@@ -11,8 +11,8 @@ import { type FileSources, type Volume, volumeFiles } from './volume-files.ts';
 export interface VolumeSources extends FileSources {
   /** The pod's own folder on the node. */
   podDir: string;
-  /** An image's content as a folder; what can't be pulled throws. */
-  imageFolder(reference: string, pullPolicy: string | undefined): Promise<string>;
+  /** The content of an image volume as a folder; what can't be pulled throws. */
+  imageFolder(volume: Volume): Promise<string>;
   /** Host folders that pods may mount; by default none. */
   hostPathsAllowed: readonly string[];
   /** Where the node keeps the folders of claims. */
@@ -72,8 +72,7 @@ async function makeVolume(
     return { hostPath, readOnly: false };
   }
   if (volume.image) {
-    const folder = await sources.imageFolder(volume.image.reference ?? '', volume.image.pullPolicy);
-    return { hostPath: folder, readOnly: true };
+    return { hostPath: await sources.imageFolder(volume), readOnly: true };
   }
   if (volume.hostPath) return hostFolder(volume.hostPath.path, sources.hostPathsAllowed);
   if (volume.persistentVolumeClaim || volume.ephemeral) {
