@@ -127,6 +127,7 @@ export { decodeModel, encodeModel } from './onnx/codec.ts';
 export { adam } from './optimizers/adam.ts';
 export { adamW } from './optimizers/adam-w.ts';
 export type { Optimizer, OptimizerOptions } from './optimizers/optimizer.ts';
+export { proximal } from './optimizers/proximal.ts';
 export { rmsprop } from './optimizers/rmsprop.ts';
 export {
   cosineDecay,

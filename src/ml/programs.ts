@@ -7,6 +7,7 @@ import { type GraphContext, inference, lower } from './lower.ts';
 import { add } from './ops/arithmetic.ts';
 import { penalty } from './ops/penalty.ts';
 import type { Optimizer } from './optimizers/optimizer.ts';
+import { anchorSlot } from './optimizers/proximal.ts';
 import { optimizerStep } from './optimizers/step.ts';
 import * as onnx from './primitives.ts';
 import type { RandomInput } from './random-inputs.ts';
@@ -40,11 +41,18 @@ export function trainProgram(
   });
   const lossValue = addAll([buildLoss(graph, loss, outputs), ...penalties]);
   const found = gradients(lossValue, trainable);
-  const parts = leaves.map((leaf) => {
-    const gradient = found[trainable.indexOf(leaf)] ?? zeros(leaf);
-    return onnx.reshape(gradient, [leafSize(leaf)]);
-  });
   const slots = optimizer.slots.map((name) => graph.input(name, 'float32', [model.parameterCount]));
+  const anchor = optimizer.proximal && slots[optimizer.slots.indexOf(anchorSlot)];
+  let end = 0;
+  const parts = leaves.map((leaf) => {
+    const start = end;
+    end += leafSize(leaf);
+    const gradient = found[trainable.indexOf(leaf)] ?? zeros(leaf);
+    const flat = onnx.reshape(gradient, [leafSize(leaf)]);
+    if (!anchor || !trainable.includes(leaf)) return flat;
+    const away = onnx.sub(onnx.slice(weights, 0, start, end), onnx.slice(anchor, 0, start, end));
+    return onnx.add(flat, onnx.mul(away, graph.constant(optimizer.proximal!.mu)));
+  });
   const next = optimizerStep(optimizer, {
     weights,
     gradients: parts,

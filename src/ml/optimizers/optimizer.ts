@@ -33,6 +33,8 @@ export interface Optimizer {
   readonly slots: readonly string[];
   /** What is done to weights and gradients before `update`; see `step.ts`. */
   readonly before?: BeforeUpdate;
+  /** A term of the objective that `proximal()` adds. */
+  readonly proximal?: { mu: number };
   update(update: Update): { weights: Value; slots: Value[] };
 }
 

@@ -5,6 +5,7 @@ import { encodeWeights } from '../export/safetensors.ts';
 import type { Loss } from '../losses/loss.ts';
 import { type Metric, type MetricSpec, resolveMetrics } from '../metrics/metric.ts';
 import type { Optimizer } from '../optimizers/optimizer.ts';
+import { anchorSlot } from '../optimizers/proximal.ts';
 import { learningRateAt, type Schedule } from '../optimizers/schedules.ts';
 import { type Inputs, packInputs, unpackOutputs } from '../packed-inputs.ts';
 import { evaluateProgram, predictProgram, trainProgram } from '../programs.ts';
@@ -144,9 +145,19 @@ export class TrainableModel {
       },
       evaluate: { id: `evaluate ${this.#compileCount}`, bytes: evaluateProgram(this.architecture, loss) },
     };
-    const slots = optimizer.slots.map(() => new Float32Array(parameterCount));
-    this.#state = { weights: this.weights, slots, iteration: 0 };
+    this.resetOptimizer();
     this.#learningRate = optimizer.learningRate;
+  }
+
+  /** Forgets what the optimizer remembered of earlier steps, and takes the present weights as those that a proximal
+   * term keeps near. */
+  resetOptimizer(): void {
+    const { optimizer } = this.#requireCompiled('resetOptimizer');
+    const { weights } = this;
+    const slots = optimizer.slots.map((name) =>
+      name === anchorSlot ? weights.slice() : new Float32Array(weights.length),
+    );
+    this.#state = { weights, slots, iteration: 0 };
   }
 
   /** Trains in another thread: on x [count, ...] and class numbers or values y, as the loss needs them, or on a data
