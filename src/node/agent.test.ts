@@ -13,6 +13,7 @@ import { node as nodeKind } from '../api/kinds/node.ts';
 import { type Pod, pod as podKind } from '../api/kinds/pod.ts';
 import { secret } from '../api/kinds/secret.ts';
 import { service as serviceKind } from '../api/kinds/service.ts';
+import { modelReferenceAnnotation, modelVolumeAnnotation } from '../api/model-annotations.ts';
 import { systemClock } from '../base/clock.ts';
 import { until } from '../base/until.ts';
 import type { Fetch } from '../oci/registry-client.ts';
@@ -118,6 +119,46 @@ test('the image of a volume is in use as that of a container is, also after a re
   await agent.stop();
   const next = await cluster.startNode();
   assert.deepEqual(next.pods().flatMap(imagesOf).sort(), before);
+});
+
+test('a running pod that is told of another model shows it in place, also where its agent was away', async (t) => {
+  const cluster = await startTestCluster(t);
+  for (const tag of ['web:1', 'model:1', 'model:2']) await cluster.build(tag, `export default '${tag}';`);
+  const agent = await cluster.startNode();
+  const annotations = { [modelVolumeAnnotation]: 'model' };
+  const created = await cluster.createPod(
+    {
+      volumes: [{ name: 'model', image: { reference: 'model:1' } }],
+      containers: [{ name: 'web', image: 'web:1', volumeMounts: [{ name: 'model', mountPath: '/m' }] }],
+    },
+    { annotations },
+  );
+  await cluster.podWhen('it is ready', isReady);
+  const spec = cluster.shim.specs.get(`${created.metadata!.uid}/web/0`)!;
+  const folder = spec.mounts.find(({ mountPath }) => mountPath === '/m')!.hostPath;
+  const shown = () => readFile(join(folder, 'app/server.js'), 'utf8');
+  assert.match(await shown(), /model:1/);
+  const tell = (reference: string) => {
+    const body = { metadata: { annotations: { [modelReferenceAnnotation]: reference } } };
+    return cluster.admin.patch(podKind, { namespace: 'default', name: 'web' }, { type: 'merge', body });
+  };
+  await tell('model:3');
+  await until('it is told that there is none', async () =>
+    (await reasons(cluster)).some((each) => /^FailedModelSwap: Model model:3 is not shown/.test(each)),
+  );
+  assert.match(await shown(), /model:1/);
+  await tell('model:2');
+  await until('the other model is shown', async () => /model:2/.test(await shown()));
+  await until('it is told', async () =>
+    (await reasons(cluster)).includes('ModelSwapped: Showing model model:2 in place'),
+  );
+  assert.equal(cluster.shim.starts, 1, 'nothing was started anew');
+  await cluster.build('model:4', `export default 'model:4';`);
+  await agent.stop();
+  await tell('model:4');
+  await cluster.startNode();
+  await until('an agent that was away shows it', async () => /model:4/.test(await shown()));
+  assert.equal(cluster.shim.starts, 1);
 });
 
 test('a pod sees its ConfigMap, Secret, downward API and volumes', async (t) => {

@@ -27,6 +27,7 @@ import { PodAddresses } from './pod-addresses.ts';
 import { PodWorkers } from './pod-workers.ts';
 import type { StartSources } from './pods/container-start.ts';
 import type { Grant } from './pods/grants.ts';
+import { ModelSwaps } from './pods/model-swaps.ts';
 import { imagesOf, type PodRecord } from './pods/record.ts';
 import { VolumeLimits } from './pods/volume-limits.ts';
 import { VolumeRefresh } from './pods/volume-refresh.ts';
@@ -164,8 +165,11 @@ async function start(options: AgentOptions, running: Lifecycle): Promise<Agent> 
     shim,
     address: (record) => addresses.assign(record),
     onPod: ({ record, isGone }) => (isGone ? identities.remove(record.uid) : identities.add(record)),
+    onUpdate: (record) => swaps.check(record),
     sources,
   });
+  const onChange = (record: PodRecord) => state.savePod(record);
+  const swaps = running.add(new ModelSwaps({ clock, log, recorder, sources, onChange }));
 
   const kubelet = running.add(
     await serveKubeletApi({

@@ -30,6 +30,8 @@ export interface PodWorkersOptions {
   address: (record: PodRecord) => Promise<string>;
   /** Called for each pod that is accepted or resumed, and when one is gone. */
   onPod: (change: { record: PodRecord; isGone: boolean }) => void;
+  /** Called when a pod's object has changed. */
+  onUpdate: (record: PodRecord) => void;
 }
 
 /**
@@ -108,6 +110,7 @@ export class PodWorkers {
     const worker = this.#workers.get(uid!);
     if (worker) {
       worker.update(pod);
+      this.#options.onUpdate(worker.record);
       return;
     }
     const { clock } = this.#options;

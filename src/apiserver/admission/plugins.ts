@@ -30,6 +30,7 @@ import type { AdmissionPlugin } from './chain.ts';
 import { defaultIngressClassPlugin } from './default-ingress-class.ts';
 import { defaultTolerationSeconds } from './default-tolerations.ts';
 import { limitRangerPlugin } from './limit-ranger.ts';
+import { modelReferencePlugin } from './model-reference.ts';
 import { podSecurityPlugin } from './pod-security/plugin.ts';
 import { validatingAdmissionPolicyPlugin } from './policy/plugin.ts';
 import { priorityPlugin } from './priority.ts';
@@ -59,7 +60,8 @@ export interface AdmissionOptions {
 
 /**
  * The plugins that Kubernetes 1.32 switches on by default, in kube-apiserver's order. What it does by admission and
- * is not here is a strategy of its kind: NodeRestriction, RBAC's escalation checks, storage classes and protection.
+ * is not here is a strategy of its kind: NodeRestriction, RBAC's escalation checks, storage classes and protection. One
+ * is this project's own, `ModelReference`.
  */
 export function createAdmissionPlugins({
   accountOf,
@@ -85,6 +87,7 @@ export function createAdmissionPlugins({
     priorityPlugin(new HeldObjects<PriorityClass>(held, priorityClass)),
     defaultTolerationSeconds(evictAfterSeconds),
     runtimeClassPlugin(held.store),
+    modelReferencePlugin(held.store),
     ...certificatePlugins(authorize),
     defaultIngressClassPlugin(held.store),
     mutatingWebhookPlugin(webhooks, mutating),

@@ -56,6 +56,26 @@ test('a pod gets the priority of its class, and may not name another', async () 
   }
 });
 
+test('a new pod begins with the model that its Deployment serves by now', async () => {
+  const template = { metadata: { labels: { app: 'm' } }, spec: { containers: [{ name: 'a', image: 'a' }] } };
+  const annotations = { 'selvage.dev/model-reference': 'models/m:v2' };
+  await send(api, 'POST /apis/apps/v1/namespaces/default/deployments', {
+    body: {
+      metadata: { name: 'm-predictor', annotations },
+      spec: { replicas: 0, selector: { matchLabels: { app: 'm' } }, template },
+    },
+  });
+  const begun = async (name: string, told: object) => {
+    const body = { ...pod(name), metadata: { name, annotations: told } };
+    const { object } = await send(api, `POST ${inDefault}/pods`, { body });
+    return object.metadata.annotations['selvage.dev/model-reference'];
+  };
+  assert.equal(await begun('m-1', { 'selvage.dev/model-of': 'm-predictor' }), 'models/m:v2');
+  assert.equal(await begun('m-2', { 'selvage.dev/model-of': 'none' }), undefined);
+  const own = { 'selvage.dev/model-reference': 'models/m:v1' };
+  assert.equal(await begun('m-3', { ...own, 'selvage.dev/model-of': 'm-predictor' }), 'models/m:v1');
+});
+
 test('one class is the default, and the system’s own stay', async () => {
   await send(api, `POST ${classes}`, {
     body: { metadata: { name: 'usual' }, value: 10, globalDefault: true },

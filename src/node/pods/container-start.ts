@@ -11,6 +11,7 @@ import { containerSpec, type RunnableImage } from './container-spec.ts';
 import { environment, type ReferencedObjects } from './environment.ts';
 import type { NodeFacts } from './field-reference.ts';
 import type { Grant } from './grants.ts';
+import { imageVolume } from './image-volumes.ts';
 import type { PodEvents } from './pod-events.ts';
 import type { Container, PodRecord } from './record.ts';
 import type { LinkedService } from './service-links.ts';
@@ -128,11 +129,7 @@ export function makePodVolumes(
     ...sources,
     record,
     podDir: sources.podDir(record.uid),
-    async imageFolder({ name, image }) {
-      const { path, id } = await sources.images.folder(image?.reference ?? '', image?.pullPolicy);
-      record.volumeImages = { ...record.volumeImages, [name]: id };
-      return path;
-    },
+    imageFolder: (volume) => imageVolume(record, volume, sources),
   });
 }
 

@@ -55,6 +55,8 @@ export interface PodRecord {
   containers: Record<string, ContainerRecord>;
   /** What its image volumes show, by volume: images as they were resolved. */
   volumeImages?: Record<string, string>;
+  /** The reference of the model that its model volume shows. */
+  shownModel?: string;
   /** The API server no longer has this pod; it is to end here too. */
   isGone?: boolean;
   /** When its containers began to be ended. */
