@@ -68,7 +68,7 @@ test('a new pod begins with the model that its Deployment serves by now', async 
   const begun = async (name: string, told: object) => {
     const body = { ...pod(name), metadata: { name, annotations: told } };
     const { object } = await send(api, `POST ${inDefault}/pods`, { body });
-    return object.metadata.annotations['selvage.dev/model-reference'];
+    return object.metadata!.annotations!['selvage.dev/model-reference'];
   };
   assert.equal(await begun('m-1', { 'selvage.dev/model-of': 'm-predictor' }), 'models/m:v2');
   assert.equal(await begun('m-2', { 'selvage.dev/model-of': 'none' }), undefined);
