@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { KubeList, KubeObject } from '../api/object.ts';
 import type { ApiResponse } from '../client/transport.ts';
 
@@ -13,11 +14,20 @@ export interface ListAnswer {
   pages: AsyncIterable<readonly object[]>;
 }
 
+/** What another server has answered, as it comes. */
+export interface ProxiedAnswer {
+  code: number;
+  /** Lower-case names. */
+  headers: Record<string, string | string[]>;
+  kind: 'proxied';
+  bytes: Readable;
+}
+
 /** What a request is answered with, before it travels. */
-export type Answer = ApiResponse | ListAnswer;
+export type Answer = ApiResponse | ListAnswer | ProxiedAnswer;
 
 /** Reads a list whole, for callers in this process. */
-export async function collected(answer: Answer): Promise<ApiResponse> {
+export async function collected(answer: Exclude<Answer, ProxiedAnswer>): Promise<ApiResponse> {
   if (answer.kind !== 'list') return answer;
   const { code, headers, head, member, pages } = answer;
   const members: object[] = [];

@@ -190,6 +190,8 @@ function resourcesOf(kind: KindDefinition): DiscoveredResource[] {
   return resources;
 }
 
+const proxyVerbs = ['create', 'delete', 'get', 'patch', 'update'];
+
 /** Subresources that are code of this server rather than part of a kind's declaration. */
 const extraSubresources: Record<string, ({ name: string; verbs: string[] } & Partial<DiscoveredResource>)[]> =
   {
@@ -201,7 +203,10 @@ const extraSubresources: Record<string, ({ name: string; verbs: string[] } & Par
       { name: 'exec', kind: 'PodExecOptions', verbs: ['create', 'get'] },
       { name: 'log', verbs: ['get'] },
       { name: 'portforward', kind: 'PodPortForwardOptions', verbs: ['create', 'get'] },
+      { name: 'proxy', kind: 'PodProxyOptions', verbs: proxyVerbs },
     ],
+    '/services': [{ name: 'proxy', kind: 'ServiceProxyOptions', verbs: proxyVerbs }],
+    '/nodes': [{ name: 'proxy', kind: 'NodeProxyOptions', verbs: proxyVerbs }],
     '/namespaces': [{ name: 'finalize', verbs: ['update'] }],
     '/serviceaccounts': [
       {

@@ -21,9 +21,6 @@ const published: Record<string, Published> = JSON.parse(
 
 /** What is not served, and why. */
 const absent: Record<string, string> = {
-  'nodes/proxy': 'requests are not passed on to nodes',
-  'pods/proxy': 'port-forward reaches pods',
-  'services/proxy': 'port-forward reaches services',
   'pods/ephemeralcontainers': 'an isolate has no shell to debug it with',
   'pods/resize': 'alpha',
 };

@@ -1,7 +1,17 @@
 import { StatusError } from '../base/errors.ts';
 import type { ApiRequest } from '../client/transport.ts';
 
-export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection';
+export type Verb =
+  | 'get'
+  | 'list'
+  | 'watch'
+  | 'create'
+  | 'update'
+  | 'patch'
+  | 'delete'
+  | 'deletecollection'
+  /** OPTIONS, which only what is passed on to other servers takes. */
+  | '';
 
 /** What a resource request is about, as Kubernetes' authorization attributes name it. */
 export interface ResourceInfo {
@@ -35,16 +45,19 @@ export function readResourceInfo(request: ApiRequest): ResourceInfo | undefined 
   }
   const [resource, name, ...rest] = parts;
   if (resource === undefined) return undefined;
-  const subresource = rest.length > 0 ? rest.join('/') : undefined;
+  // What follows `proxy` is the path of another server.
+  const subresource = rest[0] === 'proxy' ? 'proxy' : rest.length > 0 ? rest.join('/') : undefined;
   if (resource === 'namespaces' && name !== undefined) namespace = name;
-  return { verb: verbOf(request, name), group, version, namespace, resource, name, subresource };
+  const verb = verbOf(request, name, subresource);
+  return { verb, group, version, namespace, resource, name, subresource };
 }
 
-function verbOf(request: ApiRequest, name: string | undefined): Verb {
+function verbOf(request: ApiRequest, name: string | undefined, subresource: string | undefined): Verb {
   // A client may send HEAD, though our own transport does not; what is asked for is what GET asks for.
   switch (request.method as ApiRequest['method'] | 'HEAD') {
     case 'HEAD':
     case 'GET':
+      if (subresource === 'proxy') return 'get';
       if (isTrue(request.query.get('watch'))) return 'watch';
       return name === undefined ? 'list' : 'get';
     case 'POST':
@@ -56,6 +69,7 @@ function verbOf(request: ApiRequest, name: string | undefined): Verb {
     case 'DELETE':
       return name === undefined ? 'deletecollection' : 'delete';
     default:
+      if ((request.method as string) === 'OPTIONS' && subresource === 'proxy') return '';
       throw new StatusError('MethodNotAllowed', `the method ${request.method} is not supported`);
   }
 }

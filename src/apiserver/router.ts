@@ -16,9 +16,11 @@ import { answerMetrics, metricsGroup } from './metrics-api/metrics-api.ts';
 import type { NodeUsage } from './metrics-api/node-usage.ts';
 import { negotiate, notAcceptable } from './negotiate.ts';
 import type { OpenApi } from './openapi.ts';
+import { isProxied } from './proxy/is-proxied.ts';
 import { represent, representEvents, representList } from './represent.ts';
 import { type ResourceInfo, readResourceInfo } from './request-info.ts';
 import { type Reviewers, review, reviewKinds } from './reviews.ts';
+import type { PodDial } from './service-dial.ts';
 import { keyOf, prefixOf } from './stored.ts';
 import { streamSubresources } from './streaming/pod-stream.ts';
 import { answerTokenIssuer } from './token-issuer.ts';
@@ -47,6 +49,7 @@ export interface Router {
   discovery: Discovery;
   openApi: OpenApi;
   kubelet: KubeletDial | undefined;
+  dialPod: PodDial;
   usage: NodeUsage;
   reviewers: Reviewers;
   /** Without them no token is given out. */
@@ -169,6 +172,10 @@ const notAllowedText = 'the server does not allow this method on the requested r
 
 async function answerResource(router: Router, call: Call): Promise<Answer> {
   const { info, resource, request } = call;
+  if (isProxied(info)) {
+    const { proxy } = await import('./proxy/proxy.ts');
+    return proxy(router.context, call, router);
+  }
   if ((request.method as string) === 'HEAD') throw new StatusError('MethodNotAllowed', notAllowedText);
   if (info.subresource === 'log' && resource.kind.plural === 'pods' && info.verb === 'get') {
     const bytes = await readLog(router.context, call, router.kubelet);

@@ -29,6 +29,7 @@ import { KindRegistry } from './kind-registry.ts';
 import { metricsKinds } from './metrics-api/metrics-api.ts';
 import { NodeUsage } from './metrics-api/node-usage.ts';
 import { OpenApi } from './openapi.ts';
+import { isPassedOn } from './proxy/is-proxied.ts';
 import { RequestMetrics } from './request-metrics.ts';
 import { reviewKinds } from './reviews.ts';
 import { failureResponse, type Router, route } from './router.ts';
@@ -117,7 +118,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     }),
   );
   const dialThroughNode = podDial(store, options.kubelet);
-  const dialService = serviceDial(store, (...pod) => options.dialPod?.(...pod) ?? dialThroughNode(...pod));
+  const dialPod: PodDial = (...pod) => options.dialPod?.(...pod) ?? dialThroughNode(...pod);
+  const dialService = serviceDial(store, dialPod);
   const plugins = createAdmissionPlugins({
     store,
     clock,
@@ -164,6 +166,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
         (await import('../api/openapi/v3.ts')).openapiV3(described.kinds, { group, version }),
     }),
     kubelet: options.kubelet,
+    dialPod,
     usage: new NodeUsage(context, options.kubelet),
     reviewers: {
       authorize,
@@ -178,9 +181,17 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const handle = measured(router, metrics);
   const transport =
     (user: User = inProcessAdmin): Transport =>
-    async (request) =>
-      collected(await handle(request, user));
-  const openStream = (request: ApiRequest, user: User) => openPodStream(router, request, user);
+    async (request) => {
+      const answer = await handle(request, user);
+      if (answer.kind !== 'proxied') return collected(answer);
+      const { decoded } = await import('./proxy/decoded.ts');
+      return decoded(request, answer);
+    };
+  const openStream = async (request: ApiRequest, user: User) => {
+    if (!isPassedOn(router, request)) return openPodStream(router, request, user);
+    const { openPassed } = await import('./proxy/open-passed.ts');
+    return openPassed(router, request, user);
+  };
   const flowControl = new FlowControl({ store, log, metrics });
   const known: Authenticator[] = [
     certificateAuthenticator,
@@ -194,6 +205,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       listen({
         handle,
         openStream,
+        isPassedOn: (request) => isPassedOn(router, request),
         authenticators: known,
         authorize,
         flowControl,

@@ -9,13 +9,14 @@ import type { Answer } from '../answer.ts';
 import type { Audit } from '../audit/audit.ts';
 import type { Attributes, Decision } from '../authorization/authorize.ts';
 import type { FlowControl } from '../flow-control/flow-control.ts';
+import type { Passed } from '../proxy/forward.ts';
 import type { Authenticator, User } from '../user.ts';
 import type { KubeletRequest } from '../verbs/log.ts';
 import type { Http2 } from './http2.ts';
 import { RequestLimits } from './limits.ts';
 import { serve } from './serve.ts';
 import { serveUpgrade } from './serve-upgrade.ts';
-import { wantsStream } from './upgrade.ts';
+import { wantsPassedUpgrade, wantsStream } from './upgrade.ts';
 
 /** Takes a request of an authenticated user and answers it itself, or answers false to pass. */
 export type ExtraHandler = (
@@ -49,7 +50,9 @@ export interface Listening {
 export interface Listener extends ListenOptions {
   handle(request: ApiRequest, user: User): Promise<Answer>;
   /** Where the stream is that an upgrade asks for. */
-  openStream(request: ApiRequest, user: User): Promise<KubeletRequest>;
+  openStream(request: ApiRequest, user: User): Promise<KubeletRequest | Passed>;
+  /** Whether another server answers, and reads the body. */
+  isPassedOn(request: Pick<ApiRequest, 'path'>): boolean;
   authenticators: readonly Authenticator[];
   /** Whether a user may be made another one. */
   authorize(attributes: Attributes): Decision;
@@ -104,7 +107,7 @@ export function listen(listener: Listener): Promise<Listening> {
       noDelay: true,
       keepAlive: true,
       keepAliveInitialDelay: keepAliveProbeMs,
-      shouldUpgradeCallback: wantsStream,
+      shouldUpgradeCallback: (request) => wantsStream(request) || wantsPassedUpgrade(listener, request),
     },
     onRequest,
   );

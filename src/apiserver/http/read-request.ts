@@ -8,7 +8,8 @@ import type { Target } from './target.ts';
 /** A body must have come whole by then. */
 export const bodyTimeoutMs = 60_000;
 
-const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']);
+/** OPTIONS is for other servers only, to which requests are passed on. */
+const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
 /** An ApiRequest whose body is not read yet. */
 export function readHead(message: IncomingMessage, { path, query }: Target, signal: AbortSignal): ApiRequest {
@@ -21,7 +22,7 @@ export function readHead(message: IncomingMessage, { path, query }: Target, sign
     if (value !== undefined && !name.startsWith(':'))
       headers[name] = Array.isArray(value) ? value.join(', ') : value;
   }
-  // The set above holds what the type allows, but for HEAD, which is refused where GET is not the same.
+  // The set above holds what the type allows, but for HEAD and OPTIONS, which are refused where they mean nothing.
   return { method: method as ApiRequest['method'], path, query, headers, signal };
 }
 

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { messageOf, StatusError } from '../../base/errors.ts';
 import type { Trail } from '../audit/audit.ts';
+import { setMessage } from '../proxy/incoming.ts';
 import { readResourceInfo } from '../request-info.ts';
 import { failureResponse } from '../router.ts';
 import { authenticate } from './authenticate.ts';
@@ -28,6 +29,7 @@ export async function serveUpgrade(
     release = limits.begin(user, 'stream');
     const target = readTarget(request);
     const head = readHead(request, target, signal);
+    setMessage(head, request);
     const received = { message: request, path: target.path, request: head, sender: senderOf(user) ?? user };
     const impersonated = senderOf(user) && user;
     trail = listener.audit?.begin({

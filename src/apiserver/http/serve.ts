@@ -5,6 +5,7 @@ import type { ApiResponse } from '../../client/transport.ts';
 import { everyMethod } from '../allowed-methods.ts';
 import { type Answer, collected } from '../answer.ts';
 import type { Trail } from '../audit/audit.ts';
+import { setMessage } from '../proxy/incoming.ts';
 import { isTrue, readResourceInfo } from '../request-info.ts';
 import { failureResponse } from '../router.ts';
 import { anonymous, type User } from '../user.ts';
@@ -47,14 +48,16 @@ interface Course {
   release(): void;
   /** Its audit events, if it makes any. */
   trail?: Trail | undefined;
-  /** A watch, or a log that is followed. */
+  /** A watch, a log that is followed, or what is passed on to a pod, Service or node. */
   staysOpen?: boolean;
 }
 
 /** Audit events that find no room hold up their own request, and no other. */
 async function writeAudited(exchange: Exchange, answer: Answer, { trail, staysOpen }: Course): Promise<void> {
   if (!trail) return writeResponse(exchange, answer);
-  const sent = trail.wantsAnswer ? await collected(answer) : answer;
+  // What other servers say is not read here.
+  const isRead = trail.wantsAnswer && answer.kind !== 'proxied';
+  const sent = isRead ? await collected(answer) : answer;
   if (staysOpen && sent.code < 400) await trail.started(sent.code);
   await writeResponse(exchange, sent);
   await trail.complete(sent);
@@ -116,7 +119,8 @@ async function answerKnown(
   const head = readHead(request, target, signal);
   const info = readResourceInfo(head);
   const follows = info?.subresource === 'log' && isTrue(target.query.get('follow'));
-  const staysOpen = info?.verb === 'watch' || follows;
+  const isPassed = listener.isPassedOn(head);
+  const staysOpen = info?.verb === 'watch' || follows || info?.subresource === 'proxy';
   course.staysOpen = staysOpen;
   const verb = info?.verb ?? head.method.toLowerCase();
   if (listener.audit) {
@@ -136,10 +140,11 @@ async function answerKnown(
   const uncount = limits.begin(user, staysOpen ? 'stream' : 'request');
   course.release = uncount;
   const handled = async (): Promise<Answer> => {
-    await readBody(request, head);
+    if (isPassed) setMessage(head, request);
+    else await readBody(request, head);
     return listener.handle(head, user);
   };
-  if (follows) return handled();
+  if (staysOpen && info?.verb !== 'watch') return handled();
   const timeoutMs = staysOpen ? 0 : readTimeout(target.query);
   const asked = { user, verb, path: target.path, query: target.query };
   const entering = listener.flowControl.admit({ ...asked, resource: info, signal }, (found) => {

@@ -3,7 +3,10 @@ import type { Duplex } from 'node:stream';
 import { messageOf, StatusError } from '../../base/errors.ts';
 import { nodeHttp } from '../../base/node-http.ts';
 import type { ApiResponse } from '../../client/transport.ts';
+import type { Passed } from '../proxy/forward.ts';
 import type { KubeletRequest } from '../verbs/log.ts';
+import type { Listener } from './listen.ts';
+import { readTarget } from './target.ts';
 
 const passedOn = [
   'connection',
@@ -29,16 +32,33 @@ export function wantsStream({ url = '', headers }: IncomingMessage): boolean {
   return isKnown && streamPath.test(url.split('?')[0]!);
 }
 
+/** Whether a request is to become a stream to a server behind this one, of whichever protocol. */
+export function wantsPassedUpgrade(
+  { isPassedOn }: Pick<Listener, 'isPassedOn'>,
+  request: Pick<IncomingMessage, 'url'>,
+): boolean {
+  try {
+    return isPassedOn(readTarget(request));
+  } catch {
+    return false;
+  }
+}
+
 /**
  * Passes an upgrade on to the kubelet, answers as that does, and carries bytes both ways until one side is gone.
  * Throws StatusError, before anything is answered, where the kubelet refuses.
  */
 export async function passUpgrade(
   client: { request: IncomingMessage; socket: Duplex; head: Buffer },
-  kubelet: KubeletRequest,
+  target: KubeletRequest | Passed,
   signal: AbortSignal,
 ): Promise<void> {
-  const { response, socket: upstream, head } = await upgradeKubelet(client.request, kubelet, signal);
+  const upgraded =
+    'upstream' in target
+      ? await upgradePassed(target, signal)
+      : await upgradeKubelet(client.request, target, signal);
+  if (!upgraded.socket) return writeRefused(client.socket, upgraded.response);
+  const { response, socket: upstream, head } = upgraded;
   client.socket.write(responseHead(response));
   if (head.length > 0) client.socket.write(head);
   if (client.head.length > 0) upstream.write(client.head);
@@ -87,6 +107,68 @@ async function upgradeKubelet(
     });
     sent.end();
   });
+}
+
+interface Refused {
+  response: IncomingMessage;
+  socket: undefined;
+}
+
+/** An upgrade that a server behind this one takes or refuses; throws where it does neither. */
+async function upgradePassed(passed: Passed, signal: AbortSignal): Promise<Upgraded | Refused> {
+  const { beginRequest } = await import('../proxy/forward.ts');
+  const { connection = 'Upgrade', upgrade = '' } = passed.incoming.headers;
+  const headers = { ...passed.headers, connection, upgrade };
+  const failed = (cause: Error) =>
+    new StatusError('InternalError', `error dialing backend: ${messageOf(cause)}`, { cause });
+  const sent = await beginRequest({ ...passed, headers, signal }).catch((cause) => {
+    throw failed(cause);
+  });
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(
+      () => sent.destroy(new Error(`no answer within ${answerTimeoutMs} ms`)),
+      answerTimeoutMs,
+    );
+    const end = () => sent.destroy();
+    signal.addEventListener('abort', end, { once: true });
+    const settle = <V>(then: (value: V) => void, value: V) => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      then(value);
+    };
+    sent.on('upgrade', (response, socket, head) => settle(resolve, { response, socket, head }));
+    sent.on('response', (response) => {
+      const code = response.statusCode ?? 0;
+      if (code >= 400) return settle(resolve, { response, socket: undefined });
+      const text = `invalid upgrade response: status code ${code}`;
+      settle(reject, new StatusError('InternalError', text));
+      sent.destroy();
+    });
+    sent.on('error', (cause) => settle(reject, failed(cause)));
+    sent.end();
+  });
+}
+
+/** Passes on why another server took no upgrade. */
+async function writeRefused(socket: Duplex, response: IncomingMessage): Promise<void> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > failureBytesMax) break;
+    chunks.push(chunk);
+  }
+  const body = Buffer.concat(chunks);
+  const { statusCode: code = 502, statusMessage = '', headers } = response;
+  const type = headers['content-type'] ? `content-type: ${headers['content-type']}\r\n` : '';
+  socket.end(
+    Buffer.concat([
+      Buffer.from(`HTTP/1.1 ${code} ${statusMessage}\r\n${type}content-length: ${body.length}\r\n`),
+      Buffer.from('connection: close\r\n\r\n'),
+      body,
+    ]),
+  );
+  setTimeout(() => socket.destroy(), refusalMs).unref();
 }
 
 async function textOf(response: IncomingMessage): Promise<string> {

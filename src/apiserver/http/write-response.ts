@@ -1,7 +1,7 @@
 import { promisify } from 'node:util';
 import { constants, gzip as gzipCallback } from 'node:zlib';
 import type { WatchEvent } from '../../client/transport.ts';
-import type { Answer, ListAnswer } from '../answer.ts';
+import type { Answer, ListAnswer, ProxiedAnswer } from '../answer.ts';
 import { readAccept } from '../negotiate.ts';
 import { encodeEvent, encodeList, encodeObject, type Format } from './encode.ts';
 import type { Exchange } from './serve.ts';
@@ -26,6 +26,8 @@ export async function writeResponse(exchange: Exchange, answer: Answer): Promise
       response.writeHead(answer.code, answer.headers);
       response.flushHeaders();
       return writeEvents(exchange, answer.events);
+    case 'proxied':
+      return writeProxied(exchange, answer);
     case 'bytes':
       if ('etag' in answer.headers) return send(exchange, answer, Buffer.concat(await all(answer.bytes)));
       response.writeHead(answer.code, answer.headers);
@@ -36,6 +38,31 @@ export async function writeResponse(exchange: Exchange, answer: Answer): Promise
         if (!response.write(chunk)) await drained(response, signal);
       }
       response.end();
+  }
+}
+
+/** Passes on what another server sends, as it comes; where that breaks off, so does this. */
+async function writeProxied({ request, response, signal }: Exchange, answer: ProxiedAnswer): Promise<void> {
+  const { code, headers, bytes } = answer;
+  response.writeHead(code, headers);
+  if (request.method === 'HEAD' || code === 204 || code === 304) {
+    bytes.destroy();
+    return void response.end();
+  }
+  response.flushHeaders();
+  const end = () => bytes.destroy();
+  signal.addEventListener('abort', end, { once: true });
+  try {
+    for await (const chunk of bytes as AsyncIterable<Buffer>) {
+      if (signal.aborted) break;
+      if (!response.write(chunk)) await drained(response, signal);
+    }
+    response.end();
+  } catch {
+    // The head is out: cut off is all that a client can be told now.
+    response.destroy();
+  } finally {
+    signal.removeEventListener('abort', end);
   }
 }
 
