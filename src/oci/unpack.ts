@@ -118,7 +118,8 @@ async function unpackLayer(
   return meter.digest();
 }
 
-function decompressor(type: string): Transform | undefined {
+/** What unpacks layers of this media type; undefined for a plain tar. */
+export function decompressor(type: string): Transform | undefined {
   if (/[+.]gzip$/.test(type)) return createGunzip();
   if (/[+.]zstd$/.test(type)) return createZstdDecompress();
   if (/\.tar$/.test(type)) return undefined;
