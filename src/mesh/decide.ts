@@ -18,8 +18,11 @@ export type Decision =
   | { kind: 'endpoint'; route: Route; endpoint: Endpoint }
   /** The host is no Service: what the pod may reach outside the mesh decides. */
   | { kind: 'outside'; host: string }
-  /** The host is a Service, but leads nowhere; `reason` is for a person. With `holds` an endpoint may come soon. */
-  | { kind: 'refused'; reason: string; holds?: Route };
+  /**
+   * The host is a Service, but leads nowhere; `reason` is for a person. With `holds` an endpoint may come soon; with
+   * `retryAfterSeconds` that was waited for already.
+   */
+  | { kind: 'refused'; reason: string; holds?: Route; retryAfterSeconds?: number };
 
 /** Chooses where a request goes. `tried` are endpoint keys that already failed for this request. */
 export function decide(
@@ -39,7 +42,7 @@ export function decide(
   const what =
     tried && tried.size > 0 ? `no other ready endpoint after ${tried.size} failed` : 'no ready endpoints';
   const reason = `Service "${route.name}" in namespace "${route.namespace}" has ${what}`;
-  return { kind: 'refused', reason, ...(route.holdSeconds && !tried?.size && { holds: route }) };
+  return { kind: 'refused', reason, ...(route.holdSeconds && { holds: route }) };
 }
 
 /** An endpoint of the Service into whose share the request falls; of the next one with any, if that has none. */

@@ -6,6 +6,7 @@ import type { MeshState } from './mesh-client.ts';
 import { type PreparedRequest, prepare, redirected } from './prepare.ts';
 import { toResponse } from './response.ts';
 import type { Endpoint } from './route-table.ts';
+import { Unavailable, unavailableResponse } from './unavailable.ts';
 
 /** How many endpoints one request tries, the first included. */
 export const attemptsMax = 3;
@@ -24,7 +25,10 @@ export function createFetch(
     const prepared = prepare(input, init);
     const { protocol } = prepared.url;
     if (protocol !== 'http:' && protocol !== 'https:') return original(input, init);
-    return follow(state, agents, prepared);
+    return follow(state, agents, prepared).catch((error: unknown) => {
+      if (error instanceof Unavailable) return unavailableResponse(error);
+      throw error;
+    });
   };
 }
 
@@ -97,7 +101,11 @@ async function choose(
     request.signal,
   );
   request.signal?.throwIfAborted();
-  if (decision.kind === 'refused') throw failed(request, tried.error ?? new Error(decision.reason));
+  if (decision.kind === 'refused') {
+    const { reason, retryAfterSeconds } = decision;
+    if (retryAfterSeconds !== undefined) throw new Unavailable(reason, retryAfterSeconds);
+    throw failed(request, tried.error ?? new Error(reason));
+  }
   if (decision.kind === 'outside') return { name: decision.host };
   return { name: `${decision.route.name}.${decision.route.namespace}`, endpoint: decision.endpoint };
 }

@@ -5,6 +5,9 @@ export const heldMax = 256;
 /** While requests wait for it, the Service is named again this often: a word to the control plane may get lost. */
 export const remindMs = 2_000;
 
+/** When one who is refused may try again: a pod may have come by then. */
+export const retryAfterSeconds = 5;
+
 /** Holds requests to Services that are scaled to zero until a route has an endpoint, or their time is up. */
 export class Holding {
   readonly #onHold: (service: string) => void;
@@ -24,10 +27,8 @@ export class Holding {
     let decision = decide();
     if (decision.kind !== 'refused' || !decision.holds || signal?.aborted) return decision;
     if (this.#waiting.size >= heldMax) {
-      return {
-        kind: 'refused',
-        reason: `${decision.reason}, and ${heldMax} requests wait for Services already`,
-      };
+      const reason = `${decision.reason}, and ${heldMax} requests wait for Services already`;
+      return { kind: 'refused', reason, retryAfterSeconds };
     }
     const { namespace, name, holdSeconds = 0 } = decision.holds;
     const service = `${namespace}/${name}`;
@@ -51,7 +52,8 @@ export class Holding {
       this.#waiting.delete(check);
     }
     if (decision.kind !== 'refused' || !decision.holds) return decision;
-    return { kind: 'refused', reason: `${decision.reason}; none came within ${holdSeconds} s` };
+    const reason = `${decision.reason}; none came within ${holdSeconds} s`;
+    return { kind: 'refused', reason, retryAfterSeconds };
   }
 
   /** The routes have changed. */

@@ -6,6 +6,7 @@ import { decide } from './decide.ts';
 import type { MeshState } from './mesh-client.ts';
 import type { Endpoint } from './route-table.ts';
 import type { TlsDialer } from './tls-dialer.ts';
+import { Unavailable, UnavailableStream } from './unavailable.ts';
 
 /** Idle connections kept to one endpoint. */
 export const idleConnectionsMax = 64;
@@ -79,7 +80,11 @@ export class MeshAgent extends http.Agent {
     if (!endpoint) {
       const request = { host, port, namespace, client };
       const decision = await holding.decided(() => decide(this.#state.table, request, balance));
-      if (decision.kind === 'refused') throw new Error(decision.reason);
+      if (decision.kind === 'refused') {
+        const { reason, retryAfterSeconds } = decision;
+        if (retryAfterSeconds === undefined) throw new Error(reason);
+        return new UnavailableStream(new Unavailable(reason, retryAfterSeconds));
+      }
       if (decision.kind === 'endpoint') endpoint = decision.endpoint;
       else host = decision.host;
     }

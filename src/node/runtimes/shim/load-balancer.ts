@@ -6,6 +6,7 @@ import { decide, findEndpoint } from '../../../mesh/decide.ts';
 import { Holding } from '../../../mesh/holding.ts';
 import type { Endpoint } from '../../../mesh/route-table.ts';
 import type { TlsDialer } from '../../../mesh/tls-dialer.ts';
+import { Unavailable } from '../../../mesh/unavailable.ts';
 import type { Dialer } from './dialer.ts';
 import type { Pods } from './pods.ts';
 import type { ListenerSpec, ListenerState, PemIdentity } from './protocol.ts';
@@ -125,6 +126,10 @@ export class LoadBalancer {
         () => decide(this.#pods.table ?? table, request, this.#balance, tried),
         closed.signal,
       );
+      if (decision.kind === 'refused' && decision.retryAfterSeconds !== undefined) {
+        const { refuseHeld } = await import('./refuse-held.ts');
+        return refuseHeld(socket, new Unavailable(decision.reason, decision.retryAfterSeconds));
+      }
       if (decision.kind !== 'endpoint') break;
       const { endpoint } = decision;
       try {
