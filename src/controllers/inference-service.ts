@@ -1,48 +1,97 @@
-import { isContained } from '../api/equal.ts';
 import { type Deployment, deployment as deploymentKind } from '../api/kinds/deployment.ts';
 import {
   type InferenceService,
   inferenceService as inferenceServiceKind,
 } from '../api/kinds/inferenceService.ts';
+import { type Pod, pod as podKind } from '../api/kinds/pod.ts';
+import { replicaSet as replicaSetKind } from '../api/kinds/replicaSet.ts';
 import { type Service, service as serviceKind } from '../api/kinds/service.ts';
 import type { KindAddress, KubeObject } from '../api/object.ts';
+import { isStatus } from '../base/errors.ts';
 import type { Running } from '../base/lifecycle.ts';
 import type { Change } from '../client/cache.ts';
 import { subjectOf } from '../client/events.ts';
 import type { Informer } from '../client/informer.ts';
 import { type Context, runController, source } from './controller.ts';
-import { plan, predictorName, statusOf } from './inference-service/plan.ts';
+import { changed } from './inference-service/ensure.ts';
+import { canaryName, componentName, inferenceServiceLabel, isStopped } from './inference-service/names.ts';
+import { plan } from './inference-service/plan.ts';
+import { type Refusal, refusalOf } from './inference-service/refusal.ts';
+import { revisionNamed } from './inference-service/revision.ts';
+import { refusedStatusOf, statusOf } from './inference-service/status.ts';
 import { controllerOf, isControlledBy } from './owner.ts';
 import { writeStatus } from './write-status.ts';
 
-/** Runs each InferenceService's model as a Deployment and a Service. */
+/** Runs each InferenceService's model as Deployments and Services, and says what became of them. */
 export function run(context: Context): Running {
   const { client, clock, informers } = context;
   const inferences = informers.of(inferenceServiceKind);
   const deployments = informers.of(deploymentKind);
+  const replicaSets = informers.of(replicaSetKind);
   const services = informers.of(serviceKind);
+  const pods = informers.of(podKind);
   const events = context.recorder('inferenceservice-controller');
 
   async function reconcile(key: string): Promise<undefined> {
     const inference = inferences.get(key);
     if (!inference || inference.metadata?.deletionTimestamp) return;
-    const wanted = plan(inference);
-    let problem = 'problem' in wanted ? wanted.problem : undefined;
-    let deployment: Deployment | undefined;
-    if (!('problem' in wanted)) {
-      const made = await ensure(inference, deploymentKind, deployments, wanted.deployment);
-      const service = await ensure(inference, serviceKind, services, wanted.service);
-      deployment = made.object;
-      problem = made.problem ?? service.problem;
-    }
-    if (problem)
-      events.record(subjectOf(inferenceServiceKind, inference), 'Warning', 'InvalidPredictor', problem);
-    await writeStatus(
-      client,
-      inferenceServiceKind,
+    const refusal = refusalOf(inference);
+    if (refusal) return refuse(inference, refusal);
+    const ownNamed = <T extends KubeObject>(informer: Informer<T>, name: string): T | undefined => {
+      const found = informer.get(`${inference.metadata?.namespace}/${name}`);
+      return found && isControlledBy(found, inference) ? found : undefined;
+    };
+    const [name, beside] = [componentName(inference, 'predictor'), canaryName(inference)];
+    const stable = ownNamed(deployments, name);
+    const wanted = plan(
       inference,
-      statusOf(inference, deployment, clock.nowMs(), problem),
+      {
+        stable,
+        canary: ownNamed(deployments, beside),
+        previous: revisionNamed(
+          inference.status?.components?.predictor?.previousRolledoutRevision,
+          replicaSets.byIndex('owner', stable?.metadata?.uid ?? ''),
+        ),
+      },
+      { graph: undefined, replicas: replicasOf(inference) },
     );
+    const made = new Map<string, Deployment>();
+    let problem: string | undefined;
+    for (const each of wanted.deployments) {
+      const ensured = await ensure(inference, deploymentKind, deployments, each);
+      if (ensured.object) made.set(each.metadata?.name ?? '', ensured.object);
+      problem ??= ensured.problem;
+    }
+    for (const each of wanted.services) {
+      problem ??= (await ensure(inference, serviceKind, services, each)).problem;
+    }
+    for (const each of wanted.drops) {
+      if (ownNamed(services, each)) await remove(serviceKind, inference, each);
+      if (ownNamed(deployments, each)) await remove(deploymentKind, inference, each);
+    }
+    if (problem) return refuse(inference, { reason: 'InvalidPredictorSpec', message: problem });
+    const status = statusOf(inference, {
+      plan: wanted,
+      stable: made.get(name),
+      canary: made.get(beside),
+      transformer: made.get(componentName(inference, 'transformer')),
+      explainer: made.get(componentName(inference, 'explainer')),
+      pods: [...made.values()].flatMap(podsOf),
+      nowMs: clock.nowMs(),
+    });
+    await writeStatus(client, inferenceServiceKind, inference, status);
+  }
+
+  function podsOf({ metadata }: Deployment): Pod[] {
+    const owned = replicaSets.byIndex('owner', metadata?.uid ?? '');
+    return owned.flatMap((each) => pods.byIndex('owner', each.metadata?.uid ?? ''));
+  }
+
+  async function refuse(inference: InferenceService, refusal: Refusal): Promise<undefined> {
+    const subject = subjectOf(inferenceServiceKind, inference);
+    events.record(subject, 'Warning', 'InvalidPredictor', refusal.message);
+    const status = refusedStatusOf(inference, refusal, clock.nowMs());
+    await writeStatus(client, inferenceServiceKind, inference, status);
   }
 
   /** Makes `wanted` so: what it says is set, what it leaves open (defaults, a scale by hand of others) stays. */
@@ -52,7 +101,7 @@ export function run(context: Context): Running {
     informer: Informer<T>,
     wanted: T,
   ): Promise<{ object?: T; problem?: string }> {
-    const key = `${inference.metadata?.namespace}/${predictorName(inference)}`;
+    const key = `${wanted.metadata?.namespace}/${wanted.metadata?.name}`;
     const present = informer.get(key);
     if (!present) return { object: await client.create(kind, wanted) };
     if (!isControlledBy(present, inference)) {
@@ -60,14 +109,20 @@ export function run(context: Context): Running {
         problem: `${kind.kind} "${key}" is there already and belongs to someone else; delete or rename it`,
       };
     }
-    if (isContained(wanted, present)) return { object: present };
-    const metadata = {
-      ...present.metadata,
-      labels: { ...present.metadata?.labels, ...wanted.metadata?.labels },
-    };
-    // A Service keeps the address that it was given; everything else is as the model asks.
-    const spec = kind.kind === 'Service' ? { ...present.spec, ...wanted.spec } : wanted.spec;
-    return { object: await client.update(kind, { ...present, metadata, spec } as T) };
+    const next = changed(present, wanted);
+    return { object: next ? await client.update(kind, next) : present };
+  }
+
+  async function remove<T extends Deployment | Service>(
+    kind: KindAddress<T>,
+    { metadata }: InferenceService,
+    name: string,
+  ): Promise<void> {
+    try {
+      await client.delete(kind, { namespace: metadata?.namespace, name });
+    } catch (error) {
+      if (!isStatus(error, 'NotFound')) throw error;
+    }
   }
 
   const ownerKey = ({ object }: Change<KubeObject>): string[] => {
@@ -80,7 +135,15 @@ export function run(context: Context): Running {
       source(inferenceServiceKind, ({ key }) => [key]),
       source(deploymentKind, ownerKey),
       source(serviceKind, ownerKey),
+      source(podKind, ({ object: { metadata } }) => {
+        const name = metadata?.labels?.[inferenceServiceLabel];
+        return name === undefined ? [] : [`${metadata?.namespace}/${name}`];
+      }),
     ],
     reconcile,
   });
+}
+
+function replicasOf(inference: InferenceService): number {
+  return isStopped(inference) ? 0 : Math.max(1, inference.spec?.predictor.minReplicas ?? 1);
 }

@@ -96,6 +96,8 @@ const componentExtension = {
 
 // A predictor is a pod spec in which the containers may be left out.
 const { containers, ...podFields } = podSpec.fields;
+/** What of a component's specification is its pods'. */
+export const podFieldNames: ReadonlySet<string> = new Set(Object.keys(podFields));
 
 export const predictorSpec = object(
   `${component}PredictorSpec`,

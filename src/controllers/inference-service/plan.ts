@@ -1,181 +1,218 @@
-import { conditionOf } from '../../api/conditions.ts';
 import type { Deployment } from '../../api/kinds/deployment.ts';
-import {
-  type InferenceService,
-  type InferenceServiceCondition,
-  type InferenceServiceStatus,
-  inferenceService as inferenceServiceKind,
-} from '../../api/kinds/inferenceService.ts';
+import type { InferenceService } from '../../api/kinds/inferenceService.ts';
 import type { Service } from '../../api/kinds/service.ts';
-import { toTime } from '../../base/clock.ts';
-import { controllerReference } from '../owner.ts';
-import { withCondition } from '../write-status.ts';
+import { holdAnnotation, splitAnnotation } from '../../mesh/compile.ts';
+import {
+  companionTemplate,
+  deploymentFor,
+  predictorTemplate,
+  serviceFor,
+  type Template,
+} from './component.ts';
+import { canaryName, componentName, componentsOf, isStopped, templateAnnotation } from './names.ts';
+import {
+  annotationsFor,
+  differenceOf,
+  digestOf,
+  isRolledOut,
+  nextRevision,
+  type Revision,
+  revisionOf,
+  type Target,
+  targetOf,
+  withModelOf,
+} from './revision.ts';
+import { modelStorage } from './storage.ts';
 
-export const modelServerImage = 'selvage.dev/builtin/model-server';
-const modelFolder = '/mnt/models';
-const serverPort = 8080;
-const ociScheme = 'oci://';
-const inferenceServiceLabel = 'serving.kserve.io/inferenceservice';
-
-export type InferencePlan =
-  | { deployment: Deployment; service: Service }
-  /** The specification asks for something that is not offered: what, and what is. */
-  | { problem: string };
-
-/** The Deployment and the Service that serve the model. Both kinds are there, whatever the model's name. */
-export function plan(inference: InferenceService): InferencePlan {
-  const problem = problemOf(inference);
-  if (problem) return { problem };
-  return { deployment: deploymentFor(inference), service: serviceFor(inference) };
+/** What there is of the predictor. */
+export interface Present {
+  stable?: Deployment | undefined;
+  canary?: Deployment | undefined;
+  /** The revision that had all requests before the one that has them now, if its pods are still known. */
+  previous?: Revision | undefined;
 }
 
-function problemOf({ spec, metadata }: InferenceService): string | undefined {
-  const { model } = spec?.predictor ?? {};
-  if (!model) return 'spec.predictor.model: Required value: name the model format and the storageUri';
-  if (model.modelFormat.name !== 'onnx') {
-    return `spec.predictor.model.modelFormat.name: Unsupported value: "${model.modelFormat.name}": supported values: "onnx"`;
-  }
-  if (!model.storageUri?.startsWith(ociScheme)) {
-    return `spec.predictor.model.storageUri: Invalid value: "${model.storageUri ?? ''}": must be oci://<name>:<tag>`;
-  }
-  return (metadata?.name ?? '').length > 53
-    ? 'metadata.name: Too long: may not be more than 53 characters'
-    : undefined;
+export interface InferencePlan {
+  deployments: Deployment[];
+  services: Service[];
+  /** Names of the Deployments and Services that go, where they are there. */
+  drops: string[];
+  /** The share of requests that goes to the canary now; undefined where there is none. */
+  canaryPercent: number | undefined;
+  /** The revision that the specification asks for. */
+  latestRevision: string;
 }
 
-export function predictorName({ metadata }: InferenceService): string {
-  return `${metadata?.name}-predictor`;
-}
+/** The mesh holds a request for a pod that comes up so long; KServe's default request timeout. */
+const holdSecondsDefault = 60;
 
-function deploymentFor(inference: InferenceService): Deployment {
-  const { predictor } = inference.spec!;
-  const {
-    model,
-    minReplicas,
-    maxReplicas: _maxReplicas,
-    scaleTarget: _scaleTarget,
-    scaleMetric: _scaleMetric,
-    scaleMetricType: _scaleMetricType,
-    autoScaling: _autoScaling,
-    containerConcurrency: _containerConcurrency,
-    timeout: _timeout,
-    canaryTrafficPercent: _canaryTrafficPercent,
-    logger: _logger,
-    batcher: _batcher,
-    annotations,
-    labels,
-    deploymentStrategy,
-    workerSpec: _workerSpec,
-    containers: sidecars = [],
-    ...pod
-  } = predictor;
-  const selector = { app: predictorName(inference) };
-  const own = {
-    ...selector,
-    [inferenceServiceLabel]: inference.metadata?.name ?? '',
-    component: 'predictor',
-  };
-  const { name: modelName, resources, env = [], args, image } = model!;
-  return {
-    metadata: metadataFor(inference, own),
-    spec: {
-      replicas: minReplicas ?? 1,
-      selector: { matchLabels: selector },
-      ...(deploymentStrategy !== undefined && {
-        // The API keeps this field as it comes; the Deployment's own validation reads it.
-        strategy: deploymentStrategy as NonNullable<Deployment['spec']>['strategy'],
-      }),
-      template: {
-        metadata: { labels: { ...labels, ...own }, ...(annotations && { annotations }) },
-        spec: {
-          // Without a wish of its own a predictor spreads over the sites, so that each has it near.
-          topologySpreadConstraints: [
-            {
-              maxSkew: 1,
-              topologyKey: 'topology.kubernetes.io/zone',
-              whenUnsatisfiable: 'ScheduleAnyway',
-              labelSelector: { matchLabels: selector },
-            },
-          ],
-          ...pod,
-          containers: [
-            {
-              name: 'kserve-container',
-              image: image || modelServerImage,
-              ...(args && { args }),
-              env: [{ name: 'MODEL_NAME', value: modelName || inference.metadata?.name || '' }, ...env],
-              ports: [{ name: 'http', containerPort: serverPort, protocol: 'TCP' }],
-              readinessProbe: { httpGet: { path: '/v2/health/ready', port: serverPort }, periodSeconds: 2 },
-              ...(resources && { resources }),
-              volumeMounts: [{ name: 'model', mountPath: modelFolder, readOnly: true }],
-            },
-            ...sidecars,
-          ],
-          volumes: [
-            { name: 'model', image: { reference: model!.storageUri!.slice(ociScheme.length) } },
-            ...(pod.volumes ?? []),
-          ],
-        },
-      },
-    },
-  };
-}
-
-function serviceFor(inference: InferenceService): Service {
-  const selector = { app: predictorName(inference) };
-  return {
-    metadata: metadataFor(inference, {
-      ...selector,
-      [inferenceServiceLabel]: inference.metadata?.name ?? '',
-      component: 'predictor',
-    }),
-    spec: {
-      selector,
-      ports: [{ name: 'http', port: 80, targetPort: serverPort, protocol: 'TCP' }],
-      trafficDistribution: 'PreferClose',
-    },
-  };
-}
-
-function metadataFor(inference: InferenceService, labels: Record<string, string>) {
-  return {
-    name: predictorName(inference),
-    namespace: inference.metadata?.namespace ?? '',
-    labels,
-    ownerReferences: [controllerReference(inferenceServiceKind, inference)],
-  };
-}
-
-/** `problem` is what keeps the model from being served, if the plan or another object stands in the way. */
-export function statusOf(
+/**
+ * The Deployments and Services that serve the model. A new revision with `canaryTrafficPercent` runs beside the old one
+ * and gets its share once it is ready; without, the Deployment rolls over, and old pods serve until new ones are ready.
+ */
+export function plan(
   inference: InferenceService,
-  deployment: Deployment | undefined,
-  nowMs: number,
-  problem?: string,
-): InferenceServiceStatus {
-  const url = `http://${predictorName(inference)}.${inference.metadata?.namespace}.svc.cluster.local`;
-  const available = deployment && conditionOf(deployment, 'Available');
-  const isReady =
-    !problem && available?.status === 'True' && (deployment?.status?.availableReplicas ?? 0) > 0;
-  const why = problem
-    ? { reason: 'InvalidPredictor', message: problem }
-    : {
-        reason: available?.reason ?? 'PredictorNotReady',
-        message: available?.message ?? 'The predictor is being started.',
-      };
-  const say = (type: string, isTrue: boolean): InferenceServiceCondition => ({
-    type,
-    status: isTrue ? 'True' : 'False',
-    lastTransitionTime: toTime(nowMs),
-    ...(!isTrue && why),
+  present: Present,
+  known: { graph: string | undefined; replicas: number },
+): InferencePlan {
+  const storage = modelStorage(inference);
+  const reference = storage?.reference ?? inference.spec?.predictor.model?.storageUri ?? '';
+  const target = targetOf(predictorTemplate(inference, storage), reference, known.graph);
+  const predictor = planPredictor(inference, present, target, known.replicas);
+  const wanted = componentsOf(inference);
+  const companions = (['transformer', 'explainer'] as const).map((component) => {
+    const template = wanted.includes(component) ? companionTemplate(inference, component) : undefined;
+    return { component, name: componentName(inference, component), template };
   });
-  let conditions = [...(inference.status?.conditions ?? [])];
-  for (const next of [say('PredictorReady', isReady), say('IngressReady', !problem), say('Ready', isReady)]) {
-    conditions = withCondition(conditions, next);
-  }
+  const made = companions.flatMap(({ template, ...rest }) => (template ? [{ ...rest, template }] : []));
+  const replicasOf = (component: 'transformer' | 'explainer') =>
+    isStopped(inference) ? 0 : Math.max(1, inference.spec?.[component]?.minReplicas ?? 1);
   return {
-    observedGeneration: inference.metadata?.generation ?? 0,
-    conditions,
-    ...(!problem && { url, address: { url }, components: { predictor: { url } } }),
+    ...predictor,
+    deployments: [
+      ...predictor.deployments,
+      ...made.map(({ component, name, template }) =>
+        deploymentFor(inference, component, {
+          name,
+          template,
+          replicas: replicasOf(component),
+          annotations: { [templateAnnotation]: digestOf(template) },
+        }),
+      ),
+    ],
+    services: [
+      ...predictor.services,
+      ...made.map(({ component, name, template }) => serviceFor(inference, component, { name, template })),
+    ],
+    drops: [...predictor.drops, ...companions.filter(({ template }) => !template).map(({ name }) => name)],
   };
+}
+
+function planPredictor(
+  inference: InferenceService,
+  present: Present,
+  target: Target,
+  replicas: number,
+): InferencePlan {
+  const { stable, canary, previous } = present;
+  const percent = inference.spec?.predictor.canaryTrafficPercent ?? 100;
+  const { latestRolledoutRevision } = inference.status?.components?.predictor ?? {};
+  const toStable = stable && revisionOf(stable) ? differenceOf(stable, target, inference) : 'pods';
+  const isBeside = canary !== undefined || toStable !== 'none' || previous !== undefined;
+  // The first revision, and what followed on none that ever served, has nothing that it could be beside.
+  const isCanary = percent < 100 && latestRolledoutRevision !== undefined && revisionOf(stable) !== undefined;
+  return isCanary && isBeside
+    ? planCanary(inference, present, target, { replicas, percent })
+    : planRollout(inference, present, target, replicas);
+}
+
+/** The newest revision in pods of its own, with its share of the requests, beside the one that had them all before. */
+function planCanary(
+  inference: InferenceService,
+  { stable, canary, previous }: Present,
+  target: Target,
+  { replicas, percent }: { replicas: number; percent: number },
+): InferencePlan {
+  const name = componentName(inference, 'predictor');
+  const isKept = canary !== undefined && differenceOf(canary, target, inference) === 'none';
+  const isStable = !canary && differenceOf(stable!, target, inference) === 'none';
+  const latestRevision =
+    (isKept && revisionOf(canary)) ||
+    (isStable && revisionOf(stable)) ||
+    nextOf(inference, { stable, canary });
+  const isReady = isKept && hasBeenReady(inference, canary, latestRevision);
+  const template = isKept ? withModelOf(target.template, canary) : target.template;
+  const own = deploymentFor(inference, 'predictor', {
+    name: canaryName(inference),
+    template,
+    replicas: isStopped(inference) ? 0 : Math.max(1, inference.spec?.predictor.minReplicas ?? 1),
+    annotations: annotationsFor(target, latestRevision),
+  });
+  // A revision that had all requests already is taken back: the one before it comes back in its place.
+  const isTakenBack = revisionOf(stable) === latestRevision && previous !== undefined;
+  const kept = isTakenBack
+    ? deploymentFor(inference, 'predictor', { ...previous, name, replicas })
+    : withReplicas(stable!, replicas);
+  return {
+    deployments: [kept, own],
+    services: [
+      predictorService(inference, name, target.template, isReady ? percent : 0),
+      predictorService(inference, canaryName(inference), target.template, 0),
+    ],
+    drops: [],
+    canaryPercent: isReady ? percent : undefined,
+    latestRevision,
+  };
+}
+
+/** The newest revision in the place of the one before. A canary that has become it serves until its place is taken. */
+function planRollout(
+  inference: InferenceService,
+  { stable, canary }: Present,
+  target: Target,
+  replicas: number,
+): InferencePlan {
+  const name = componentName(inference, 'predictor');
+  const difference = stable && revisionOf(stable) ? differenceOf(stable, target, inference) : 'pods';
+  const promoted = canary && differenceOf(canary, target, inference) === 'none' ? canary : undefined;
+  const latestRevision =
+    (difference === 'none' && revisionOf(stable)) ||
+    revisionOf(promoted) ||
+    nextOf(inference, { stable, canary });
+  const wanted = deploymentFor(inference, 'predictor', {
+    name,
+    template: difference === 'pods' ? target.template : withModelOf(target.template, stable!),
+    // What is new must show that it runs, also where nobody asks.
+    replicas: difference === 'pods' && !isStopped(inference) ? Math.max(1, replicas) : replicas,
+    annotations: annotationsFor(target, latestRevision),
+  });
+  const isDone = difference !== 'pods' && isRolledOut(stable);
+  const serving =
+    !isDone && promoted && hasBeenReady(inference, promoted, latestRevision) ? promoted : undefined;
+  return {
+    deployments: [wanted, ...(serving ? [serving] : [])],
+    services: [
+      predictorService(inference, name, target.template, serving ? 100 : 0),
+      ...(serving ? [predictorService(inference, canaryName(inference), target.template, 0)] : []),
+    ],
+    drops: serving ? [] : [canaryName(inference)],
+    canaryPercent: serving ? 100 : undefined,
+    latestRevision,
+  };
+}
+
+/** A revision that was ready once keeps its share: while it has no pod, the mesh gives that to the others. */
+function hasBeenReady(inference: InferenceService, deployment: Deployment, revision: string): boolean {
+  return isRolledOut(deployment) || inference.status?.components?.predictor?.latestReadyRevision === revision;
+}
+
+function nextOf(inference: InferenceService, { stable, canary }: Present): string {
+  const { previousRolledoutRevision, latestCreatedRevision } = inference.status?.components?.predictor ?? {};
+  const known = [revisionOf(stable), revisionOf(canary), previousRolledoutRevision, latestCreatedRevision];
+  return nextRevision(componentName(inference, 'predictor'), known);
+}
+
+function withReplicas(deployment: Deployment, replicas: number): Deployment {
+  return { ...deployment, spec: { ...deployment.spec!, replicas } };
+}
+
+function predictorService(
+  inference: InferenceService,
+  name: string,
+  template: Template,
+  canaryPercent: number,
+): Service {
+  const { minReplicas, timeout } = inference.spec!.predictor;
+  const shares = [
+    { service: componentName(inference, 'predictor'), percent: 100 - canaryPercent },
+    { service: canaryName(inference), percent: canaryPercent },
+  ];
+  const annotations = {
+    ...(canaryPercent > 0 && {
+      [splitAnnotation]: JSON.stringify(shares.filter(({ percent }) => percent > 0)),
+    }),
+    ...(minReplicas === 0 &&
+      !isStopped(inference) && { [holdAnnotation]: String(timeout ?? holdSecondsDefault) }),
+  };
+  return serviceFor(inference, 'predictor', { name, template, annotations });
 }

@@ -1,0 +1,67 @@
+import type { InferenceService } from '../../api/kinds/inferenceService.ts';
+import { storageOf } from './storage.ts';
+
+/** Why a specification is not served; `reason` is one of KServe's for `modelStatus.lastFailureInfo`. */
+export interface Refusal {
+  reason: 'InvalidPredictorSpec' | 'NoSupportingRuntime' | 'RuntimeNotRecognized';
+  message: string;
+}
+
+const protocols = ['v1', 'v2', 'grpc-v2'];
+/** The longest name of what is made, `<name>-predictor-canary`, has 63 characters. */
+const nameCharsMax = 46;
+
+/** What of a specification is not offered, in the API's form, if anything is. */
+export function refusalOf({ spec, metadata }: InferenceService): Refusal | undefined {
+  const { model, containers, scaleMetric } = spec?.predictor ?? {};
+  if ((metadata?.name ?? '').length > nameCharsMax)
+    return invalid(`metadata.name: Too long: may not be more than ${nameCharsMax} characters`);
+  if (scaleMetric === 'cpu' || scaleMetric === 'memory')
+    return invalid(
+      `spec.predictor.scaleMetric: Unsupported value: "${scaleMetric}": supported values: "concurrency", "rps"; for others make a HorizontalPodAutoscaler of the Deployment`,
+    );
+  for (const name of ['transformer', 'explainer'] as const) {
+    if (spec?.[name] && !spec[name].containers?.length)
+      return invalid(`spec.${name}.containers: Required value: it runs as an ordinary pod`);
+  }
+  if (model) return refusalOfModel(model);
+  return containers?.length
+    ? undefined
+    : invalid('spec.predictor.model: Required value: name the model format and the storageUri');
+}
+
+type Model = NonNullable<NonNullable<InferenceService['spec']>['predictor']['model']>;
+
+function refusalOfModel({ runtime, image, modelFormat, protocolVersion, storage, storageUri }: Model) {
+  const at = 'spec.predictor.model';
+  if (runtime)
+    return {
+      reason: 'RuntimeNotRecognized' as const,
+      message: `${at}.runtime: Invalid value: "${runtime}": there are no ServingRuntimes here; leave it out for the built-in ONNX server, or name an image`,
+    };
+  if (storage)
+    return invalid(`${at}.storage: Forbidden: storage of the cluster's own is not offered; use storageUri`);
+  if (storageUri !== undefined || !image) {
+    const read = storageOf(storageUri ?? '');
+    if (typeof read === 'string')
+      return invalid(`${at}.storageUri: Invalid value: "${storageUri ?? ''}": ${read}`);
+  }
+  if (image) return undefined;
+  if (modelFormat.name !== 'onnx')
+    return {
+      reason: 'NoSupportingRuntime' as const,
+      message: `${at}.modelFormat.name: Unsupported value: "${modelFormat.name}": supported values: "onnx"; for others name an image that serves them`,
+    };
+  if (protocolVersion !== undefined && !protocols.includes(protocolVersion)) {
+    const offered = protocols.map((each) => `"${each}"`).join(', ');
+    return {
+      reason: 'NoSupportingRuntime' as const,
+      message: `${at}.protocolVersion: Unsupported value: "${protocolVersion}": supported values: ${offered}`,
+    };
+  }
+  return undefined;
+}
+
+function invalid(message: string): Refusal {
+  return { reason: 'InvalidPredictorSpec', message };
+}
