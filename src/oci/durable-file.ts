@@ -2,6 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
+/** Node's permission model, under which pods run, denies fsync (tried on Node 26): what a pod stores is its own scratch. */
+export const maySync: boolean = process.permission === undefined;
+
 /** Replaces a small file so that after a crash there is the old or the new content, never a part. */
 export async function writeDurably(path: string, content: string | Uint8Array, temporary: string) {
   const temp = join(temporary, `${process.pid}-${randomUUID()}`);
@@ -9,7 +12,7 @@ export async function writeDurably(path: string, content: string | Uint8Array, t
     const handle = await open(temp, 'wx', 0o644);
     try {
       await handle.writeFile(content);
-      await handle.sync();
+      if (maySync) await handle.sync();
     } finally {
       await handle.close();
     }
@@ -28,7 +31,7 @@ export async function moveDurably(from: string, to: string): Promise<void> {
 
 /** Windows can't open a folder to sync it; its file systems journal names themselves. */
 export async function syncFolder(path: string): Promise<void> {
-  if (process.platform === 'win32') return;
+  if (process.platform === 'win32' || !maySync) return;
   const handle = await open(path, 'r');
   try {
     await handle.sync();

@@ -9,7 +9,7 @@ import type { Header } from 'tar-stream';
 import { StatusError } from '../base/errors.ts';
 import type { ContentStore } from './content-store.ts';
 import { hexOf, Meter } from './digest.ts';
-import { orMissing, syncFolder } from './durable-file.ts';
+import { maySync, orMissing, syncFolder } from './durable-file.ts';
 import type { Image } from './image.ts';
 import type { Descriptor } from './manifest.ts';
 import { LayerWriter, type Unpacked, type UnpackOptions, unpackedBytesMax } from './unpack-layer.ts';
@@ -143,6 +143,7 @@ const syncsAtOnce = 16;
 
 /** The tree's name must not survive a power loss that its content doesn't. */
 async function syncFiles(root: string, files: Set<string>): Promise<void> {
+  if (!maySync) return;
   const queue = files.values();
   const work = async () => {
     for (const file of queue) {
