@@ -14,6 +14,7 @@ export const rooms = [
   'mesh',
   'pipeline',
   'serving',
+  'learning',
   'scheduler',
   'controllers',
   'node',

@@ -10,6 +10,9 @@ import type { ServiceAccountTokens } from '../identity/service-account-token.ts'
 import type { Store } from '../store/store.ts';
 import { AdmissionChain, type AdmissionPlugin } from './admission/chain.ts';
 import { createAdmissionPlugins } from './admission/plugins.ts';
+import { Aggregation } from './aggregation/aggregation.ts';
+import type { FrontProxy } from './aggregation/remote.ts';
+import { type Document, mergeV2, RemoteOpenApi } from './aggregation/remote-openapi.ts';
 import { allowedMethods } from './allowed-methods.ts';
 import { type Answer, collected } from './answer.ts';
 import type { Audit } from './audit/audit.ts';
@@ -19,6 +22,7 @@ import { escalationStrategies } from './authorization/escalation.ts';
 import { createNodeAuthorizer } from './authorization/node-authorizer.ts';
 import { rbacAuthorizer, rulesFor } from './authorization/rbac.ts';
 import { RbacIndex } from './authorization/rbac-index.ts';
+import { createTrainerAuthorizer } from './authorization/trainer-authorizer.ts';
 import { bootstrap } from './bootstrap.ts';
 import { CustomResources } from './custom-resources/custom-resources.ts';
 import { Discovery, type ServedKinds } from './discovery.ts';
@@ -69,6 +73,8 @@ export interface ApiServerOptions {
   serviceAccountTokens?: ServiceAccountTokens;
   /** How to reach nodes for logs; without it logs are refused. */
   kubelet?: KubeletDial;
+  /** What other API servers know this one by. */
+  frontProxy?: FrontProxy;
   /** Writes down who did what, over HTTP. */
   audit?: Audit | undefined;
   /** Selvage's own version, for `/version`. */
@@ -95,6 +101,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     discovery,
     bootstrappers,
     createNodeAuthorizer(store),
+    createTrainerAuthorizer(store),
     ...(options.authorizers ?? []),
     rbacAuthorizer(index),
   );
@@ -135,6 +142,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   // Followed until the store is closed.
   if (kinds.some(({ kind }) => kind === 'CustomResourceDefinition'))
     new CustomResources(context, served, dialService);
+  const { frontProxy } = options;
+  const aggregation = new Aggregation(context, { dialService, frontProxy }, metrics);
   // A server whose store is gone is not well.
   const health = new HealthChecks({ readStore: () => store.list('/core/namespaces/', { limit: 1 }) });
   const { authenticators = [], serviceAccountTokens: tokens } = options;
@@ -145,25 +154,31 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       return [...served.kinds, ...reviewDefinitions];
     },
     get revision() {
-      return served.revision;
+      return served.revision + aggregation.revision;
     },
   };
+  const remoteOpenApi = new RemoteOpenApi(() => aggregation.remotes.values(), log);
   const router: Router = {
     context,
     resources: served.resources,
     authorize,
-    discovery: new Discovery(served, reviewKinds, metricsKinds),
+    aggregation,
+    discovery: new Discovery(served, reviewKinds, { views: metricsKinds, remotes: aggregation }),
     openApi: new OpenApi(described, {
-      v2: async () => (await import('../api/openapi/v2.ts')).openapiV2(described.kinds),
+      v2: async () => {
+        const { openapiV2 } = await import('../api/openapi/v2.ts');
+        return mergedV2(openapiV2(described.kinds), await remoteOpenApi.v2());
+      },
       v2Protobuf: async () => {
         const [{ openapiV2 }, { encodeGnostic }] = await Promise.all([
           import('../api/openapi/v2.ts'),
           import('../api/openapi/gnostic.ts'),
         ]);
-        return encodeGnostic(openapiV2(described.kinds));
+        return encodeGnostic(mergedV2(openapiV2(described.kinds), await remoteOpenApi.v2()));
       },
       v3: async (group, version) =>
         (await import('../api/openapi/v3.ts')).openapiV3(described.kinds, { group, version }),
+      remoteV3: () => remoteOpenApi.v3(),
     }),
     kubelet: options.kubelet,
     dialPod,
@@ -217,6 +232,9 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       bootstrap(transport(), { serviceCidr, health, ...bootstrapOptions }),
   };
 }
+
+const mergedV2 = (own: object, others: readonly Document[]) =>
+  others.length > 0 ? mergeV2(own, others) : own;
 
 function measured(router: Router, metrics: Metrics): (request: ApiRequest, user: User) => Promise<Answer> {
   const { log } = router.context;

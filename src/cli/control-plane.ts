@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { kinds } from '../api/kinds/index.ts';
 import type { AuditOptions } from '../apiserver/audit/open-audit.ts';
+import { mayTrainerUse } from '../apiserver/authorization/trainer-authorizer.ts';
 import { type ApiServer, type ApiServerOptions, createApiServer } from '../apiserver/server.ts';
 import type { User } from '../apiserver/user.ts';
 import { tokenAuthenticator } from '../apiserver/user.ts';
@@ -23,6 +24,7 @@ import { ContentStore } from '../oci/content-store.ts';
 import { type Access, createRegistry } from '../oci/registry.ts';
 import { startScheduler } from '../scheduler/scheduler.ts';
 import { openStore } from '../store/open.ts';
+import type { Store } from '../store/store.ts';
 import type { DataDir } from './data-dir.ts';
 import { renewedCertificate } from './renewed-certificate.ts';
 import { version } from './version.ts';
@@ -105,7 +107,7 @@ export async function startControlPlane(options: {
     const registry = createRegistry({
       store: content,
       log,
-      authorize: (request, access) => mayUse(callers.get(request), access),
+      authorize: (request, access) => mayUse(store, callers.get(request), access),
     });
     const serving = renewedCertificate({ authority, clock, terms: servingTerms([host, ...options.names]) });
     const listening = await api
@@ -232,10 +234,12 @@ function joinTokenOf(dataDir: DataDir, authority: Authority, tokens: ReturnType<
   return loadOrCreateFile(join(dataDir.server, 'join-token'), create).toString().trim();
 }
 
-/** Nodes pull; who administers the cluster may do everything. */
-function mayUse(user: User | undefined, access: Access): boolean {
-  if (user?.groups.includes('system:masters')) return true;
-  return access.action === 'pull' && (user?.groups.includes('system:nodes') ?? false);
+/** Nodes pull; what trains pushes what it was asked for; who administers the cluster may do everything. */
+function mayUse(store: Store, user: User | undefined, access: Access): boolean {
+  if (!user) return false;
+  if (user.groups.includes('system:masters')) return true;
+  if (access.action === 'pull' && user.groups.includes('system:nodes')) return true;
+  return mayTrainerUse(store, user, access);
 }
 
 /** Where pods of every node reach this server: an address that it was told to be known by, where it listens on all. */

@@ -45,6 +45,7 @@ import * as statefulSet from './statefulset.ts';
 import * as storageExpansion from './storage-expansion.ts';
 import * as storageLocalPath from './storage-local-path.ts';
 import * as taintEviction from './taint-eviction.ts';
+import * as trainingJob from './training-job.ts';
 
 export interface ControllersOptions
   extends nodeLifecycle.NodeLifecycleOptions,
@@ -109,6 +110,7 @@ export function startControllers(options: ControllersOptions): Controllers {
     taintEviction.run(context, options),
     podGarbage.run(context),
     inferenceService.run(context),
+    trainingJob.run(context),
     garbageCollector.run(context, kinds),
     namespace.run(context, kinds),
     resourceQuota.run(context, kinds),

@@ -157,7 +157,7 @@ function statusText(job: TrainingJob): string {
   for (const type of ['Complete', 'Failed']) if (conditionOf(job, type)?.status === 'True') return type;
   if (job.metadata?.deletionTimestamp) return 'Terminating';
   if (conditionOf(job, 'Suspended')?.status === 'True') return 'Suspended';
-  return job.status?.progress?.step === undefined ? 'Pending' : 'Running';
+  return job.status?.progress?.epoch === undefined ? 'Pending' : 'Running';
 }
 
 function epochText({ status }: TrainingJob): string {

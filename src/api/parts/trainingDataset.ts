@@ -36,7 +36,7 @@ const imageFolder = object(`${component}ImageFolder`, {
   height: required(integer({ doc: 'Pixels that every image is resized to.', min: 1, max: 4096 })),
   width: required(integer({ doc: 'Pixels that every image is resized to.', min: 1, max: 4096 })),
   channels: oneOfNumber([1, 3], 'Channels of colour: 1 or 3.', 3),
-  corrupt: oneOf(['refuse', 'skip'], { doc: 'What becomes of damaged images.', default: 'refuse' }),
+  corrupt: oneOf(['error', 'skip'], { doc: 'What becomes of damaged images.', default: 'error' }),
 });
 
 const npz = object(`${component}Npz`, {
@@ -48,7 +48,7 @@ const npz = object(`${component}Npz`, {
 const csv = object(`${component}Csv`, {
   path: required(string({ doc: 'The .csv file, below the root of the volume.' })),
   label: required(string({ doc: 'The column to learn.' })),
-  labelKind: oneOf(['class', 'number'], { doc: 'Whether the label is a class or a number.' }),
+  labelKind: oneOf(['class', 'value'], { doc: 'Whether the label is a class or a number to give.' }),
   features: list(string(), { doc: 'The columns to learn from; all others if absent.' }),
   categorical: list(string(), { doc: 'Columns of categories rather than numbers.' }),
   separator: string({ doc: 'Between two fields.' }),

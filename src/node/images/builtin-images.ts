@@ -10,6 +10,7 @@ const prefix = 'selvage.dev/builtin/';
 const modules: Record<string, { module: string; grants: { worker: boolean; addons: boolean } }> = {
   // ONNX Runtime is a native addon, and runs in a worker so that it can't block the server.
   'model-server': { module: '../../serving/main.ts', grants: { worker: true, addons: true } },
+  trainer: { module: '../../learning/trainer/main.ts', grants: { worker: true, addons: true } },
 };
 
 export const isBuiltin = (reference: string): boolean => reference.startsWith(prefix);
