@@ -32,7 +32,20 @@ export function statsSummary(options: {
         name: parseContainerId(each.id)!.container,
         cpu: { time, usageCoreNanoSeconds: Math.round(each.cpuSeconds * 1e9) },
         memory: { time, workingSetBytes: each.workingSetBytes, rssBytes: each.rssBytes },
+        ...(each.load && { userDefinedMetrics: requestMetrics(each.load, time) }),
       })),
     })),
   };
+}
+
+/** What the pod's servers had to do, in the form that kubelet has for numbers of a container's own. */
+function requestMetrics({ requests, busyMs, active }: NonNullable<ContainerUsage['load']>, time: string) {
+  const metric = (name: string, type: 'gauge' | 'cumulative', units: string, value: number) => {
+    return { name, type, units, time, value };
+  };
+  return [
+    metric('requests', 'cumulative', 'count', requests),
+    metric('request_milliseconds', 'cumulative', 'ms', busyMs),
+    metric('requests_active', 'gauge', 'count', active),
+  ];
 }

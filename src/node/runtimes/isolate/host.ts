@@ -7,6 +7,7 @@ import { createMeshClient, type MeshClient } from '../../../mesh/mesh-client.ts'
 import type { TerminalSize } from '../frames.ts';
 import { type FetchModule, serveFetch } from './fetch-handler.ts';
 import { HandedServers } from './handed-servers.ts';
+import { InboundLoad } from './inbound-load.ts';
 import { lockDown } from './lockdown.ts';
 import { MeshTls } from './mesh-tls.ts';
 import { commandMarker, type Program, type ToPod } from './messages.ts';
@@ -21,6 +22,7 @@ const compileCacheDelayMs = 1_000;
 
 // The first code in a pod's process: it readies the sandbox, then runs the pod's program.
 const init = Promise.withResolvers<Extract<ToPod, { type: 'init' }>>();
+const load = new InboundLoad();
 let mesh: MeshClient | undefined;
 let servers: HandedServers | undefined;
 let terminal: Terminal | undefined;
@@ -38,6 +40,7 @@ for (const message of early.splice(0)) onMessage(message, undefined);
 if (!program.isExec) {
   servers = new HandedServers({ podIP: program.podIP, onChange: onListenChange });
   servers.install();
+  load.install();
 }
 adoptProgram(program);
 if (program.tty) await installTerminal();
@@ -108,6 +111,8 @@ function createMesh({ namespace, podIP }: Program): MeshClient {
   const report = () => {
     const rows = created.telemetry.take();
     if (rows.length > 0) channel.report(rows);
+    const served = load.report();
+    if (served) channel.reportLoad(served);
   };
   setInterval(report, telemetryIntervalMs).unref();
   return created;

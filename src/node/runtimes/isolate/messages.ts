@@ -3,6 +3,7 @@ import type { TelemetryRow } from '../../../mesh/telemetry.ts';
 import type { TerminalSize } from '../frames.ts';
 import type { PodProcess } from './applets/applet.ts';
 import type { FileTable } from './applets/pod-files.ts';
+import type { RequestLoad } from './inbound-load.ts';
 
 /** What the shim tells a pod's process. A `connection` and a successful `dialed` carry a socket. */
 export type ToPod =
@@ -23,6 +24,7 @@ export type FromPod =
   | { type: 'loaded' }
   | { type: 'dial'; id: number; host: string; port: number }
   | { type: 'telemetry'; rows: TelemetryRow[] }
+  | ({ type: 'load' } & RequestLoad)
   /** Requests wait for a Service (`namespace/name`) that has no endpoint. */
   | { type: 'held'; service: string };
 
@@ -78,6 +80,11 @@ export function decodeFromPod(message: unknown): FromPod | undefined {
     const { service } = fields;
     if (typeof service !== 'string' || service.length > hostCharsMax) return undefined;
     return /^[a-z0-9.-]+\/[a-z0-9.-]+$/.test(service) ? { type: 'held', service } : undefined;
+  }
+  if (fields.type === 'load') {
+    const { requests, busyMs, active } = fields as Partial<RequestLoad>;
+    if (![requests, busyMs, active].every(isAmount)) return undefined;
+    return { type: 'load', requests: requests!, busyMs: busyMs!, active: active! };
   }
   if (fields.type === 'telemetry') {
     const { rows } = fields;

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { RequestLoad } from './inbound-load.ts';
 import type { FromPod, ToPod } from './messages.ts';
 
 /** How many dials may wait for the shim at a time. */
@@ -62,6 +63,10 @@ export class ShimChannel {
 
   report(rows: Extract<FromPod, { type: 'telemetry' }>['rows']): void {
     this.#send({ type: 'telemetry', rows });
+  }
+
+  reportLoad(load: RequestLoad): void {
+    this.#send({ type: 'load', ...load });
   }
 
   dial(target: { host: string; port: number }): Promise<Socket> {

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import type { RouteTable } from '../../../mesh/route-table.ts';
 import type { PodProcess } from '../isolate/applets/applet.ts';
+import type { RequestLoad } from '../isolate/inbound-load.ts';
 import { type LaunchOptions, nodeArguments } from '../isolate/launch.ts';
 import type { FromPod, Program, ToPod } from '../isolate/messages.ts';
 import type { ContainerSpec, ContainerState } from '../runtime.ts';
@@ -41,6 +42,8 @@ export class Container {
   readonly spec: ContainerSpec;
   ports: number[] = [];
   isStopping = false;
+  /** What its servers had to do; undefined before anybody asked them. */
+  load: RequestLoad | undefined;
   readonly #events: ContainerEvents;
   readonly #log: LogFile;
   #state: ContainerState;
@@ -187,6 +190,9 @@ export class Container {
     if (message.type === 'listening') {
       this.ports = message.ports;
       this.#change({ listening: true });
+    } else if (message.type === 'load') {
+      const { requests, busyMs, active } = message;
+      this.load = { requests, busyMs, active };
     } else if (message.type === 'loaded') {
       this.#change({ isLoaded: true });
     } else {

@@ -111,9 +111,9 @@ export class Pods {
   }
 
   usage(): ContainerUsage[] {
-    return this.running.flatMap(({ state }) => {
+    return this.running.flatMap(({ state, load }) => {
       const usage = state.pid === undefined ? undefined : readProcessUsage(state.pid);
-      return usage ? [{ id: state.id, ...usage }] : [];
+      return usage ? [{ id: state.id, ...usage, ...(load && { load }) }] : [];
     });
   }
 

@@ -1,4 +1,5 @@
 import type { RouteTable } from '../../../mesh/route-table.ts';
+import type { RequestLoad } from '../isolate/inbound-load.ts';
 import type { ContainerSpec, ContainerState } from '../runtime.ts';
 
 /** A certificate chain, its key and the roots to trust, all PEM. The key stays on the node. */
@@ -38,6 +39,8 @@ export interface ContainerUsage {
   rssBytes: number;
   /** CPU time since start. */
   cpuSeconds: number;
+  /** What its servers had to do, once they were asked. */
+  load?: RequestLoad;
 }
 
 /** Agents and shims of different versions refuse each other. */
