@@ -176,10 +176,21 @@ const table: [KindDefinition<any>, KubeObject & Record<string, unknown>, string,
     {
       metadata,
       spec: { predictor: {} },
-      status: { url: 'http://m', conditions: [{ type: 'Ready', status: 'True' }] },
+      status: {
+        url: 'http://m',
+        conditions: [{ type: 'Ready', status: 'True' }],
+        components: {
+          predictor: {
+            traffic: [
+              { latestRevision: true, revisionName: 'm-2', percent: 10 },
+              { latestRevision: false, revisionName: 'm-1', percent: 90, tag: 'prev' },
+            ],
+          },
+        },
+      },
     },
-    'Name URL Ready Age',
-    ['x', 'http://m', 'True', '10m'],
+    'Name URL Ready Prev Latest PrevRolledoutRevision LatestReadyRevision Age',
+    ['x', 'http://m', 'True', 90, 10, 'm-1', 'm-2', '10m'],
   ],
 ];
 

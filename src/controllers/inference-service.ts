@@ -14,6 +14,7 @@ import { subjectOf } from '../client/events.ts';
 import type { Informer } from '../client/informer.ts';
 import { type Context, runController, source } from './controller.ts';
 import { changed } from './inference-service/ensure.ts';
+import { withModel } from './inference-service/legacy-model.ts';
 import { canaryName, componentName, inferenceServiceLabel, isStopped } from './inference-service/names.ts';
 import { plan } from './inference-service/plan.ts';
 import { type Refusal, refusalOf } from './inference-service/refusal.ts';
@@ -33,8 +34,9 @@ export function run(context: Context): Running {
   const events = context.recorder('inferenceservice-controller');
 
   async function reconcile(key: string): Promise<undefined> {
-    const inference = inferences.get(key);
-    if (!inference || inference.metadata?.deletionTimestamp) return;
+    const found = inferences.get(key);
+    if (!found || found.metadata?.deletionTimestamp) return;
+    const inference = withModel(found);
     const refusal = refusalOf(inference);
     if (refusal) return refuse(inference, refusal);
     const ownNamed = <T extends KubeObject>(informer: Informer<T>, name: string): T | undefined => {

@@ -1,5 +1,5 @@
 import { conditionOf } from '../conditions.ts';
-import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
+import { type Column, defineKind, kindSchema, type ObjectOf } from '../kind.ts';
 import { container } from '../parts/container.ts';
 import { podSpec } from '../parts/podSpec.ts';
 import {
@@ -56,6 +56,33 @@ export const modelSpec = object(
 );
 export type ModelSpec = TypeOf<typeof modelSpec>;
 
+/** The model in the field of its server, as KServe had it before there was `model`. */
+const legacyModelSpec = object(
+  `${component}PredictorExtensionSpec`,
+  {
+    ...containerFields,
+    name: string(),
+    protocolVersion: string({ doc: 'v1 or v2 of the inference protocol.' }),
+    runtimeVersion: string({ doc: 'The version of the runtime.' }),
+    storage: storageSpec,
+    storageUri: string({ doc: 'Where the model is, e.g. oci://name:tag.' }),
+  },
+  { doc: 'The model in the field of its server; `model` is the newer form.' },
+);
+
+/** Model servers that KServe has a field for, and that there are none of here. */
+const otherServers = {
+  huggingface: legacyModelSpec,
+  lightgbm: legacyModelSpec,
+  paddle: legacyModelSpec,
+  pmml: legacyModelSpec,
+  pytorch: legacyModelSpec,
+  sklearn: legacyModelSpec,
+  tensorflow: legacyModelSpec,
+  triton: legacyModelSpec,
+  xgboost: legacyModelSpec,
+};
+
 export const loggerSpec = object(
   `${component}LoggerSpec`,
   {
@@ -106,6 +133,8 @@ export const predictorSpec = object(
     ...componentExtension,
     containers: keyedList(['name'], container),
     model: modelSpec,
+    onnx: legacyModelSpec,
+    ...otherServers,
     workerSpec: any(),
   },
   { doc: 'What serves the model; any field of a pod spec may be set.' },
@@ -220,11 +249,20 @@ export const inferenceService = defineKind<InferenceService>({
   schema,
   check({ spec }, report, root) {
     const at = root.child('spec').child('predictor');
-    const { model, containers, minReplicas = 0, maxReplicas } = spec?.predictor ?? {};
-    if (!model && !containers?.length)
+    const { model, onnx, containers, minReplicas = 0, maxReplicas } = spec?.predictor ?? {};
+    const others = Object.keys(otherServers).filter((name) => name in (spec?.predictor ?? {}));
+    for (const name of others) {
+      report.forbidden(
+        at.child(name),
+        'there is no such server here: supported are `model` (with the modelFormat "onnx", or an image that serves others), `onnx` and `containers`',
+      );
+    }
+    if (model && onnx) report.forbidden(at.child('onnx'), 'may not be set beside `model`');
+    if (!model && !onnx && !containers?.length && others.length === 0)
       report.required(at.child('model'), 'a predictor needs a model or containers');
-    if (model && !model.storageUri && !model.storage && !model.image) {
-      report.required(at.child('model').child('storageUri'), 'e.g. oci://my-model:1.0.0');
+    for (const [name, each] of Object.entries({ model, onnx })) {
+      if (each && !each.storageUri && !each.storage && !each.image)
+        report.required(at.child(name).child('storageUri'), 'e.g. oci://my-model:1.0.0');
     }
     if (maxReplicas && maxReplicas < minReplicas) {
       report.invalid(at.child('maxReplicas'), maxReplicas, 'must not be less than minReplicas');
@@ -238,6 +276,27 @@ export const inferenceService = defineKind<InferenceService>({
       doc: 'Whether it can answer.',
       value: (service) => conditionOf(service, 'Ready')?.status ?? '',
     },
+    shareColumn('Prev', 'prev'),
+    shareColumn('Latest', 'latest'),
+    revisionColumn('PrevRolledoutRevision', 'prev'),
+    revisionColumn('LatestReadyRevision', 'latest'),
     ageColumn,
   ],
 });
+
+function shareOf({ status }: InferenceService, which: 'prev' | 'latest') {
+  const traffic = status?.components?.predictor?.traffic;
+  return traffic?.find(({ tag, latestRevision }) =>
+    which === 'prev' ? tag === 'prev' : latestRevision === true,
+  );
+}
+
+function shareColumn(name: string, which: 'prev' | 'latest'): Column<InferenceService> {
+  const doc = 'Its share of the requests, in percent.';
+  return { name, type: 'integer', doc, value: (service) => shareOf(service, which)?.percent ?? null };
+}
+
+function revisionColumn(name: string, which: 'prev' | 'latest'): Column<InferenceService> {
+  const doc = 'The revision with that share.';
+  return { name, doc, value: (service) => shareOf(service, which)?.revisionName ?? '' };
+}
