@@ -23,13 +23,26 @@ export interface Storage {
 
 /** Of the predictor's model, if it has one; what is wrong with it was refused before. */
 export function modelStorage({ spec }: InferenceService): Storage | undefined {
-  const uri = spec?.predictor.model?.storageUri;
-  const storage = uri === undefined ? undefined : storageOf(uri);
+  const { storageUri, image } = spec?.predictor.model ?? {};
+  const storage = storageUri === undefined ? undefined : storageOf(storageUri, image !== undefined);
   return typeof storage === 'string' ? undefined : storage;
 }
 
-/** Reads a storageUri; a string is what is wrong with it. */
-export function storageOf(uri: string): Storage | string {
+/** The same with the artifact as it is known to the registry. */
+export function withReference(
+  storage: Storage | undefined,
+  reference: string | undefined,
+): Storage | undefined {
+  if (!storage?.reference || reference === undefined) return storage;
+  return {
+    ...storage,
+    reference,
+    volume: { ...storage.volume, image: { ...storage.volume.image, reference } },
+  };
+}
+
+/** Reads a storageUri; a string is what is wrong with it. `keepsName`: a file that is fetched keeps its name. */
+export function storageOf(uri: string, keepsName = false): Storage | string {
   const scheme = /^([a-z0-9+.-]+):\/\//.exec(uri)?.[1];
   const rest = uri.slice(`${scheme}://`.length);
   switch (scheme) {
@@ -48,24 +61,29 @@ export function storageOf(uri: string): Storage | string {
       return { volume: { name: modelVolume, hostPath: { path: rest } } };
     case 'http':
     case 'https':
-      return downloaded(uri);
+      return downloaded(uri, keepsName);
   }
-  return 'must be oci://<name>:<tag>, pvc://<claim>/<path>, file:///<path on the node> or http(s)://<host>/<file>#sha256=<digest>';
+  return 'must be oci://<name>:<tag>, pvc://<claim>/<path>, file:///<path on the node> or http(s)://<host>/<file>';
 }
 
-function downloaded(uri: string): Storage | string {
-  if (!URL.canParse(uri)) return 'must be a URL';
-  const url = new URL(uri);
-  if (!/^#sha256=[0-9a-f]{64}$/.test(url.hash)) {
-    return 'a download must end in #sha256=<64 hexadecimal digits>, the digest of its file: what comes over the net is served only if it is what was meant';
-  }
+/** Fetched by an init container, which may reach that host alone. */
+function downloaded(uri: string, keepsName: boolean): Storage | string {
+  const url = URL.parse(uri);
+  if (url?.username !== '') return 'must be a URL without a user';
+  if (url.hash !== '' && !/^#sha256=[0-9a-f]{64}$/.test(url.hash))
+    return 'what follows # must be sha256=<64 hexadecimal digits>, the digest of the file';
   const port = url.port || (url.protocol === 'https:' ? '443' : '80');
+  const name = decodeURIComponent(url.pathname.split('/').at(-1) ?? '');
   return {
     volume: { name: modelVolume, emptyDir: {} },
     initContainer: {
       name: 'storage-initializer',
       image: storageInitializerImage,
-      env: [{ name: 'STORAGE_URI', value: uri }],
+      env: [
+        { name: 'STORAGE_URI', value: uri },
+        ...(keepsName ? [{ name: 'STORAGE_FILE', value: name || 'model' }] : []),
+      ],
+      terminationMessagePolicy: 'FallbackToLogsOnError',
       volumeMounts: [{ name: modelVolume, mountPath: modelFolder }],
     },
     egress: `${url.hostname}:${port}`,

@@ -10,6 +10,10 @@ const prefix = 'selvage.dev/builtin/';
 const modules: Record<string, { module: string; grants: { worker: boolean; addons: boolean } }> = {
   // ONNX Runtime is a native addon, and runs in a worker so that it can't block the server.
   'model-server': { module: '../../serving/main.ts', grants: { worker: true, addons: true } },
+  'storage-initializer': {
+    module: '../../serving/storage/main.ts',
+    grants: { worker: false, addons: false },
+  },
   trainer: { module: '../../learning/trainer/main.ts', grants: { worker: true, addons: true } },
 };
 
