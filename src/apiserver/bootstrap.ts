@@ -1,3 +1,4 @@
+import { configMap } from '../api/kinds/configMap.ts';
 import { endpointSlice } from '../api/kinds/endpointSlice.ts';
 import { endpoints } from '../api/kinds/endpoints.ts';
 import { namespace } from '../api/kinds/namespace.ts';
@@ -10,7 +11,9 @@ import { pathOf } from '../api/object.ts';
 import { defaultClassAnnotation } from '../api/storage-class.ts';
 import { type Status, StatusError } from '../base/errors.ts';
 import type { Transport } from '../client/transport.ts';
-import { reconcileDefaultRoles } from './authorization/reconcile-roles.ts';
+import { authenticationConfig } from './aggregation/authentication-config.ts';
+import type { FrontProxy } from './aggregation/remote.ts';
+import { reconcileDefaultRoles, reconcileSystemRoles } from './authorization/reconcile-roles.ts';
 import { bootstrapFlowControl } from './flow-control/bootstrap.ts';
 import type { HealthChecks } from './health-checks.ts';
 import { firstAddress } from './strategies/address-pool.ts';
@@ -30,7 +33,12 @@ const localPath = {
 /** Makes what every cluster has: its namespaces, priority classes and default roles and the `kubernetes` Service, whose endpoint is this server. */
 export async function bootstrap(
   transport: Transport,
-  options: { serviceCidr: string; health: HealthChecks; endpoint?: { ip: string; port: number } },
+  options: {
+    serviceCidr: string;
+    health: HealthChecks;
+    frontProxy?: FrontProxy | undefined;
+    endpoint?: { ip: string; port: number };
+  },
 ): Promise<void> {
   const { health } = options;
   await Promise.all([
@@ -50,6 +58,9 @@ export async function bootstrap(
     },
   } as KubeObject);
   if (options.endpoint) await writeEndpoint(transport, options.endpoint);
+  await reconcileSystemRoles(transport);
+  if (options.frontProxy)
+    await write(transport, configMap, authenticationConfig(options.frontProxy), 'kube-system');
   health.finish('bootstrap-controller');
 }
 
@@ -90,9 +101,14 @@ async function writeEndpoint(transport: Transport, endpoint: { ip: string; port:
   } as KubeObject);
 }
 
-async function write(transport: Transport, kind: KindAddress, object: KubeObject): Promise<void> {
-  if (await ensure(transport, kind, 'default', object)) return;
-  const path = pathOf(kind, { namespace: 'default', name: object.metadata!.name });
+async function write(
+  transport: Transport,
+  kind: KindAddress,
+  object: KubeObject,
+  inNamespace = 'default',
+): Promise<void> {
+  if (await ensure(transport, kind, inNamespace, object)) return;
+  const path = pathOf(kind, { namespace: inNamespace, name: object.metadata!.name });
   await send(transport, 'PUT', path, object);
 }
 

@@ -1,20 +1,12 @@
+import { byPriority } from '../api/custom/definition/versions.ts';
 import type { KindDefinition } from '../api/kind.ts';
 import type { ApiRequest } from '../client/transport.ts';
+import { aggregated, type ListedResource, type RemoteVersion } from './aggregation/remote-discovery.ts';
 import { noSuchPath } from './failures.ts';
 import { readAccept } from './negotiate.ts';
 
 /** One line of discovery. */
-interface DiscoveredResource {
-  name: string;
-  singularName: string;
-  namespaced: boolean;
-  group?: string;
-  version?: string;
-  kind: string;
-  verbs: readonly string[];
-  shortNames?: readonly string[];
-  categories?: readonly string[];
-}
+type DiscoveredResource = ListedResource & { singularName: string };
 
 /** A kind that only takes POST and is not stored, such as SelfSubjectAccessReview. */
 export interface ReviewKind {
@@ -36,19 +28,50 @@ export interface ServedKinds {
   readonly revision: number;
 }
 
+/** What other servers serve; `revision` grows when that changes. */
+export interface RemoteVersions {
+  readonly revision: number;
+  versions(): RemoteVersion[];
+  /** How the APIService of a version ranks it. */
+  priorityOf(group: string, version: string): { group: number; version: number } | undefined;
+}
+
+type Groups = Map<string, Map<string, DiscoveredResource[]>>;
+
+/** The groups, and the versions in each, as their APIServices rank them. */
+function ranked(groups: Groups, remotes: Pick<RemoteVersions, 'priorityOf'>): Groups {
+  const ofGroup = ([group, versions]: [string, Map<string, unknown>]) =>
+    Math.max(...[...versions.keys()].map((version) => remotes.priorityOf(group, version)?.group ?? 0));
+  const sorted = [...groups].map(([group, versions]) => {
+    const rank = (version: string) => remotes.priorityOf(group, version)?.version ?? 0;
+    const inOrder = [...versions].sort(([a], [b]) => rank(b) - rank(a) || byPriority(a, b));
+    return [group, new Map(inOrder)] as const;
+  });
+  return new Map(sorted.sort((a, b) => ofGroup([...b]) - ofGroup([...a])));
+}
+
 /** What the server tells clients of its resources; all answers are made once, and anew when the kinds change. */
 export class Discovery {
   #groups = new Map<string, Map<string, DiscoveredResource[]>>();
   #aggregated = new Map<string, object>();
   #served: ServedKinds;
-  #revision: number | undefined;
+  #revision: string | undefined;
   #reviews: readonly ReviewKind[];
   #views: readonly ViewKind[];
 
-  constructor(served: ServedKinds, reviews: readonly ReviewKind[], views: readonly ViewKind[] = []) {
+  #remotes: RemoteVersions;
+  /** By `group/version`: those that other servers serve. */
+  #remote = new Map<string, RemoteVersion>();
+
+  constructor(
+    served: ServedKinds,
+    reviews: readonly ReviewKind[],
+    { views, remotes }: { views: readonly ViewKind[]; remotes: RemoteVersions },
+  ) {
     this.#served = served;
     this.#reviews = reviews;
     this.#views = views;
+    this.#remotes = remotes;
   }
 
   /** Answers `/api`, `/apis` and what lies below them down to a group's version; throws NotFound for others. */
@@ -66,13 +89,21 @@ export class Discovery {
   }
 
   #refresh(): void {
-    if (this.#revision === this.#served.revision) return;
-    this.#revision = this.#served.revision;
+    const revision = `${this.#served.revision} ${this.#remotes.revision}`;
+    if (this.#revision === revision) return;
+    this.#revision = revision;
     this.#groups = new Map();
     this.#aggregated = new Map();
     for (const kind of this.#served.kinds) this.#add(kind, resourcesOf(kind));
     for (const review of this.#reviews) this.#add(review, [reviewResource(review)]);
     for (const view of this.#views) this.#add(view, [viewResource(view)]);
+    const remote = this.#remotes.versions();
+    this.#remote = new Map(remote.map((one) => [`${one.group}/${one.version}`, one]));
+    if (remote.length === 0) return;
+    // What another server serves in our place is not ours.
+    for (const { group, version } of remote) this.#groups.get(group)?.delete(version);
+    for (const one of remote) this.#add(one, []);
+    this.#groups = ranked(this.#groups, this.#remotes);
   }
 
   #add(at: { group: string; version: string }, resources: DiscoveredResource[]): void {
@@ -125,8 +156,10 @@ export class Discovery {
         metadata: { name: group, creationTimestamp: null },
         versions: [...versions].map(([name, resources]) => ({
           version: name,
-          resources: aggregateResources(group, name, resources),
-          freshness: 'Current',
+          resources:
+            this.#remote.get(`${group}/${name}`)?.resources ??
+            aggregated(resources, { group, version: name }),
+          freshness: this.#remote.get(`${group}/${name}`)?.freshness ?? 'Current',
         })),
       }));
     const list = {
@@ -241,33 +274,4 @@ function reviewResource(review: ReviewKind): DiscoveredResource {
     kind: review.kind,
     verbs: ['create'],
   };
-}
-
-function aggregateResources(group: string, version: string, resources: DiscoveredResource[]): object[] {
-  const kindOf = (resource: DiscoveredResource) => ({
-    group: resource.group ?? group,
-    version: resource.version ?? version,
-    kind: resource.kind,
-  });
-  return resources
-    .filter(({ name }) => !name.includes('/'))
-    .map((resource) => {
-      const below = resources.filter(({ name }) => name.startsWith(`${resource.name}/`));
-      return {
-        resource: resource.name,
-        responseKind: kindOf(resource),
-        scope: resource.namespaced ? 'Namespaced' : 'Cluster',
-        singularResource: resource.singularName,
-        verbs: resource.verbs,
-        ...(resource.shortNames && { shortNames: resource.shortNames }),
-        ...(resource.categories && { categories: resource.categories }),
-        ...(below.length > 0 && {
-          subresources: below.map((one) => ({
-            subresource: one.name.slice(resource.name.length + 1),
-            responseKind: kindOf(one),
-            verbs: one.verbs,
-          })),
-        }),
-      };
-    });
 }

@@ -9,6 +9,10 @@ export interface OpenApiSource {
   /** The same as `v2` in protocol buffers: kubectl before 1.27 reads nothing else. */
   v2Protobuf(): Uint8Array | Promise<Uint8Array>;
   v3(group: string, version: string): object | Promise<object>;
+  /** What other servers describe, as the index has it. */
+  remoteV3?(): Promise<Record<string, object>>;
+  /** Changes with what others add to `v2`. */
+  remoteRevision?(): Promise<number>;
 }
 
 interface Document {
@@ -52,12 +56,13 @@ export class OpenApi {
       const hash = at.stamp === '' ? (await this.#v3(at)).hash : hashOf(at.path + at.stamp);
       return [at.path, { serverRelativeURL: `/openapi/v3/${at.path}?hash=${hash}` }];
     });
-    return Object.fromEntries(await Promise.all(entries));
+    const remote = (await this.#source.remoteV3?.()) ?? {};
+    return { ...Object.fromEntries(await Promise.all(entries)), ...remote };
   }
 
-  #v2(request: ApiRequest): Promise<Document> {
+  async #v2(request: ApiRequest): Promise<Document> {
     const wantsProtobuf = (request.headers.accept ?? '').includes('proto-openapi.spec.v2');
-    const stamp = String(this.#served.revision);
+    const stamp = `${this.#served.revision} ${(await this.#source.remoteRevision?.()) ?? ''}`;
     if (wantsProtobuf) {
       return this.#kept({ name: 'v2.pb', stamp, mediaType: protobuf }, () => this.#source.v2Protobuf());
     }

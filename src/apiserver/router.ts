@@ -3,6 +3,7 @@ import { componentStatus } from '../api/kinds/componentStatus.ts';
 import { type Status, StatusError } from '../base/errors.ts';
 import type { ApiRequest, ApiResponse } from '../client/transport.ts';
 import type { ServiceAccountTokens } from '../identity/service-account-token.ts';
+import type { Aggregation, Remote } from './aggregation/aggregation.ts';
 import type { Answer } from './answer.ts';
 import { annotationsOf, noteDecision } from './audit/notes.ts';
 import { type Attributes, type Decision, refusal } from './authorization/authorize.ts';
@@ -46,6 +47,7 @@ export interface Router {
   /** By `group/version/plural`. */
   resources: ReadonlyMap<string, Resource>;
   authorize(attributes: Attributes): Decision;
+  aggregation: Aggregation;
   discovery: Discovery;
   openApi: OpenApi;
   kubelet: KubeletDial | undefined;
@@ -65,13 +67,15 @@ const json = { 'content-type': 'application/json' };
 /** Answers one request of a known user; throws StatusError for what is wrong with it. */
 export async function route(router: Router, request: ApiRequest, user: User): Promise<Answer> {
   const info = readResourceInfo(request);
+  const remote = router.aggregation.find(request.path);
   if (!info) {
     const verb = isRead(request) ? 'get' : request.method.toLowerCase();
     allow(router, { user, fieldSelector: '', path: request.path, verb }, request);
-    return answerPath(router, request);
+    return remote ? passedOn(remote, request, user) : answerPath(router, request, user);
   }
   const fieldSelector = request.query.get('fieldSelector') ?? '';
   allow(router, { user, fieldSelector, resource: info, body: request.body }, request);
+  if (remote) return passedOn(remote, request, user);
   const resource = router.resources.get(`${info.group}/${info.version}/${info.resource}`);
   if (resource) {
     const warnings = resource.kind.deprecation ? [resource.kind.deprecation] : [];
@@ -122,7 +126,14 @@ function isReview(kind: ReviewKind, info: ResourceInfo): boolean {
   return isSame && isInPlace && info.verb === 'create' && info.name === undefined;
 }
 
-async function answerPath(router: Router, request: ApiRequest): Promise<ApiResponse> {
+async function passedOn(...to: Parameters<PassOn>): Promise<Answer> {
+  const { passOn } = await import('./aggregation/pass-on.ts');
+  return passOn(...to);
+}
+
+type PassOn = typeof import('./aggregation/pass-on.ts').passOn;
+
+async function answerPath(router: Router, request: ApiRequest, user: User): Promise<Answer> {
   if (!isRead(request)) throw new StatusError('MethodNotAllowed', notAllowedText);
   const [root] = request.path.slice(1).split('/');
   switch (root) {
@@ -131,8 +142,10 @@ async function answerPath(router: Router, request: ApiRequest): Promise<ApiRespo
       const { object, contentType } = router.discovery.answer(request);
       return { code: 200, headers: { 'content-type': contentType, vary: 'Accept' }, kind: 'object', object };
     }
-    case 'openapi':
-      return router.openApi.answer(request);
+    case 'openapi': {
+      const remote = remoteDescribed(router, request.path);
+      return remote ? passedOn(remote, request, user) : router.openApi.answer(request);
+    }
     case 'version':
       return { code: 200, headers: json, kind: 'object', object: router.version };
     case 'metrics':
@@ -154,6 +167,12 @@ async function answerPath(router: Router, request: ApiRequest): Promise<ApiRespo
     default:
       throw noSuchPath();
   }
+}
+
+/** Who describes `/openapi/v3/apis/GROUP/VERSION`, where that is another server. */
+function remoteDescribed({ aggregation }: Router, path: string): Remote | undefined {
+  const [, at] = /^\/openapi\/v3(\/apis\/.+)$/.exec(path) ?? [];
+  return at === undefined ? undefined : aggregation.find(at);
 }
 
 /** HEAD takes the same right as GET, and the body of its answer is left out. */

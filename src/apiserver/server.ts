@@ -179,6 +179,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       v3: async (group, version) =>
         (await import('../api/openapi/v3.ts')).openapiV3(described.kinds, { group, version }),
       remoteV3: () => remoteOpenApi.v3(),
+      remoteRevision: () => remoteOpenApi.revision(),
     }),
     kubelet: options.kubelet,
     dialPod,
@@ -229,7 +230,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
         ...listenOptions,
       }),
     bootstrap: (bootstrapOptions = {}) =>
-      bootstrap(transport(), { serviceCidr, health, ...bootstrapOptions }),
+      bootstrap(transport(), { serviceCidr, health, frontProxy, ...bootstrapOptions }),
   };
 }
 

@@ -23,11 +23,17 @@ export type ServiceDial = (
   signal: AbortSignal,
 ) => Promise<Duplex>;
 
-/** Reaches Services through their EndpointSlices: pods by `dialPod`, every other address directly. */
+/** Reaches Services through their EndpointSlices: pods by `dialPod`, every other address, and ExternalName, directly. */
 export function serviceDial(store: Store, dialPod: PodDial): ServiceDial {
   return async ({ namespace, name, port }, signal) => {
     const service = store.get(keyOf(serviceKind, namespace, name))?.value as Service | undefined;
     if (!service) throw new Error(`service "${name}" not found`);
+    const { connect } = await import('node:net');
+    if (service.spec?.type === 'ExternalName') {
+      const socket = connect({ host: service.spec.externalName!, port, signal });
+      await once(socket, 'connect', { signal });
+      return socket;
+    }
     const index = (service.spec?.ports ?? []).findIndex((each) => each.port === port);
     if (index < 0) throw new Error(`no service port ${port} found for service "${name}"`);
     const portName = service.spec!.ports![index]!.name ?? '';
@@ -35,7 +41,6 @@ export function serviceDial(store: Store, dialPod: PodDial): ServiceDial {
     const chosen = endpoints[Math.floor(Math.random() * endpoints.length)];
     if (!chosen) throw new Error(`no endpoints available for service "${name}"`);
     if (chosen.podName !== undefined) return dialPod({ ...chosen, namespace, name: chosen.podName }, signal);
-    const { connect } = await import('node:net');
     const socket = connect({ host: chosen.ip, port: chosen.port, signal });
     await once(socket, 'connect', { signal });
     return socket;

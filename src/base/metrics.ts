@@ -100,6 +100,11 @@ export class Gauge {
   set(value: number, labels: Labels = {}): void {
     this.#family.samples.set(this.#family.name + show(labels), value);
   }
+
+  /** For what is no longer there. */
+  remove(labels: Labels): void {
+    this.#family.samples.delete(this.#family.name + show(labels));
+  }
 }
 
 /** The observations of one set of labels; the samples' names are made once, since that takes longer than counting. */

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { kinds } from '../api/kinds/index.ts';
+import type { FrontProxy } from '../apiserver/aggregation/remote.ts';
 import type { AuditOptions } from '../apiserver/audit/open-audit.ts';
 import { mayTrainerUse } from '../apiserver/authorization/trainer-authorizer.ts';
 import { type ApiServer, type ApiServerOptions, createApiServer } from '../apiserver/server.ts';
@@ -77,6 +78,7 @@ export async function startControlPlane(options: {
     const tokens = openTokens(join(dataDir.server, 'tokens'));
     const joinToken = joinTokenOf(dataDir, authority, tokens);
     const kubeletClient = renewedCertificate({ authority, clock, terms: kubeletClientTerms });
+    const frontProxy = openFrontProxy(dataDir, authority, clock);
     const { evictAfterSeconds } = options;
     const audited = options.audit && (await opened(options.audit, { clock, log, metrics }));
     if (audited) life.defer(audited.close);
@@ -98,6 +100,7 @@ export async function startControlPlane(options: {
         const { certificatePem, privateKeyPem } = kubeletClient.current();
         return { caPem: authority.caPem, certPem: certificatePem, keyPem: privateKeyPem };
       },
+      frontProxy,
       version: version(),
     });
     const kubeconfigWritten = api.health.expect('write-kubeconfig');
@@ -142,6 +145,7 @@ export async function startControlPlane(options: {
         log,
         authority,
         metrics,
+        registry: content,
         evictAfterSeconds,
         ...(options.podNetwork && { podNetwork: options.podNetwork }),
       }),
@@ -173,6 +177,27 @@ type OpenAudit = typeof import('../apiserver/audit/open-audit.ts').openAudit;
 const kubeletClientTerms = {
   commonName: 'kube-apiserver-kubelet-client',
   organizations: ['system:masters'],
+  usages: ['client' as const],
+  lifetimeSeconds: yearSeconds,
+};
+
+/** By which other API servers know this one: with an authority of its own, which signs for nobody else. */
+function openFrontProxy(dataDir: DataDir, { caPem: clientCaPem }: Authority, clock: Clock): FrontProxy {
+  const authority = openAuthority({ dir: join(dataDir.server, 'front-proxy-ca'), clock });
+  const certificate = renewedCertificate({ authority, clock, terms: frontProxyTerms });
+  return {
+    caPem: authority.caPem,
+    clientCaPem,
+    allowedNames: [frontProxyTerms.commonName],
+    current() {
+      const { certificatePem, privateKeyPem } = certificate.current();
+      return { certPem: certificatePem, keyPem: privateKeyPem };
+    },
+  };
+}
+
+const frontProxyTerms = {
+  commonName: 'front-proxy-client',
   usages: ['client' as const],
   lifetimeSeconds: yearSeconds,
 };

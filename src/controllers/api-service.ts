@@ -70,7 +70,7 @@ export function run(context: Context, builtIn: readonly GroupVersion[]): Running
       await client.create(apiServiceKind, service).catch((error: unknown) => {
         if (!isStatus(error, 'AlreadyExists')) throw error;
       });
-    } else if (!isEqualSemantically(present.spec, service.spec)) {
+    } else if (isOurs(present) && !isEqualSemantically(present.spec, service.spec)) {
       await client.update(apiServiceKind, { ...present, spec: service.spec! });
     }
   }
@@ -88,6 +88,15 @@ export function run(context: Context, builtIn: readonly GroupVersion[]): Running
     reconcile,
   });
 }
+
+/** One whose label is gone is somebody else's, as in Kubernetes; and who brings a server for metrics may have it asked. */
+function isOurs({ metadata, spec }: APIService): boolean {
+  if (metadata?.labels?.[automanagedLabel] === undefined) return false;
+  return !(spec?.service && replaceable.includes(spec.group ?? ''));
+}
+
+/** What Kubernetes leaves to servers that are installed; here they find one in their place. */
+const replaceable = ['metrics.k8s.io'];
 
 function once(keys: readonly string[], queue: { add(key: string): void }) {
   for (const key of keys) queue.add(key);

@@ -1,6 +1,9 @@
 import type { ClusterRole } from '../../api/kinds/clusterRole.ts';
 import type { ClusterRoleBinding } from '../../api/kinds/clusterRoleBinding.ts';
+import type { Role } from '../../api/kinds/role.ts';
+import type { RoleBinding } from '../../api/kinds/roleBinding.ts';
 import { type PolicyRule, rbacGroup } from '../../api/parts/rbac.ts';
+import { authenticationConfigName } from '../aggregation/authentication-config.ts';
 import { adminRules, discoveryRules, editRules, healthRules, selfRules, viewRules } from './default-rules.ts';
 
 /** On what the server made itself and keeps up to date. */
@@ -67,6 +70,37 @@ export function defaultClusterRoleBindings(): ClusterRoleBinding[] {
     binding('system:service-account-issuer-discovery', ['system:serviceaccounts']),
   ];
 }
+
+/** What other API servers must read, in `kube-system`. */
+export function systemRoles(): Role[] {
+  return [
+    {
+      metadata: { ...metadata(authenticationReader), namespace: systemNamespace },
+      rules: [
+        {
+          apiGroups: [''],
+          resources: ['configmaps'],
+          resourceNames: [authenticationConfigName],
+          verbs: ['get', 'list', 'watch'],
+        },
+      ],
+    },
+  ];
+}
+
+export function systemRoleBindings(): RoleBinding[] {
+  const users = ['system:kube-controller-manager', 'system:kube-scheduler'];
+  return [
+    {
+      metadata: { ...metadata(`system::${authenticationReader}`), namespace: systemNamespace },
+      roleRef: { apiGroup: rbacGroup, kind: 'Role', name: authenticationReader },
+      subjects: users.map((name) => ({ apiGroup: rbacGroup, kind: 'User', name })),
+    },
+  ];
+}
+
+const systemNamespace = 'kube-system';
+const authenticationReader = `${authenticationConfigName}-reader`;
 
 const metadata = (name: string, labels: Record<string, string> = {}) => ({
   name,

@@ -1,12 +1,20 @@
 import { isEqualSemantically } from '../../api/equal.ts';
 import { type ClusterRole, clusterRole } from '../../api/kinds/clusterRole.ts';
 import { type ClusterRoleBinding, clusterRoleBinding } from '../../api/kinds/clusterRoleBinding.ts';
+import { type Role, role } from '../../api/kinds/role.ts';
+import { type RoleBinding, roleBinding } from '../../api/kinds/roleBinding.ts';
 import type { KindAddress, KubeObject } from '../../api/object.ts';
 import { isStatus } from '../../base/errors.ts';
 import type { Client } from '../../client/client.ts';
 import { createClient } from '../../client/create-client.ts';
 import type { Transport } from '../../client/transport.ts';
-import { autoUpdate, defaultClusterRoleBindings, defaultClusterRoles } from './default-roles.ts';
+import {
+  autoUpdate,
+  defaultClusterRoleBindings,
+  defaultClusterRoles,
+  systemRoleBindings,
+  systemRoles,
+} from './default-roles.ts';
 import { missingRules } from './policy-rule.ts';
 
 /**
@@ -21,13 +29,24 @@ export async function reconcileDefaultRoles(transport: Transport): Promise<void>
   ]);
 }
 
+/** The same for those in the namespace `kube-system`, which must be there. */
+export async function reconcileSystemRoles(transport: Transport): Promise<void> {
+  const client = createClient(transport);
+  await Promise.all([
+    reconcileAll(client, role, systemRoles(), completeRole),
+    reconcileAll(client, roleBinding, systemRoleBindings(), completeBinding),
+  ]);
+}
+
 async function reconcileAll<T extends KubeObject>(
   client: Client,
   kind: KindAddress<T>,
   wanted: readonly T[],
   complete: (present: T, wanted: T) => T,
 ): Promise<void> {
-  const present = new Map((await client.list(kind)).items.map((one) => [one.metadata!.name, one]));
+  const namespace = wanted[0]?.metadata?.namespace;
+  const listed = await client.list(kind, { ...(namespace && { namespace }) });
+  const present = new Map(listed.items.map((one) => [one.metadata!.name, one]));
   await Promise.all(wanted.map((one) => reconcile(client, kind, one, { present, complete })));
 }
 
@@ -52,7 +71,7 @@ async function reconcile<T extends KubeObject>(
     await client.update(kind, next);
     return;
   }
-  await client.delete(kind, { name });
+  await client.delete(kind, { namespace: wanted.metadata!.namespace, name });
   await client.create(kind, wanted);
 }
 
@@ -66,15 +85,16 @@ function completeMetadata(present: KubeObject, wanted: KubeObject): NonNullable<
 }
 
 /** The rules of an aggregated role are its controller's. */
-function completeRole(present: ClusterRole, wanted: ClusterRole): ClusterRole {
-  const { aggregationRule } = wanted;
-  if (aggregationRule) return { ...present, aggregationRule: present.aggregationRule ?? aggregationRule };
+function completeRole<R extends ClusterRole | Role>(present: R, wanted: R): R {
+  const { aggregationRule } = wanted as ClusterRole;
+  if (aggregationRule)
+    return { ...present, aggregationRule: (present as ClusterRole).aggregationRule ?? aggregationRule };
   const held = present.rules ?? [];
   const missing = (wanted.rules ?? []).filter((rule) => missingRules(held, [rule])?.length !== 0);
   return { ...present, rules: [...held, ...missing] };
 }
 
-function completeBinding(present: ClusterRoleBinding, wanted: ClusterRoleBinding): ClusterRoleBinding {
+function completeBinding<B extends ClusterRoleBinding | RoleBinding>(present: B, wanted: B): B {
   const held = present.subjects ?? [];
   const missing = (wanted.subjects ?? []).filter(
     (one) => !held.some((other) => isEqualSemantically(one, other)),

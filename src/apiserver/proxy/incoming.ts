@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import type { ApiRequest } from '../../client/transport.ts';
+import { auditIdOf } from '../http/audit-id.ts';
 
 /** A request as it is passed on to another server: its body is not read here. */
 export interface Incoming {
@@ -13,6 +14,8 @@ export interface Incoming {
   body: Readable | undefined;
   /** Where it came from. */
   address: string | undefined;
+  /** What its audit events go by, here and there. */
+  auditId?: string;
 }
 
 const messages = new WeakMap<ApiRequest, IncomingMessage>();
@@ -49,5 +52,6 @@ export function incomingOf(request: ApiRequest): Incoming {
     headers,
     body: isBody ? message : undefined,
     address: message.socket.remoteAddress,
+    auditId: auditIdOf(message),
   };
 }

@@ -18,7 +18,8 @@ export function isProxied(
 }
 
 /** Whether another server answers what lies at a path. */
-export function isPassedOn(_router: Router, { path }: Pick<ApiRequest, 'path'>): boolean {
+export function isPassedOn({ aggregation }: Router, { path }: Pick<ApiRequest, 'path'>): boolean {
+  if (aggregation.find(path)) return true;
   // What a path is about does not depend on the method.
   const info = readResourceInfo({ method: 'GET', path, query: new URLSearchParams(), headers: {} });
   return info !== undefined && isProxied(info);

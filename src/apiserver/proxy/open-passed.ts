@@ -1,4 +1,6 @@
+import { StatusError } from '../../base/errors.ts';
 import type { ApiRequest } from '../../client/transport.ts';
+import { passedTo } from '../aggregation/pass-on.ts';
 import { annotationsOf } from '../audit/notes.ts';
 import { noSuchPath } from '../failures.ts';
 import { readResourceInfo } from '../request-info.ts';
@@ -12,6 +14,9 @@ export async function openPassed(router: Router, request: ApiRequest, user: User
   const info = readResourceInfo(request);
   if (!info) throw noSuchPath();
   allow(router, { user, fieldSelector: '', resource: info }, request);
+  const remote = router.aggregation.find(request.path);
+  if (remote && !remote.isAvailable) throw new StatusError('ServiceUnavailable', 'service unavailable');
+  if (remote) return passedTo(remote, request, user);
   const resource = router.resources.get(`/v1/${info.resource}`);
   if (!resource) throw noSuchPath();
   const auditAnnotations = annotationsOf(request);
