@@ -6,6 +6,11 @@ export interface NamedTensor {
   data: Float32Array;
 }
 
+/** Whole numbers of one byte. */
+export interface ByteTensor extends Omit<NamedTensor, 'data'> {
+  data: Int8Array;
+}
+
 /** Where a tensor's bytes lie in the file. */
 export interface TensorLocation {
   shape: number[];
@@ -24,8 +29,14 @@ interface HeaderEntry {
 const headerBytesMax = 16 * 1024 * 1024;
 
 /** `metadata` are strings of the writer's own, which readers of tensors pass over. */
-export function encodeSafetensors(tensors: NamedTensor[], metadata?: Record<string, string>): Uint8Array {
-  const { header, locations } = layoutSafetensors(tensors, metadata);
+export function encodeSafetensors(
+  tensors: readonly (NamedTensor | ByteTensor)[],
+  metadata?: Record<string, string>,
+): Uint8Array {
+  const typed = tensors.map(({ name, shape, data }) => {
+    return { name, shape, dtype: data instanceof Int8Array ? ('I8' as const) : ('F32' as const) };
+  });
+  const { header, locations } = layoutSafetensors(typed, metadata);
   const last = [...locations.values()].at(-1);
   const bytes = new Uint8Array(last ? last.offset + last.length : header.length);
   bytes.set(header);
@@ -37,7 +48,7 @@ export function encodeSafetensors(tensors: NamedTensor[], metadata?: Record<stri
 
 /** The header of such a file and each tensor's place in it, which depend on names and shapes alone. */
 export function layoutSafetensors(
-  tensors: Pick<NamedTensor, 'name' | 'shape'>[],
+  tensors: readonly (Pick<NamedTensor, 'name' | 'shape'> & { dtype?: 'F32' | 'I8' })[],
   metadata?: Record<string, string>,
 ): {
   header: Uint8Array;
@@ -45,10 +56,10 @@ export function layoutSafetensors(
 } {
   const entries: Record<string, HeaderEntry> = {};
   let end = 0;
-  for (const { name, shape } of tensors) {
+  for (const { name, shape, dtype = 'F32' } of tensors) {
     const start = end;
-    end += shape.reduce((product, dim) => product * dim, 4);
-    entries[name] = { dtype: 'F32', shape, data_offsets: [start, end] };
+    end += shape.reduce((product, dim) => product * dim, dtype === 'F32' ? 4 : 1);
+    entries[name] = { dtype, shape, data_offsets: [start, end] };
   }
   const document = metadata ? { __metadata__: metadata, ...entries } : entries;
   const json = new TextEncoder().encode(JSON.stringify(document));
