@@ -145,7 +145,6 @@ export async function startControlPlane(options: {
         log,
         authority,
         metrics,
-        registry: content,
         evictAfterSeconds,
         ...(options.podNetwork && { podNetwork: options.podNetwork }),
       }),
