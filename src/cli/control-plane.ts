@@ -145,6 +145,7 @@ export async function startControlPlane(options: {
         log,
         authority,
         metrics,
+        registry: content,
         evictAfterSeconds,
         ...(options.podNetwork && { podNetwork: options.podNetwork }),
       }),

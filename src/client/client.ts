@@ -51,7 +51,7 @@ export interface Client {
   get<T extends KubeObject>(
     kind: KindAddress<T>,
     key: ObjectKey,
-    options?: { subresource?: string },
+    options?: { subresource?: string; headers?: Record<string, string>; signal?: AbortSignal },
   ): Promise<T>;
   list<T extends KubeObject>(kind: KindAddress<T>, options?: ListOptions): Promise<KubeList<T>>;
   create<T extends KubeObject>(kind: KindAddress<T>, object: T, options?: WriteOptions): Promise<T>;

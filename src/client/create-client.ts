@@ -31,7 +31,12 @@ export function createClient(transport: Transport): Client {
 
   return {
     get: (kind, key, options) =>
-      object({ method: 'GET', path: pathOf(kind, { ...key, subresource: options?.subresource }) }),
+      object({
+        method: 'GET',
+        path: pathOf(kind, { ...key, subresource: options?.subresource }),
+        ...(options?.headers && { headers: options.headers }),
+        ...(options?.signal && { signal: options.signal }),
+      }),
 
     list: <T extends KubeObject>(kind: KindAddress<T>, options: ListOptions = {}) =>
       object<KubeList<T>>({

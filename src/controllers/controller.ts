@@ -9,6 +9,7 @@ import type { Client } from '../client/client.ts';
 import type { EventRecorder } from '../client/events.ts';
 import type { Informer } from '../client/informer.ts';
 import { createWorkQueue, type WorkQueue } from '../client/work-queue.ts';
+import type { ContentStore } from '../oci/content-store.ts';
 import type { Informers } from './informers.ts';
 import { exposeQueue, queueCounts } from './queue-metrics.ts';
 
@@ -23,6 +24,8 @@ export interface Context {
   informers: Informers;
   /** Where controllers count what they do. */
   metrics?: Metrics | undefined;
+  /** The cluster's own registry, where this process has it. */
+  registry?: ContentStore | undefined;
   /** Tells events as the named component. */
   recorder: (component: string) => EventRecorder;
 }

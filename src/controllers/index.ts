@@ -8,6 +8,7 @@ import type { Log } from '../base/log.ts';
 import type { Metrics } from '../base/metrics.ts';
 import type { Client } from '../client/client.ts';
 import { createEventRecorder, type EventRecorder } from '../client/events.ts';
+import type { ContentStore } from '../oci/content-store.ts';
 import * as apiService from './api-service.ts';
 import * as certificateSigning from './certificate-signing.ts';
 import * as clusterRoleAggregation from './cluster-role-aggregation.ts';
@@ -60,6 +61,8 @@ export interface ControllersOptions
   metrics?: Metrics | undefined;
   /** How the pods' addresses are shared out among the nodes. */
   podNetwork?: PodNetwork;
+  /** The cluster's own registry: models that are named by a tag are looked up in it. */
+  registry?: ContentStore;
   /** All kinds that the server serves; those of src/api/kinds by default. */
   kinds?: readonly KindDefinition[];
 }
@@ -80,7 +83,8 @@ export function startControllers(options: ControllersOptions): Controllers {
     recorders.push(made);
     return made;
   };
-  const context: Context = { client, clock, log, informers, metrics, recorder };
+  const { registry } = options;
+  const context: Context = { client, clock, log, informers, metrics, registry, recorder };
   const running: Running[] = [
     nodeCidr.run(context, options.podNetwork),
     clusterRoleAggregation.run(context),

@@ -14,14 +14,30 @@ import { subjectOf } from '../client/events.ts';
 import type { Informer } from '../client/informer.ts';
 import { type Context, runController, source } from './controller.ts';
 import { changed } from './inference-service/ensure.ts';
+import { KnownModels } from './inference-service/known-models.ts';
 import { withModel } from './inference-service/legacy-model.ts';
-import { canaryName, componentName, inferenceServiceLabel, isStopped } from './inference-service/names.ts';
+import { referenceOf, tellPods } from './inference-service/model-pods.ts';
+import {
+  canaryName,
+  componentName,
+  inferenceServiceLabel,
+  isStopped,
+  servedAnnotation,
+} from './inference-service/names.ts';
 import { plan } from './inference-service/plan.ts';
+import { PodQuestions } from './inference-service/pod-questions.ts';
 import { type Refusal, refusalOf } from './inference-service/refusal.ts';
 import { revisionNamed } from './inference-service/revision.ts';
-import { refusedStatusOf, statusOf } from './inference-service/status.ts';
+import { servedModel } from './inference-service/served-model.ts';
+import { latestOf, refusedStatusOf, statusOf } from './inference-service/status.ts';
+import { modelStorage } from './inference-service/storage.ts';
 import { controllerOf, isControlledBy } from './owner.ts';
 import { writeStatus } from './write-status.ts';
+
+/** How often a tag is looked up again. */
+export const tagLookMs = 5_000;
+/** How often pods that get other weights are asked whether these are live. */
+const swapLookMs = 500;
 
 /** Runs each InferenceService's model as Deployments and Services, and says what became of them. */
 export function run(context: Context): Running {
@@ -32,8 +48,10 @@ export function run(context: Context): Running {
   const services = informers.of(serviceKind);
   const pods = informers.of(podKind);
   const events = context.recorder('inferenceservice-controller');
+  const models = new KnownModels(context.registry, context.log);
+  const questions = new PodQuestions(client);
 
-  async function reconcile(key: string): Promise<undefined> {
+  async function reconcile(key: string): Promise<number | undefined> {
     const found = inferences.get(key);
     if (!found || found.metadata?.deletionTimestamp) return;
     const inference = withModel(found);
@@ -45,6 +63,8 @@ export function run(context: Context): Running {
     };
     const [name, beside] = [componentName(inference, 'predictor'), canaryName(inference)];
     const stable = ownNamed(deployments, name);
+    const { reference } = modelStorage(inference) ?? {};
+    const model = reference ? await models.find(reference, stable && referenceOf(stable)) : undefined;
     const wanted = plan(
       inference,
       {
@@ -55,7 +75,7 @@ export function run(context: Context): Running {
           replicaSets.byIndex('owner', stable?.metadata?.uid ?? ''),
         ),
       },
-      { graph: undefined, replicas: replicasOf(inference) },
+      { model, replicas: replicasOf(inference) },
     );
     const made = new Map<string, Deployment>();
     let problem: string | undefined;
@@ -72,8 +92,13 @@ export function run(context: Context): Running {
       if (ownNamed(deployments, each)) await remove(deploymentKind, inference, each);
     }
     if (problem) return refuse(inference, { reason: 'InvalidPredictorSpec', message: problem });
+    for (const each of made.values()) await tellPods(client, each, podsOf(each));
+    const latest = latestOf({ plan: wanted, stable: made.get(name), canary: made.get(beside) });
+    const served =
+      latest && (await servedModel(inference, latest, { model, pods: podsOf(latest), questions }));
     const status = statusOf(inference, {
       plan: wanted,
+      ...(served && { served }),
       stable: made.get(name),
       canary: made.get(beside),
       transformer: made.get(componentName(inference, 'transformer')),
@@ -82,6 +107,19 @@ export function run(context: Context): Running {
       nowMs: clock.nowMs(),
     });
     await writeStatus(client, inferenceServiceKind, inference, status);
+    const before = inference.status?.annotations?.[servedAnnotation];
+    if (before && served?.reference && served.reference !== before) {
+      const subject = subjectOf(inferenceServiceKind, inference);
+      events.record(
+        subject,
+        'Normal',
+        'ModelServed',
+        `All pods serve ${served.reference}, no more ${before}`,
+      );
+    }
+    if (served?.isSwapping) return swapLookMs;
+    // A tag may be pushed anew; a digest means the same for ever.
+    return reference && !reference.includes('@') ? tagLookMs : undefined;
   }
 
   function podsOf({ metadata }: Deployment): Pod[] {

@@ -5,7 +5,7 @@ import {
   podFieldNames,
 } from '../../api/kinds/inferenceService.ts';
 import type { Service } from '../../api/kinds/service.ts';
-import { modelVolumeAnnotation } from '../../api/model-annotations.ts';
+import { modelOfAnnotation, modelVolumeAnnotation } from '../../api/model-annotations.ts';
 import { controllerReference } from '../owner.ts';
 import { type ComponentName, componentName, inferenceServiceLabel } from './names.ts';
 import { modelFolder, modelVolume, type Storage } from './storage.ts';
@@ -39,7 +39,7 @@ export function deploymentFor(
         strategy: deploymentStrategy as NonNullable<Deployment['spec']>['strategy'],
       }),
       template: {
-        metadata: { ...made.template.metadata, labels: { ...made.template.metadata?.labels, ...selector } },
+        metadata: templateMetadata(made),
         spec: {
           // Without a wish of its own a component spreads over the sites, so that each has it near.
           topologySpreadConstraints: [
@@ -54,6 +54,17 @@ export function deploymentFor(
         },
       },
     },
+  };
+}
+
+/** A pod that shows a model asks the Deployment that it is of which one. */
+function templateMetadata({ name, template }: { name: string; template: Template }): Template['metadata'] {
+  const { metadata } = template;
+  const hasModel = metadata?.annotations?.[modelVolumeAnnotation] !== undefined;
+  return {
+    ...metadata,
+    labels: { ...metadata?.labels, app: name },
+    ...(hasModel && { annotations: { ...metadata.annotations, [modelOfAnnotation]: name } }),
   };
 }
 

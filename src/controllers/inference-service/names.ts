@@ -14,6 +14,9 @@ export const revisionAnnotation = 'selvage.dev/revision';
 export const templateAnnotation = 'selvage.dev/revision-template';
 export const graphAnnotation = 'selvage.dev/revision-graph';
 
+/** On an InferenceService's status: the model that all pods of its latest revision serve, with its digest. */
+export const servedAnnotation = 'selvage.dev/model-reference';
+
 export function componentsOf({ spec }: InferenceService): ComponentName[] {
   return (['predictor', 'transformer', 'explainer'] as const).filter((name) => spec?.[name]);
 }

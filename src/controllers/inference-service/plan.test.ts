@@ -2,9 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Deployment } from '../../api/kinds/deployment.ts';
 import type { InferenceService } from '../../api/kinds/inferenceService.ts';
+import type { Pod } from '../../api/kinds/pod.ts';
 import type { ReplicaSet } from '../../api/kinds/replicaSet.ts';
 import { splitAnnotation } from '../../mesh/compile.ts';
 import { changed } from './ensure.ts';
+import type { KnownModel } from './known-models.ts';
+import { outdatedPods } from './model-pods.ts';
 import { type InferencePlan, plan } from './plan.ts';
 import { revisionNamed, revisionOf } from './revision.ts';
 import { statusOf } from './status.ts';
@@ -20,6 +23,8 @@ class World {
   deployments = new Map<string, Deployment>();
   replicaSets: ReplicaSet[] = [];
   plan!: InferencePlan;
+  /** What the registry says of the model. */
+  known: KnownModel | undefined;
 
   apply(reference: string, predictor: Partial<Predictor> = {}): this {
     const model = { modelFormat: { name: 'onnx' }, storageUri: `oci://${reference}` };
@@ -40,7 +45,7 @@ class World {
         canary: this.deployments.get('m-predictor-canary'),
         previous: revisionNamed(this.predictor?.previousRolledoutRevision, this.replicaSets),
       },
-      { graph: undefined, replicas: this.inference.spec?.predictor.minReplicas ?? 1 },
+      { model: this.known, replicas: this.inference.spec?.predictor.minReplicas ?? 1 },
     );
     for (const each of this.plan.deployments) this.#make(each);
     for (const name of this.plan.drops) this.deployments.delete(name);
@@ -242,4 +247,94 @@ test('a transformer is told the predictor’s address, and gets the requests', (
   world.step().step();
   assert.ok(!world.deployments.has('m-transformer'), 'one that is no longer asked for goes');
   assert.ok(!world.inference.status?.conditions?.some(({ type }) => type === 'TransformerReady'));
+});
+
+const known = (reference: string, graph: string): KnownModel => ({
+  reference: `${reference}@sha256:${reference}`,
+  digest: `sha256:${reference}`,
+  graph,
+  weights: `sha256:weights-of-${reference}`,
+});
+const annotationOf = (world: World, name: string) =>
+  world.deployments.get('m-predictor')?.metadata?.annotations?.[name];
+
+test('another model of the same graph is a revision without other pods', () => {
+  const world = new World().apply('a');
+  world.known = known('a', 'f');
+  world.step('m-predictor');
+  assert.equal(world.model('m-predictor'), 'a@sha256:a');
+  const before = structuredClone(world.deployments.get('m-predictor')!.spec!.template);
+  world.apply('b').known = known('b', 'f');
+  world.step();
+  assert.deepEqual(world.deployments.get('m-predictor')!.spec!.template, before);
+  assert.equal(annotationOf(world, 'selvage.dev/model-reference'), 'b@sha256:b');
+  assert.equal(annotationOf(world, 'selvage.dev/revision'), 'm-predictor-00002');
+  world.known = known('c', 'g');
+  world.apply('c').step('m-predictor');
+  assert.equal(world.model('m-predictor'), 'c@sha256:c', 'another graph needs other pods');
+});
+
+test('the same tag with another digest is another model', () => {
+  const world = new World().apply('a');
+  world.known = known('a', 'f');
+  world.step('m-predictor');
+  world.known = { ...known('a', 'f'), reference: 'a@sha256:a2', digest: 'sha256:a2' };
+  world.step('m-predictor');
+  assert.equal(annotationOf(world, 'selvage.dev/model-reference'), 'a@sha256:a2');
+  assert.deepEqual(world.traffic, ['m-predictor-00002=100']);
+});
+
+test('a rollout is forced by an annotation, and where the server takes no other weights', () => {
+  const cases: Partial<Predictor>[] = [
+    { model: { modelFormat: { name: 'onnx' }, storageUri: 'oci://b', image: 'own:1' } },
+    {
+      model: {
+        modelFormat: { name: 'onnx' },
+        storageUri: 'oci://b',
+        env: [{ name: 'MODEL_WATCH_MS', value: '0' }],
+      },
+    },
+  ];
+  for (const predictor of cases) {
+    const model = { ...predictor.model!, storageUri: 'oci://a' };
+    const world = new World().apply('a', { model });
+    world.known = known('a', 'f');
+    world.step('m-predictor');
+    world.known = known('b', 'f');
+    world.apply('b', predictor).step('m-predictor');
+    assert.equal(world.model('m-predictor'), 'b@sha256:b');
+  }
+  const world = new World().apply('a');
+  world.known = known('a', 'f');
+  world.step('m-predictor');
+  world.inference.metadata!.annotations = { 'selvage.dev/force-rollout': 'true' };
+  world.known = known('b', 'f');
+  world.apply('b').step('m-predictor');
+  assert.equal(world.model('m-predictor'), 'b@sha256:b');
+});
+
+test('pods of the present template are told of another model, once; those that go are not', () => {
+  const world = new World().apply('a');
+  world.known = known('a', 'f');
+  world.step('m-predictor');
+  const deployment = world.deployments.get('m-predictor')!;
+  const { template } = deployment.spec!;
+  const pod = (name: string, told?: string): Pod => ({
+    metadata: {
+      name,
+      annotations: {
+        ...template.metadata?.annotations,
+        ...(told && { 'selvage.dev/model-reference': told }),
+      },
+    },
+    spec: structuredClone(template.spec!),
+  });
+  const older = pod('older');
+  older.spec!.volumes![0]!.image!.reference = 'old@sha256:old';
+  const names = (pods: Pod[]) => outdatedPods(deployment, pods).map(({ metadata }) => metadata!.name);
+  assert.deepEqual(names([pod('new'), older]), []);
+  world.known = known('b', 'f');
+  world.apply('b').step('m-predictor');
+  Object.assign(deployment, world.deployments.get('m-predictor'));
+  assert.deepEqual(names([pod('new'), pod('told', 'b@sha256:b'), older]), ['new']);
 });

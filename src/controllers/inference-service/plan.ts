@@ -9,6 +9,7 @@ import {
   serviceFor,
   type Template,
 } from './component.ts';
+import type { KnownModel } from './known-models.ts';
 import { canaryName, componentName, componentsOf, isStopped, templateAnnotation } from './names.ts';
 import {
   annotationsFor,
@@ -22,7 +23,7 @@ import {
   targetOf,
   withModelOf,
 } from './revision.ts';
-import { modelStorage } from './storage.ts';
+import { modelStorage, withReference } from './storage.ts';
 
 /** What there is of the predictor. */
 export interface Present {
@@ -53,11 +54,12 @@ const holdSecondsDefault = 60;
 export function plan(
   inference: InferenceService,
   present: Present,
-  known: { graph: string | undefined; replicas: number },
+  known: { model: KnownModel | undefined; replicas: number },
 ): InferencePlan {
-  const storage = modelStorage(inference);
+  const storage = withReference(modelStorage(inference), known.model?.reference);
   const reference = storage?.reference ?? inference.spec?.predictor.model?.storageUri ?? '';
-  const target = targetOf(predictorTemplate(inference, storage), reference, known.graph);
+  const graph = takesWeights(inference) ? known.model?.graph : undefined;
+  const target = targetOf(predictorTemplate(inference, storage), reference, graph);
   const predictor = planPredictor(inference, present, target, known.replicas);
   const wanted = componentsOf(inference);
   const companions = (['transformer', 'explainer'] as const).map((component) => {
@@ -215,4 +217,12 @@ function predictorService(
       !isStopped(inference) && { [holdAnnotation]: String(timeout ?? holdSecondsDefault) }),
   };
   return serviceFor(inference, 'predictor', { name, template, annotations });
+}
+
+/** Whether what serves the model takes new weights while it runs: the built-in server does, unless it is told not to look. */
+function takesWeights({ spec }: InferenceService): boolean {
+  const { model } = spec!.predictor;
+  const looks =
+    model?.env?.every(({ name, value }) => name !== 'MODEL_WATCH_MS' || Number(value) > 0) ?? true;
+  return !model?.image && looks;
 }

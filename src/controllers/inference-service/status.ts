@@ -10,7 +10,14 @@ import { toTime } from '../../base/clock.ts';
 import { withCondition } from '../write-status.ts';
 import type { DriftSeen } from './drift.ts';
 import { type Failure, failureOf, modelStatusOf, refusedModel } from './model-status.ts';
-import { type ComponentName, componentName, componentsOf, isStopped, urlOf } from './names.ts';
+import {
+  type ComponentName,
+  componentName,
+  componentsOf,
+  isStopped,
+  servedAnnotation,
+  urlOf,
+} from './names.ts';
 import type { InferencePlan } from './plan.ts';
 import type { Refusal } from './refusal.ts';
 import { isRolledOut, revisionOf } from './revision.ts';
@@ -25,6 +32,8 @@ export interface Observed {
   explainer?: Deployment | undefined;
   /** Pods of the predictor. */
   pods: readonly Pod[];
+  /** The model that the pods of the latest revision serve; `isSwapping` while they get another one. */
+  served?: { reference: string | undefined; isSwapping: boolean };
   drift?: DriftSeen | undefined;
   nowMs: number;
 }
@@ -58,6 +67,8 @@ export function statusOf(inference: InferenceService, observed: Observed): Infer
   shown.sayReady();
   const first = wanted.includes('transformer') ? 'transformer' : 'predictor';
   const url = urlOf(inference, componentName(inference, first));
+  const isServed = isLatestReady && !observed.served?.isSwapping;
+  const served = observed.served?.reference;
   const companions = wanted
     .filter((name) => name !== 'predictor')
     .map((name) => [name, { url: urlOf(inference, componentName(inference, name)) }] as const);
@@ -68,10 +79,11 @@ export function statusOf(inference: InferenceService, observed: Observed): Infer
     url,
     address: { url },
     components: {
-      predictor: revisionsOf(inference, { ...observed, isLatestReady }),
+      predictor: revisionsOf(inference, { ...observed, isLatestReady: isServed }),
       ...Object.fromEntries(companions),
     },
-    modelStatus: modelStatusOf(inference, { ...observed, isLatestReady, failure }),
+    modelStatus: modelStatusOf(inference, { ...observed, isLatestReady: isServed, failure }),
+    ...(served !== undefined && { annotations: { [servedAnnotation]: served } }),
   };
 }
 
