@@ -109,8 +109,8 @@ function targets(array: Tensor): ArrayLike<number> | Tensor {
   return { dtype: 'float32', shape, data: Float32Array.from(array.data, Number) };
 }
 
-/** More rows than this want a format that is not text. */
-const csvBytesMax = 2 ** 30;
+/** More than this wants a format that is not text. */
+const csvNumbersMax = 100_000_000;
 
 async function csv(
   { path, label, labelKind, features, categorical = [], separator }: NonNullable<TrainingDataset['csv']>,
@@ -126,21 +126,20 @@ async function csv(
     ...(separator && { separator }),
     categorical: Object.fromEntries(categorical.map((name) => [name, true as const])),
   });
-  const count = dataset.examples ?? 0;
-  if (count * columns.length * 4 > csvBytesMax) {
-    throw new Error(`${path} has ${count} rows of ${columns.length} numbers, more than fit: use npz`);
-  }
-  const [x, y] = [new Float32Array(count * columns.length), new Float32Array(count)];
-  let row = 0;
+  const [x, y]: [Float32Array[], number[]] = [[], []];
   for await (const example of dataset) {
-    x.set(example.x.data as Float32Array, row * columns.length);
-    y[row] = typeof example.y === 'object' ? example.y[0]! : (example.y ?? 0);
-    row += 1;
+    // A row of a table is float32, its target a class number or one value.
+    x.push(example.x.data as Float32Array);
+    y.push(typeof example.y === 'object' ? example.y[0]! : (example.y ?? 0));
+    if (x.length * columns.length > csvNumbersMax)
+      throw new Error(`${path} has more than ${csvNumbersMax} numbers, which is more than fits: use npz`);
   }
   const isClass = labelKind !== 'value';
+  const rows = new Float32Array(x.length * columns.length);
+  for (const [row, data] of x.entries()) rows.set(data, row * columns.length);
   const examples: Examples = {
-    x: { dtype: 'float32', shape: [count, columns.length], data: x },
-    y: isClass ? Int32Array.from(y) : { dtype: 'float32', shape: [count, 1], data: y },
+    x: { dtype: 'float32', shape: [x.length, columns.length], data: rows },
+    y: isClass ? Int32Array.from(y) : { dtype: 'float32', shape: [y.length, 1], data: Float32Array.from(y) },
   };
   const names = isClass ? { classNames } : {};
   return split(examples, { testSplit, seed, source: path, ...names });
