@@ -155,8 +155,10 @@ function planRollout(
   replicas: number,
 ): InferencePlan {
   const name = componentName(inference, 'predictor');
-  const difference = stable && revisionOf(stable) ? differenceOf(stable, target, inference) : 'pods';
+  const found = stable && revisionOf(stable) ? differenceOf(stable, target, inference) : 'pods';
   const promoted = canary && differenceOf(canary, target, inference) === 'none' ? canary : undefined;
+  // What serves beside it serves until new pods are ready; of pods that get other weights nobody would know when they are.
+  const difference = promoted && found === 'weights' ? 'pods' : found;
   const latestRevision =
     (difference === 'none' && revisionOf(stable)) ||
     revisionOf(promoted) ||
