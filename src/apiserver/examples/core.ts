@@ -189,8 +189,18 @@ export const coreExamples: Example[] = [
         ],
       ],
       [
-        { spec: { service: { namespace: 'default', name: 'api' } } },
-        ['spec.service: Forbidden: this server passes no requests on to other API servers'],
+        {
+          spec: {
+            service: { namespace: 'default', name: '', port: 70000 },
+            caBundle: 'QQ==',
+            insecureSkipTLSVerify: true,
+          },
+        },
+        [
+          'spec.service.name: Required value',
+          'spec.service.port: Invalid value: 70000: port is not valid: must be between 1 and 65535, inclusive',
+          'spec.insecureSkipTLSVerify: Invalid value: true: may not be true if caBundle is present',
+        ],
       ],
     ],
   },
