@@ -25,7 +25,7 @@ export function takeUpdate(state: RoundsState, update: Received, settings: Feder
   if (unwanted !== undefined) return { kind: 'unwanted', reason: unwanted };
   const wrong = whyWrong(update, settings);
   if (wrong !== undefined) {
-    return { kind: 'refused', reason: wrong, state: { ...state, refused: state.refused + 1 } };
+    return { kind: 'refused', reason: wrong, state: withRefused(state, client) };
   }
   const awaited = state.awaited.map((earlier) =>
     earlier.round === round
@@ -33,6 +33,12 @@ export function takeUpdate(state: RoundsState, update: Received, settings: Feder
       : earlier,
   );
   return { kind: 'taken', state: { ...state, awaited, received: [...state.received, update] } };
+}
+
+/** Counts a refusal; the round at hand waits no longer for that client. */
+export function withRefused(state: RoundsState, client: string): RoundsState {
+  const cohort = state.cohort.filter((other) => other !== client || hasSent(state, client));
+  return { ...state, cohort, refused: state.refused + 1 };
 }
 
 function whyUnwanted(
@@ -67,9 +73,6 @@ function whyWrong({ samples, norm }: Received, { clipNorm }: FederatedSettings):
   return undefined;
 }
 
-/** Whether anyone may still send an update of this round. */
-export const isRoundAsked = (state: RoundsState, round: number): boolean =>
-  round === state.round || state.awaited.some((earlier) => earlier.round === round);
-
+/** Whether the client's update of the round at hand is there. */
 export const hasSent = (state: RoundsState, client: string): boolean =>
   freshOf(state).some((update) => update.client === client);
