@@ -17,6 +17,7 @@ function record(isTTY: boolean): string {
   const bar = progressBar(stream, { now: () => nowMs });
   bar.onTrainBegin?.({ epochs: 2, examples: 1000, batchSize: 100 }, model);
   for (const epoch of [0, 1]) {
+    bar.onEpochBegin?.(epoch);
     for (let seen = 100; seen <= 1000; seen += 100) {
       nowMs += 100;
       bar.onBatchEnd?.({ epoch, seen, loss: 2 - seen / 1000, accuracy: seen / 2000 });
@@ -63,6 +64,7 @@ function lineOf(columns: number): string {
   };
   const bar = progressBar({ isTTY: true, columns, write });
   bar.onTrainBegin?.({ epochs: 1, examples: 10, batchSize: 1 }, model);
+  bar.onEpochBegin?.(0);
   bar.onBatchEnd?.({ epoch: 0, seen: 5, loss: 1, accuracy: 0.5 });
   return line;
 }
@@ -76,4 +78,20 @@ test('a line never exceeds the terminal', () => {
 test('a narrow terminal gets a shorter bar, with all figures', () => {
   assert.match(lineOf(80), /━+─+ loss 1\.0000 .* left$/);
   assert.ok(lineOf(80).length < lineOf(120).length);
+});
+
+test('a training that goes on tells its own pace, not that of what was done before', () => {
+  let nowMs = 0;
+  let line = '';
+  const bar = progressBar(
+    { isTTY: true, columns: 120, write: (text) => (line = text) },
+    { now: () => nowMs },
+  );
+  bar.onTrainBegin?.({ epochs: 10, examples: 1000, batchSize: 100 }, model);
+  // From the middle of the ninth epoch on.
+  for (const seen of [500, 600, 700]) {
+    bar.onBatchEnd?.({ epoch: 8, seen, loss: 1, accuracy: 0.5 });
+    nowMs += 1000;
+  }
+  assert.match(line, / 100 images\/s {2}0:13 left$/);
 });

@@ -25,6 +25,9 @@ export function progressBar(
   let info: TrainingInfo = { epochs: 1, examples: undefined, batchSize: 1 };
   let examples: number | undefined;
   let startMs = 0;
+  /** What an earlier run had done of the whole and of the epoch at hand: this one's pace says nothing of it. */
+  let startShare: number | undefined;
+  let seenBefore = 0;
   let epochStartMs = 0;
   let rate = 0;
   let lastSeen = 0;
@@ -33,13 +36,14 @@ export function progressBar(
   function line(epoch: number, seen: number, figures: string): string {
     const nowMs = now();
     // An epoch's rate ends with its last batch: the validation after it is not training.
-    if (seen > lastSeen) rate = (seen / Math.max(nowMs - epochStartMs, 1)) * 1000;
+    if (seen > lastSeen) rate = ((seen - seenBefore) / Math.max(nowMs - epochStartMs, 1)) * 1000;
     lastSeen = seen;
     const epochShare = examples ? Math.min(1, seen / examples) : 0;
     const doneShare = (epoch + epochShare) / info.epochs;
     const elapsedMs = nowMs - startMs;
-    const leftMs = (elapsedMs / Math.max(doneShare, 1e-9)) * (1 - doneShare);
-    const isKnown = doneShare < 1 && doneShare > 0;
+    const ownShare = doneShare - (startShare ?? 0);
+    const leftMs = (elapsedMs / Math.max(ownShare, 1e-9)) * (1 - doneShare);
+    const isKnown = doneShare < 1 && ownShare > 0;
     const time = isKnown ? `${duration(leftMs)} left` : `${duration(elapsedMs)} in all`;
     const title = `Epoch ${String(epoch + 1).padStart(String(info.epochs).length)}/${info.epochs}`;
     const speed = `${Math.round(rate).toLocaleString('en-US')} images/s`;
@@ -49,6 +53,11 @@ export function progressBar(
   }
 
   function draw(logs: BatchLogs): void {
+    // It did not begin here: an earlier run did so, and was cut.
+    if (startShare === undefined) {
+      seenBefore = logs.seen;
+      startShare = (logs.epoch + (examples ? logs.seen / examples : 0)) / info.epochs;
+    }
     const text = line(logs.epoch, logs.seen, formatFigures(logs));
     if (stream!.isTTY) {
       stream!.write(clearLine + text.slice(0, (stream!.columns ?? 120) - 1));
@@ -66,6 +75,11 @@ export function progressBar(
       examples = info.examples;
       startMs = now();
       epochStartMs = startMs;
+      startShare = undefined;
+      seenBefore = 0;
+    },
+    onEpochBegin(epoch) {
+      startShare ??= epoch / info.epochs;
     },
     onBatchEnd: draw,
     onEpochEnd(epoch, logs) {
@@ -75,6 +89,7 @@ export function progressBar(
       stream.write(stream.isTTY ? `${clearLine + text}\n` : `${text}\n`);
       epochStartMs = now();
       lastSeen = 0;
+      seenBefore = 0;
       linesWritten = 0;
     },
     onTrainEnd() {
