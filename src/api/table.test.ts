@@ -15,6 +15,7 @@ import { replicaSet } from './kinds/replicaSet.ts';
 import { secret } from './kinds/secret.ts';
 import { service } from './kinds/service.ts';
 import { serviceAccount } from './kinds/serviceAccount.ts';
+import { trainingJob } from './kinds/trainingJob.ts';
 import type { KubeObject } from './object.ts';
 import { toTable } from './table.ts';
 
@@ -191,6 +192,40 @@ const table: [KindDefinition<any>, KubeObject & Record<string, unknown>, string,
     },
     'Name URL Ready Prev Latest PrevRolledoutRevision LatestReadyRevision Age',
     ['x', 'http://m', 'True', 90, 10, 'm-1', 'm-2', '10m'],
+  ],
+  [
+    trainingJob,
+    {
+      metadata,
+      status: {
+        progress: {
+          epoch: 2,
+          epochs: 5,
+          loss: 1.5,
+          accuracy: 0.25,
+          etaSeconds: 90,
+          examplesPerSecond: 812.4,
+        },
+      },
+    },
+    'Name Status Epoch Loss Accuracy Left Age Speed Promoted Model',
+    ['x', 'Running', '2/5', '1.5000', '0.2500', '90s', '10m', '812', '', ''],
+  ],
+  [
+    trainingJob,
+    {
+      metadata,
+      status: {
+        conditions: [
+          { type: 'Promoted', status: 'False' },
+          { type: 'Complete', status: 'True' },
+        ],
+        progress: { epoch: 5, epochs: 5, loss: 1.5, etaSeconds: 0 },
+        result: { image: 'models/mine@sha256:1', metrics: { loss: 0.5, accuracy: 0.75 } },
+      },
+    },
+    '',
+    ['x', 'Complete', '5/5', '0.5000', '0.7500', '', '10m', '', 'False', 'models/mine@sha256:1'],
   ],
 ];
 

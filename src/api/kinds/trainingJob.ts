@@ -142,6 +142,12 @@ export const trainingJob = defineKind<TrainingJob>({
       value: ({ status }) => rounded(status?.progress?.examplesPerSecond),
     },
     {
+      name: 'Promoted',
+      doc: 'Whether the trained model has been put into service.',
+      priority: 1,
+      value: (job) => conditionOf(job, 'Promoted')?.status ?? '',
+    },
+    {
       name: 'Model',
       doc: 'The trained model in the registry.',
       priority: 1,

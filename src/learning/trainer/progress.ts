@@ -2,6 +2,9 @@ import type { TrainingProgress } from '../../api/kinds/trainingJob.ts';
 import { type Clock, toTime } from '../../base/clock.ts';
 import type { BatchLogs, Callback, EpochLogs } from '../../ml/index.ts';
 
+/** A pace of less than this is none. */
+const paceMsMin = 250;
+
 /** Follows a training and tells how far it is, as the status of a job has it. */
 export function progressOf(options: {
   clock: Clock;
@@ -44,8 +47,8 @@ export function progressOf(options: {
     onBatchEnd({ epoch, seen, ...logs }) {
       const nowMs = clock.nowMs();
       from ??= { seen, atMs: nowMs };
-      if (nowMs > from.atMs && seen > from.seen)
-        perSecond = ((seen - from.seen) / (nowMs - from.atMs)) * 1000;
+      const elapsedMs = nowMs - from.atMs;
+      if (elapsedMs >= paceMsMin && seen > from.seen) perSecond = ((seen - from.seen) / elapsedMs) * 1000;
       report(epoch, seen, { ...logs } as EpochLogs);
     },
     onEpochEnd(epoch, logs) {
