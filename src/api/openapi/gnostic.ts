@@ -4,7 +4,7 @@ type Fields = Record<string, unknown>;
 type Encode = (value: never) => Uint8Array;
 
 /**
- * An OpenAPI 2.0 document in the protocol buffers of gnostic (`OpenAPIv2.proto`), as far as `openapiV2` uses them.
+ * An OpenAPI 2.0 document in the protocol buffers of gnostic (`OpenAPIv2.proto`), as far as API servers use them.
  * The numbers are those of the fields there.
  */
 export function encodeGnostic(document: object): Uint8Array {
@@ -55,10 +55,12 @@ function operation(value: Fields): Uint8Array {
     .text(5, value.operationId as string)
     .texts(6, value.produces as string[])
     .texts(7, value.consumes as string[]);
-  for (const each of value.parameters as Fields[]) {
+  for (const each of (value.parameters as Fields[] | undefined) ?? []) {
     out.message(8, new Protobuf().message(1, parameter(each)).bytes());
   }
-  out.message(9, named(1, value.responses as Fields, response)).texts(10, value.schemes as string[]);
+  out
+    .message(9, named(1, (value.responses as Fields | undefined) ?? {}, response))
+    .texts(10, value.schemes as string[]);
   return extensions(out, 13, value).bytes();
 }
 

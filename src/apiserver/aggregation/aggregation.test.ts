@@ -67,15 +67,19 @@ function answers(backend: Backend) {
     }
     if (pathname === `/openapi/v3${at}`) return json({ openapi: '3.0.0', paths: { mine: {} } });
     if (pathname === '/openapi/v2') {
+      const pretty = { in: 'query', name: 'pretty', type: 'string', description: 'shared' };
       const schema = { $ref: '#/definitions/io.k8s.api.core.v1.Pod' };
       const get = {
         operationId: 'listFlunders',
         parameters: [],
         responses: { 200: { description: 'OK', schema } },
       };
-      const paths = { [`${at}/flunders`]: { get }, '/version/': { get } };
+      const paths = {
+        [`${at}/flunders`]: { get, parameters: [{ $ref: '#/parameters/pretty' }] },
+        '/version/': { get },
+      };
       const definitions = { 'io.k8s.api.core.v1.Pod': { type: 'object', description: 'mine' }, Unused: {} };
-      return json({ swagger: '2.0', paths, definitions });
+      return json({ swagger: '2.0', paths, definitions, parameters: { pretty } });
     }
     if (searchParams.get('watch') === 'true') {
       response.writeHead(200, { 'content-type': 'application/json' });
@@ -322,7 +326,16 @@ test('until its server is found well a version is unavailable, and the condition
   await isAvailable(made);
   assert.deepEqual((await available())?.message, 'all checks passed');
   await change({ caBundle: Buffer.from(running.authority.caPem).toString('base64') });
-  await until('refused', async () => (await available())?.reason === 'FailedDiscoveryCheck', waitMs);
+  const untrusted = await until(
+    'no longer trusted',
+    async () => {
+      const answer = await ask(running, `${at}/flunders`);
+      return answer.code === 503 && answer;
+    },
+    waitMs,
+  );
+  assert.match(untrusted.body, /^error trying to reach service: .*certificate/);
+  assert.equal((await available())?.status, 'True');
   await change({ caBundle: null, insecureSkipTLSVerify: true });
   await isAvailable(made);
   await send(api, 'DELETE /api/v1/namespaces/default/endpoints/wardle');
@@ -353,6 +366,10 @@ test('discovery, in both forms, and OpenAPI tell of the version; while its serve
   assert.equal(index.paths['apis/other/v1'], undefined);
   assert.deepEqual((await send(api, `GET /openapi/v3${at}`)).object.paths, { mine: {} });
   const v2 = JSON.parse((await ask(running, '/openapi/v2')).body);
+  assert.equal(v2.paths[`${at}/flunders`].get.parameters[0].description, 'shared');
+  const protobuf = { accept: 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf' };
+  const encoded = await ask(running, '/openapi/v2', { headers: protobuf });
+  assert.deepEqual([encoded.code, encoded.body.includes('listFlunders')], [200, true]);
   const { $ref } = v2.paths[`${at}/flunders`].get.responses[200].schema;
   assert.equal($ref, '#/definitions/io.k8s.api.core.v1.Pod_v2');
   assert.equal(v2.definitions['io.k8s.api.core.v1.Pod_v2'].description, 'mine');

@@ -204,7 +204,7 @@ export class Aggregation {
   async #checkNow(at: string, remote: Watched): Promise<void> {
     const { store, log } = this.#context;
     try {
-      const finding = await check(remote.service, store, remote.upstream);
+      const finding = await check(remote.service, store, this.#reach);
       if (this.#remotes.get(at) !== remote || this.#isClosed) return;
       remote.failures = finding.status === 'True' ? 0 : remote.failures + 1;
       this.#unavailable.set(finding.status === 'True' ? 0 : 1, { name: remote.service.metadata!.name! });

@@ -3,9 +3,8 @@ import { type Endpoints, endpoints as endpointsKind } from '../../api/kinds/endp
 import { type Service, service as serviceKind } from '../../api/kinds/service.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Store } from '../../store/store.ts';
-import type { Upstream } from '../proxy/upstream.ts';
 import { keyOf } from '../stored.ts';
-import { readFrom } from './remote.ts';
+import { type Reach, readFrom, remoteOf } from './remote.ts';
 
 /** What is found of an APIService: the condition `Available`. */
 export interface Finding {
@@ -18,10 +17,13 @@ export interface Finding {
 const attempts = 5;
 
 /** Whether an APIService's server can be asked, in Kubernetes' reasons and words. */
-export async function check({ spec }: APIService, store: Store, upstream: Upstream): Promise<Finding> {
+export async function check({ spec }: APIService, store: Store, reach: Reach): Promise<Finding> {
   const missing = missingBackend(spec!, store);
   if (missing) return missing;
   const { group = '', version = '' } = spec ?? {};
+  // Whose certificate it shows is not asked here: who uses it will be told.
+  const { caBundle: _, ...service } = spec!;
+  const upstream = remoteOf({ ...service, insecureSkipTLSVerify: true }, reach);
   const path = group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
   const url = `https://${upstream.host}${path}`;
   let last: unknown;

@@ -53,9 +53,10 @@ export class RemoteOpenApi {
       const document = await this.#read(remote, '/openapi/v2');
       if (!isRecord(document)) continue;
       const prefix = `/apis/${remote.service.spec?.group}/${remote.service.spec?.version}`;
-      const paths = Object.entries(isRecord(document.paths) ? document.paths : {}).filter(
-        ([path]) => path === prefix || path.startsWith(`${prefix}/`),
-      );
+      const parameters = isRecord(document.parameters) ? document.parameters : {};
+      const paths = Object.entries(isRecord(document.paths) ? document.paths : {})
+        .filter(([path]) => path === prefix || path.startsWith(`${prefix}/`))
+        .map(([path, item]) => [path, withOwnParameters(item, parameters)]);
       const definitions = isRecord(document.definitions) ? document.definitions : {};
       documents.push({ paths: Object.fromEntries(paths), definitions });
     }
@@ -89,6 +90,28 @@ export class RemoteOpenApi {
     }
   }
 }
+
+/** A path whose operations carry their parameters themselves: not by reference, nor beside them. */
+function withOwnParameters(item: unknown, shared: Record<string, unknown>): unknown {
+  if (!isRecord(item)) return item;
+  const { parameters: common, ...operations } = item;
+  const resolved = (parameters: unknown) =>
+    (Array.isArray(parameters) ? parameters : []).map((each: unknown) => {
+      const name = isRecord(each) && typeof each.$ref === 'string' ? each.$ref : '';
+      return name.startsWith(sharedPrefix) ? (shared[name.slice(sharedPrefix.length)] ?? each) : each;
+    });
+  const ofPath = resolved(common);
+  return Object.fromEntries(
+    Object.entries(operations).map(([method, operation]) => [
+      method,
+      isRecord(operation)
+        ? { ...operation, parameters: [...ofPath, ...resolved(operation.parameters)] }
+        : operation,
+    ]),
+  );
+}
+
+const sharedPrefix = '#/parameters/';
 
 const etagOf = ({ etag }: Record<string, string | string[]>) => (typeof etag === 'string' ? etag : undefined);
 
