@@ -14,8 +14,8 @@ class StuckResponse extends EventEmitter {
 
   writeHead(): void {}
   flushHeaders(): void {}
-  write(chunk: string): boolean {
-    this.chunks.push(chunk);
+  write(chunk: Buffer): boolean {
+    this.chunks.push(chunk.toString());
     return false;
   }
   end(): void {

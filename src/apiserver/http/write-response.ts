@@ -1,10 +1,10 @@
 import { promisify } from 'node:util';
 import { constants, gzip as gzipCallback } from 'node:zlib';
-import type { WatchEvent } from '../../client/transport.ts';
 import type { Answer, ListAnswer, ProxiedAnswer } from '../answer.ts';
 import { readAccept } from '../negotiate.ts';
-import { encodeEvent, encodeList, encodeObject, type Format } from './encode.ts';
+import { encodeList, encodeObject, type Format } from './encode.ts';
 import type { Exchange } from './serve.ts';
+import { writeEvents } from './write-events.ts';
 import { drained, writeParts } from './write-parts.ts';
 
 const gzip = promisify(gzipCallback);
@@ -64,14 +64,6 @@ async function writeProxied({ request, response, signal }: Exchange, answer: Pro
   } finally {
     signal.removeEventListener('abort', end);
   }
-}
-
-async function writeEvents({ response, signal }: Exchange, events: AsyncIterable<WatchEvent>): Promise<void> {
-  for await (const event of events) {
-    if (signal.aborted) break;
-    if (!response.write(encodeEvent(event))) await drained(response, signal);
-  }
-  response.end();
 }
 
 /** A list that is short is sent with its length; a long one goes out in parts while it is read. */
