@@ -10,6 +10,8 @@ import sys
 import keras
 import numpy as np
 
+from cifar10_keras import build_network
+
 folder, epochs, batch_size, *seeds = sys.argv[1:]
 
 
@@ -20,18 +22,9 @@ def load(pattern):
 
 
 (x, y), (test_x, test_y) = load("data_batch_*.bin"), load("test_batch.bin")
-L = keras.layers
 for seed in map(int, seeds):
     keras.utils.set_random_seed(seed)
-    model = keras.Sequential([
-        keras.Input((32, 32, 3), dtype="uint8"), L.Rescaling(1 / 255),
-        L.Conv2D(32, 3, activation="relu"), L.MaxPooling2D(2),
-        L.Conv2D(64, 3, activation="relu"), L.MaxPooling2D(2),
-        L.Conv2D(64, 3, activation="relu"), L.Flatten(),
-        L.Dense(64, activation="relu"), L.Dense(10),
-    ])
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(optimizer="adam", loss=loss, metrics=["accuracy"])
+    model = build_network()
     data = (test_x, test_y)
     history = model.fit(x, y, epochs=int(epochs), batch_size=int(batch_size), validation_data=data, verbose=0).history
     print(json.dumps({"seed": seed, "loss": history["loss"][-1], "accuracy": history["val_accuracy"][-1]}), flush=True)

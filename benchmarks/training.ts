@@ -1,12 +1,15 @@
 /** Training speed of the CIFAR-10 example's network, as a share of the GEMM peak that onnxruntime itself reaches
- * on this machine in the same run.
+ * on this machine in the same run, and against Keras on TensorFlow.
  *
- *     node benchmarks/training.ts [--threads N] [--rounds N] [--json]
+ *     node benchmarks/training.ts [--threads N] [--rounds N] [--python PYTHON] [--json]
+ *
+ * With --python, a Python that has keras and tensorflow, Keras trains the same network in turn with ours.
  */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import * as ml from '../src/ml/index.ts';
 import { gemmPeak } from './training-gemm-peak.ts';
+import { startKeras } from './training-keras.ts';
 
 /** Forward 9.1 M, gradients of all kernels 9.1 M, gradients of all inputs but the images 7.5 M. */
 const flopsPerImage = 25.7e6;
@@ -16,6 +19,7 @@ const { values: options } = parseArgs({
   options: {
     threads: { type: 'string', default: String(availableParallelism()) },
     rounds: { type: 'string', default: '7' },
+    python: { type: 'string' },
     json: { type: 'boolean', default: false },
   },
 });
@@ -52,37 +56,51 @@ async function imagesPerSecond(model: ml.Sequential, batchSize: number): Promise
 const median = (values: number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 
 const peak = await gemmPeak(threads);
+const keras = options.python ? await startKeras(options.python, threads, imagesPerRound) : undefined;
 const results = [];
 for (const batchSize of [32, 128]) {
   const model = makeModel();
   await imagesPerSecond(model, batchSize);
-  const samples: { images: number; peakFlops: number; share: number }[] = [];
+  await keras?.imagesPerSecond(batchSize);
+  const samples: { images: number; peakFlops: number; share: number; keras: number }[] = [];
   for (let round = 0; round < rounds; round += 1) {
     // The host's speed drifts: the peak is taken on both sides of each measurement.
     const before = await peak.measure();
     const images = await imagesPerSecond(model, batchSize);
     const peakFlops = (before + (await peak.measure())) / 2;
-    samples.push({ images, peakFlops, share: (images * flopsPerImage) / peakFlops });
+    const kerasImages = (await keras?.imagesPerSecond(batchSize)) ?? Number.NaN;
+    samples.push({ images, peakFlops, share: (images * flopsPerImage) / peakFlops, keras: kerasImages });
   }
   results.push({
     batchSize,
     imagesPerSecond: median(samples.map((sample) => sample.images)),
     gemmPeakGflops: median(samples.map((sample) => sample.peakFlops)) / 1e9,
     shareOfPeak: median(samples.map((sample) => sample.share)),
+    ...(keras && {
+      kerasImagesPerSecond: median(samples.map((sample) => sample.keras)),
+      timesKeras: median(samples.map((sample) => sample.images / sample.keras)),
+    }),
   });
   await model.close();
 }
 await peak.close();
+keras?.close();
 
-if (options.json) console.log(JSON.stringify({ threads, rounds, results }));
+if (options.json) console.log(JSON.stringify({ threads, rounds, peer: keras?.name, results }));
 else {
-  console.log(`Training the CIFAR-10 network, ${threads} threads, medians of ${rounds} rounds`);
+  console.log(
+    `Training the CIFAR-10 network, ${threads} threads, medians of ${rounds} rounds${keras ? `, beside ${keras.name}` : ''}`,
+  );
   console.table(
-    results.map(({ batchSize, imagesPerSecond, gemmPeakGflops, shareOfPeak }) => ({
-      'batch size': batchSize,
-      'images/s': Math.round(imagesPerSecond),
-      'GEMM peak, GFLOP/s': Number(gemmPeakGflops.toFixed(1)),
-      'share of peak': `${(shareOfPeak * 100).toFixed(1)} %`,
+    results.map((result) => ({
+      'batch size': result.batchSize,
+      'images/s': Math.round(result.imagesPerSecond),
+      'GEMM peak, GFLOP/s': Number(result.gemmPeakGflops.toFixed(1)),
+      'share of peak': `${(result.shareOfPeak * 100).toFixed(1)} %`,
+      ...(result.timesKeras && {
+        'Keras, images/s': Math.round(result.kerasImagesPerSecond!),
+        'ours : Keras': Number(result.timesKeras.toFixed(2)),
+      }),
     })),
   );
 }

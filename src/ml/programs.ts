@@ -1,11 +1,13 @@
 /** The ONNX graphs that a model is run by: a training step, an evaluation step and a prediction. */
-import type { Architecture, PlacedLayer } from './architecture.ts';
+import type { Architecture } from './architecture.ts';
 import { gradients } from './autodiff.ts';
+import { type BatchParts, joinParts, partOf } from './batch-parts.ts';
 import { Graph, type Value } from './graph.ts';
 import type { Loss } from './losses/loss.ts';
 import { type GraphContext, inference, lower } from './lower.ts';
+import { modelInputs } from './model-inputs.ts';
 import { add } from './ops/arithmetic.ts';
-import { penalty } from './ops/penalty.ts';
+import { scale } from './ops/scale.ts';
 import type { Optimizer } from './optimizers/optimizer.ts';
 import { anchorSlot } from './optimizers/proximal.ts';
 import { optimizerStep } from './optimizers/step.ts';
@@ -21,30 +23,41 @@ export interface ProgramFile {
 
 /** The training step: images `x` [N, ...], targets `y` [N] or [N, K], `sample_weight` [N], `weights` [P], the
  * optimizer's slots [P], `iteration` and `learning_rate`, to `next_...` of the state, the batch's mean `loss` and the
- * model's `output`. */
+ * model's `output`. Cut into parts, it takes batches of their rows alone, and gives the same but for rounding. */
 export function trainProgram(
   model: Architecture,
   loss: Loss,
   optimizer: Optimizer,
   seed: number,
+  parts?: BatchParts,
 ): ProgramFile {
   const graph = new Graph();
   const assigned = new Map<Value, Value>();
-  const penalties: Value[] = [];
-  const { outputs, weights, leaves, trainable } = buildForward(graph, model, {
+  const { inputs, weights, leaves, trainable, penalties, parametersOf } = modelInputs(graph, model);
+  const context: GraphContext = {
     isTraining: true,
     seed,
     random: (like, distribution, seed) =>
       distribution === 'uniform' ? onnx.randomUniformLike(like, seed) : onnx.randomNormalLike(like, seed),
     assign: (parameter, next) => assigned.set(parameter, next),
     addLoss: (term) => penalties.push(term),
+  };
+  const cut = (x: Value) =>
+    parts ? Array.from({ length: parts.count }, (_, part) => partOf(x, part, parts)) : [x];
+  const cutInputs = inputs.map(cut);
+  const outputs = cutInputs[0]!.map((_, part) => {
+    const x = cutInputs.map((input) => input[part]!);
+    return lower(model, x, parametersOf, context)[0]!;
   });
-  const lossValue = addAll([buildLoss(graph, loss, outputs), ...penalties]);
+  const [targets, sampleWeights] = lossInputs(graph, loss, outputs[0]!).map(cut);
+  const losses = outputs.map((output, part) => loss.build(output, targets![part]!, sampleWeights![part]!));
+  const meanLoss = parts ? scale(addAll(losses), 1 / parts.count, 0) : losses[0]!;
+  const lossValue = addAll([meanLoss, ...penalties]);
   const found = gradients(lossValue, trainable);
   const slots = optimizer.slots.map((name) => graph.input(name, 'float32', [model.parameterCount]));
   const anchor = optimizer.proximal && slots[optimizer.slots.indexOf(anchorSlot)];
   let end = 0;
-  const parts = leaves.map((leaf) => {
+  const flatGradients = leaves.map((leaf) => {
     const start = end;
     end += leafSize(leaf);
     const gradient = found[trainable.indexOf(leaf)] ?? zeros(leaf);
@@ -55,7 +68,7 @@ export function trainProgram(
   });
   const next = optimizerStep(optimizer, {
     weights,
-    gradients: parts,
+    gradients: flatGradients,
     slots,
     iteration: graph.input('iteration', 'float32', []),
     learningRate: graph.input('learning_rate', 'float32', []),
@@ -66,7 +79,7 @@ export function trainProgram(
     graph.output(`next_${name}`, next.slots[index]!);
   });
   graph.output('loss', lossValue);
-  graph.output('output', outputs);
+  graph.output('output', parts ? joinParts(outputs, parts) : outputs[0]!);
   return { bytes: graph.toModel(), randomInputs: graph.randomInputs };
 }
 
@@ -95,64 +108,34 @@ const zeros = (leaf: Value): Value =>
 /** The evaluation step: `x`, `y`, `sample_weight` and `weights` to the batch's mean `loss` and the `output`. */
 export function evaluateProgram(model: Architecture, loss: Loss): Uint8Array {
   const graph = new Graph();
-  const penalties: Value[] = [];
-  const { outputs } = buildForward(graph, model, {
-    ...inference,
-    addLoss: (term) => penalties.push(term),
-  });
-  graph.output('loss', addAll([buildLoss(graph, loss, outputs), ...penalties]));
-  graph.output('output', outputs);
+  const { inputs, penalties, parametersOf } = modelInputs(graph, model);
+  const addLoss = (term: Value) => penalties.push(term);
+  const output = lower(model, inputs, parametersOf, { ...inference, addLoss })[0]!;
+  const [targets, sampleWeights] = lossInputs(graph, loss, output);
+  graph.output('loss', addAll([loss.build(output, targets!, sampleWeights!), ...penalties]));
+  graph.output('output', output);
   return graph.toModel();
 }
 
 /** The prediction: `x` and `weights` to `output` [N, ...]; several inputs and outputs are packed (`packed-inputs.ts`). */
 export function predictProgram(model: Architecture): Uint8Array {
   const graph = new Graph();
-  const { all } = buildForward(graph, model, inference);
+  const { inputs, parametersOf } = modelInputs(graph, model);
+  const outputs = lower(model, inputs, parametersOf, inference);
   const flat = (output: Value) => onnx.reshape(output, ['N', staticSize(output.shape.slice(1))]);
-  graph.output('output', all.length === 1 ? all[0]! : onnx.concat(all.map(flat), 1));
+  graph.output('output', outputs.length === 1 ? outputs[0]! : onnx.concat(outputs.map(flat), 1));
   return graph.toModel();
-}
-
-/** The model's inputs, of which several come as one `x` [N, numbers of all]. */
-function inputsOf(graph: Graph, { input, inputs }: Architecture): Value[] {
-  const x = graph.input('x', input.dtype, ['N', ...input.shape]);
-  if (inputs.length === 1) return [x];
-  let end = 0;
-  return inputs.map(({ input: { dtype, shape } }) => {
-    const start = end;
-    end += staticSize(shape);
-    return onnx.cast(onnx.reshape(onnx.slice(x, 1, start, end), ['N', ...shape]), dtype);
-  });
-}
-
-/** The parameters as views of one flat vector, `leaves` in its order, and the model's outputs. */
-function buildForward(graph: Graph, model: Architecture, context: GraphContext) {
-  const inputs = inputsOf(graph, model);
-  const weights = graph.input('weights', 'float32', [model.parameterCount]);
-  const trainable: Value[] = [];
-  const leavesOf = new Map<PlacedLayer, Value[]>();
-  for (const placed of model.layers) {
-    const leaves = placed.parameters.map(({ offset, size, shape, isTrainable = true, regularizer }) => {
-      const leaf = onnx.reshape(onnx.slice(weights, 0, offset, offset + size), shape);
-      if (isTrainable && placed.layer.trainable) trainable.push(leaf);
-      if (regularizer) context.addLoss(penalty(leaf, regularizer));
-      return leaf;
-    });
-    leavesOf.set(placed, leaves);
-  }
-  const all = lower(model, inputs, (placed) => leavesOf.get(placed)!, context);
-  return { outputs: all[0]!, all, weights, leaves: [...leavesOf.values()].flat(), trainable };
 }
 
 const addAll = (terms: Value[]): Value => terms.reduce(add);
 
 const leafSize = ({ shape }: Value): number => shape.reduce<number>((size, dim) => size * (dim as number), 1);
 
-function buildLoss(graph: Graph, loss: Loss, outputs: Value): Value {
+/** The targets and the weights of the examples. */
+function lossInputs(graph: Graph, loss: Loss, output: Value): [targets: Value, sampleWeights: Value] {
   const targets =
     loss.targets === 'values'
-      ? graph.input('y', 'float32', outputs.shape)
+      ? graph.input('y', 'float32', output.shape)
       : onnx.cast(graph.input('y', 'int32', ['N']), 'int64');
-  return loss.build(outputs, targets, graph.input('sample_weight', 'float32', ['N']));
+  return [targets, graph.input('sample_weight', 'float32', ['N'])];
 }

@@ -59,6 +59,8 @@ export interface MeansState {
 
 export interface TrainJob {
   program: Program;
+  /** A faster program for batches of exactly so many rows. */
+  whole?: { rows: number; program: Program } | undefined;
   /** Names of the optimizer's slots, in the order of `state.slots`. */
   slots: readonly string[];
   state: TrainingState;

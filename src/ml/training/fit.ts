@@ -14,6 +14,7 @@ import {
   isSource,
   type Position,
   type TrainingState,
+  type TrainJob,
   type TrainListener,
 } from './engine.ts';
 import { weighExamples } from './example-weights.ts';
@@ -27,6 +28,8 @@ export interface FitContext {
   engine: Engine;
   seed: number;
   learningRate: number | Schedule;
+  /** The program for batches of this many rows, where it is another than `compiled.train`. */
+  wholeBatch(rows: number): TrainJob['whole'];
   getState(): TrainingState;
   setState(state: TrainingState): void;
 }
@@ -58,6 +61,7 @@ export async function runFit(
     const state = await engine.train(
       {
         program: compiled.train,
+        whole: isSource(examples) ? undefined : context.wholeBatch(batchSize),
         slots: compiled.optimizer.slots,
         state: context.getState(),
         examples,

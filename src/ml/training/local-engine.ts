@@ -19,8 +19,9 @@ import { trainEpoch } from './train-epoch.ts';
 /** Batches between two reports are at least this far apart: a listener draws, it does not count. */
 const reportIntervalMs = 50;
 
-/** Loaded models that an engine keeps: training, evaluation and prediction of one model. */
-const sessionsMax = 3;
+/** Loaded models that an engine keeps: training (of whole batches, and of others), evaluation and prediction of one
+ * model. */
+const sessionsMax = 4;
 
 /** An engine that works in the calling thread, whose event loop it blocks for each batch. */
 export function localEngine(
@@ -59,7 +60,11 @@ export function localEngine(
   }
 
   async function train(job: TrainJob, listener: TrainListener, signal?: AbortSignal): Promise<TrainingState> {
-    const session = await open(job.program);
+    const { program, whole } = job;
+    const run: Session['run'] = async (feeds) => {
+      const session = await open(whole?.rows === feeds.x!.shape[0] ? whole!.program : program);
+      return session.run(feeds);
+    };
     const next = { ...job };
     let { state } = job;
     let {
@@ -70,7 +75,7 @@ export function localEngine(
     for (let epoch = first; epoch < job.epochs && !signal?.aborted; epoch += 1) {
       const means = new Means(job.metrics, sums);
       const onBatch = watch(next, listener, means, epoch);
-      state = await trainEpoch(session, next, state, { epoch, fromBatch, means, onBatch, signal });
+      state = await trainEpoch(run, next, state, { epoch, fromBatch, means, onBatch, signal });
       if (signal?.aborted) break;
       if (means.seen === 0) throw new Error('The data set for training has no batch');
       [fromBatch, sums] = [0, undefined];

@@ -20,7 +20,7 @@ export interface EpochWatch {
 
 /** Trains on every example once, in an order of its own, and returns the state after the last step. */
 export async function trainEpoch(
-  session: Session,
+  run: Session['run'],
   job: TrainJob,
   start: TrainingState,
   { epoch, fromBatch, means, onBatch, signal }: EpochWatch,
@@ -40,7 +40,7 @@ export async function trainEpoch(
     names.forEach((name, index) => {
       feeds[name] = tensors[index]!;
     });
-    const outputs = await session.run(feeds);
+    const outputs = await run(feeds);
     iteration += 1;
     batch += 1;
     tensors = names.map((name) => outputs[`next_${name}`]!);

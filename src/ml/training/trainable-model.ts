@@ -1,4 +1,5 @@
 import type { Architecture } from '../architecture.ts';
+import { batchParts } from '../batch-parts.ts';
 import type { History } from '../callbacks/history.ts';
 import { checkExamples, checkInput, type Targets } from '../check-examples.ts';
 import { encodeWeights } from '../export/safetensors.ts';
@@ -22,6 +23,7 @@ import {
   isSource,
   type Program,
   type TrainingState,
+  type TrainJob,
 } from './engine.ts';
 import { createEngine } from './engine-factory.ts';
 import { weighExamples } from './example-weights.ts';
@@ -51,6 +53,10 @@ export interface Compiled {
   loss: Loss;
   metrics: MetricSpec[];
   train: Program;
+  /** Of the batch size that was trained with last. */
+  whole?: TrainJob['whole'];
+  /** Whether each layer is trained. */
+  trainable: boolean[];
   evaluate: Program;
 }
 
@@ -143,6 +149,7 @@ export class TrainableModel {
         id: `train ${this.#compileCount}`,
         ...trainProgram(this.architecture, loss, optimizer, this.#seed),
       },
+      trainable: this.architecture.layers.map(({ layer }) => layer.trainable),
       evaluate: { id: `evaluate ${this.#compileCount}`, bytes: evaluateProgram(this.architecture, loss) },
     };
     this.resetOptimizer();
@@ -181,6 +188,7 @@ export class TrainableModel {
         engine: this.#engine,
         seed: this.#seed,
         learningRate: this.#learningRate,
+        wholeBatch: (rows) => this.#wholeBatch(compiled, rows),
         getState: () => this.#state,
         setState: (state) => {
           this.#state = state;
@@ -189,6 +197,20 @@ export class TrainableModel {
     } finally {
       this.#isTraining = false;
     }
+  }
+
+  #wholeBatch(compiled: Compiled, rows: number): TrainJob['whole'] {
+    if (compiled.whole?.rows === rows) return compiled.whole;
+    const parts = batchParts(this.architecture, rows);
+    // What is frozen is as compile() found it.
+    const isAsCompiled = this.architecture.layers.every(
+      ({ layer }, at) => layer.trainable === compiled.trainable[at],
+    );
+    if (!parts || !isAsCompiled) return undefined;
+    const { train, loss, optimizer } = compiled;
+    const file = trainProgram(this.architecture, loss, optimizer, this.#seed, parts);
+    compiled.whole = { rows, program: { id: `${train.id} by ${rows}`, ...file } };
+    return compiled.whole;
   }
 
   /** The mean loss and the metrics on examples that the model need not have seen. */
