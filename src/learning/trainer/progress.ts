@@ -44,8 +44,12 @@ export function progressOf(options: {
     onTrainBegin(info) {
       ({ epochs, batchSize, examples } = info);
     },
+    onEpochBegin() {
+      from = { seen: 0, atMs: clock.nowMs() };
+    },
     onBatchEnd({ epoch, seen, ...logs }) {
       const nowMs = clock.nowMs();
+      // An epoch that an earlier run began.
       from ??= { seen, atMs: nowMs };
       const elapsedMs = nowMs - from.atMs;
       if (elapsedMs >= paceMsMin && seen > from.seen) perSecond = ((seen - from.seen) / elapsedMs) * 1000;
