@@ -1,11 +1,13 @@
 import { type Deployment, deployment as deploymentKind } from '../api/kinds/deployment.ts';
+import { horizontalPodAutoscaler as podAutoscalerKind } from '../api/kinds/horizontalPodAutoscaler.ts';
 import {
   type InferenceService,
   inferenceService as inferenceServiceKind,
 } from '../api/kinds/inferenceService.ts';
+import { node as nodeKind } from '../api/kinds/node.ts';
 import { type Pod, pod as podKind } from '../api/kinds/pod.ts';
 import { replicaSet as replicaSetKind } from '../api/kinds/replicaSet.ts';
-import { type Service, service as serviceKind } from '../api/kinds/service.ts';
+import { service as serviceKind } from '../api/kinds/service.ts';
 import type { KindAddress, KubeObject } from '../api/object.ts';
 import { isStatus } from '../base/errors.ts';
 import type { Running } from '../base/lifecycle.ts';
@@ -13,7 +15,9 @@ import type { Change } from '../client/cache.ts';
 import { subjectOf } from '../client/events.ts';
 import type { Informer } from '../client/informer.ts';
 import { type Context, runController, source } from './controller.ts';
-import { changed } from './inference-service/ensure.ts';
+import { Autoscaler, tickMs } from './inference-service/autoscaler.ts';
+import { changed, type Made } from './inference-service/ensure.ts';
+import { newlyHeld } from './inference-service/held.ts';
 import { KnownModels } from './inference-service/known-models.ts';
 import { withModel } from './inference-service/legacy-model.ts';
 import { referenceOf, tellPods } from './inference-service/model-pods.ts';
@@ -24,10 +28,13 @@ import {
   isStopped,
   servedAnnotation,
 } from './inference-service/names.ts';
+import { NodeLoads } from './inference-service/node-loads.ts';
 import { plan } from './inference-service/plan.ts';
+import { followsResources, podAutoscalerFor } from './inference-service/pod-autoscaler.ts';
 import { PodQuestions } from './inference-service/pod-questions.ts';
 import { type Refusal, refusalOf } from './inference-service/refusal.ts';
-import { revisionNamed } from './inference-service/revision.ts';
+import { isRolledOut, revisionNamed } from './inference-service/revision.ts';
+import { boundsOf, scaleSettingsOf } from './inference-service/scale-settings.ts';
 import { servedModel } from './inference-service/served-model.ts';
 import { latestOf, refusedStatusOf, statusOf } from './inference-service/status.ts';
 import { modelStorage } from './inference-service/storage.ts';
@@ -47,13 +54,18 @@ export function run(context: Context): Running {
   const replicaSets = informers.of(replicaSetKind);
   const services = informers.of(serviceKind);
   const pods = informers.of(podKind);
+  const podAutoscalers = informers.of(podAutoscalerKind);
   const events = context.recorder('inferenceservice-controller');
   const models = new KnownModels(context.registry, context.log);
   const questions = new PodQuestions(client);
+  const autoscaler = new Autoscaler({ clock, loads: new NodeLoads({ client, clock }) });
 
   async function reconcile(key: string): Promise<number | undefined> {
     const found = inferences.get(key);
-    if (!found || found.metadata?.deletionTimestamp) return;
+    if (!found || found.metadata?.deletionTimestamp) {
+      autoscaler.forget(key);
+      return;
+    }
     const inference = withModel(found);
     const refusal = refusalOf(inference);
     if (refusal) return refuse(inference, refusal);
@@ -75,7 +87,7 @@ export function run(context: Context): Running {
           replicaSets.byIndex('owner', stable?.metadata?.uid ?? ''),
         ),
       },
-      { model, replicas: replicasOf(inference) },
+      { model, replicas: await replicasOf(key, inference, stable) },
     );
     const made = new Map<string, Deployment>();
     let problem: string | undefined;
@@ -87,6 +99,10 @@ export function run(context: Context): Running {
     for (const each of wanted.services) {
       problem ??= (await ensure(inference, serviceKind, services, each)).problem;
     }
+    const byResources = podAutoscalerFor(inference);
+    if (byResources)
+      problem ??= (await ensure(inference, podAutoscalerKind, podAutoscalers, byResources)).problem;
+    else if (ownNamed(podAutoscalers, name)) await remove(podAutoscalerKind, inference, name);
     for (const each of wanted.drops) {
       if (ownNamed(services, each)) await remove(serviceKind, inference, each);
       if (ownNamed(deployments, each)) await remove(deploymentKind, inference, each);
@@ -118,8 +134,32 @@ export function run(context: Context): Running {
       );
     }
     if (served?.isSwapping) return swapLookMs;
+    if (scaleSettingsOf(inference) && made.get(name)?.spec?.replicas !== 0) return tickMs;
     // A tag may be pushed anew; a digest means the same for ever.
     return reference && !reference.includes('@') ? tagLookMs : undefined;
+  }
+
+  /** How many pods the predictor is to have. */
+  async function replicasOf(
+    key: string,
+    inference: InferenceService,
+    stable: Deployment | undefined,
+  ): Promise<number> {
+    if (isStopped(inference)) return 0;
+    const { min, max } = boundsOf(inference);
+    const current = stable?.spec?.replicas;
+    // What an autoscaler has made of it stays.
+    if (followsResources(inference)) return Math.min(max, Math.max(1, min, current ?? 0));
+    const settings = scaleSettingsOf(inference);
+    if (!settings) return min;
+    const pods = stable ? podsOf(stable) : [];
+    // What is new must show that it runs, before it may go for want of requests.
+    if (current !== 0 && stable && !isRolledOut(stable)) autoscaler.wake(key);
+    const isShared = inference.status?.components?.predictor?.traffic?.length === 2;
+    return autoscaler.podsFor(key, isShared ? { ...settings, min: Math.max(1, min) } : settings, {
+      current,
+      pods,
+    });
   }
 
   function podsOf({ metadata }: Deployment): Pod[] {
@@ -135,7 +175,7 @@ export function run(context: Context): Running {
   }
 
   /** Makes `wanted` so: what it says is set, what it leaves open (defaults, a scale by hand of others) stays. */
-  async function ensure<T extends Deployment | Service>(
+  async function ensure<T extends Made>(
     inference: InferenceService,
     kind: KindAddress<T>,
     informer: Informer<T>,
@@ -153,7 +193,7 @@ export function run(context: Context): Running {
     return { object: next ? await client.update(kind, next) : present };
   }
 
-  async function remove<T extends Deployment | Service>(
+  async function remove<T extends Made>(
     kind: KindAddress<T>,
     { metadata }: InferenceService,
     name: string,
@@ -169,12 +209,22 @@ export function run(context: Context): Running {
     const owner = controllerOf(object);
     return owner?.kind === 'InferenceService' ? [`${object.metadata?.namespace}/${owner.name}`] : [];
   };
+  /** The InferenceService whose Service requests wait for. */
+  const woken = (service: string): string[] => {
+    const found = services.get(service);
+    const [key] = found ? ownerKey({ type: 'added', key: service, object: found }) : [];
+    if (key === undefined) return [];
+    autoscaler.wake(key);
+    return [key];
+  };
   return runController(context, {
     name: 'inferenceservice',
     sources: [
       source(inferenceServiceKind, ({ key }) => [key]),
       source(deploymentKind, ownerKey),
       source(serviceKind, ownerKey),
+      source(podAutoscalerKind, ownerKey),
+      source(nodeKind, (change) => newlyHeld(change, clock.nowMs()).flatMap(woken)),
       source(podKind, ({ object: { metadata } }) => {
         const name = metadata?.labels?.[inferenceServiceLabel];
         return name === undefined ? [] : [`${metadata?.namespace}/${name}`];
@@ -182,8 +232,4 @@ export function run(context: Context): Running {
     ],
     reconcile,
   });
-}
-
-function replicasOf(inference: InferenceService): number {
-  return isStopped(inference) ? 0 : Math.max(1, inference.spec?.predictor.minReplicas ?? 1);
 }

@@ -4,10 +4,9 @@ import { type Clock, toTime } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Client } from '../client/client.ts';
+import { formatHeld, heldAnnotation } from '../mesh/held-services.ts';
 import type { ShimLink } from './shim-link.ts';
 
-/** On a Node: Services that requests of its pods wait for, `namespace/name=time`, separated by commas. */
-export const heldAnnotation = 'selvage.dev/held-services';
 /** Services named at a time; the one named longest ago is dropped. */
 export const servicesMax = 32;
 /** The same Service is told again only after this time. */
@@ -41,7 +40,7 @@ export class HeldRequests {
     this.#isWriting = true;
     while (this.#isDirty) {
       this.#isDirty = false;
-      const value = [...this.#toldMs].map(([service, atMs]) => `${service}=${toTime(atMs)}`).join(',');
+      const value = formatHeld([...this.#toldMs].map(([service, atMs]) => [service, toTime(atMs)] as const));
       const body = { metadata: { annotations: { [heldAnnotation]: value } } };
       try {
         await client.patch<Node>(nodeKind, { name }, { type: 'merge', body });

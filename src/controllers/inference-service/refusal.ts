@@ -13,13 +13,11 @@ const nameCharsMax = 46;
 
 /** What of a specification is not offered, in the API's form, if anything is. */
 export function refusalOf({ spec, metadata }: InferenceService): Refusal | undefined {
-  const { model, containers, scaleMetric } = spec?.predictor ?? {};
+  const { model, containers, scaleMetric, scaleTarget } = spec?.predictor ?? {};
   if ((metadata?.name ?? '').length > nameCharsMax)
     return invalid(`metadata.name: Too long: may not be more than ${nameCharsMax} characters`);
-  if (scaleMetric === 'cpu' || scaleMetric === 'memory')
-    return invalid(
-      `spec.predictor.scaleMetric: Unsupported value: "${scaleMetric}": supported values: "concurrency", "rps"; for others make a HorizontalPodAutoscaler of the Deployment`,
-    );
+  if (scaleMetric === 'memory' && scaleTarget === undefined)
+    return invalid('spec.predictor.scaleTarget: Required value: the percentage of the requested memory');
   for (const name of ['transformer', 'explainer'] as const) {
     if (spec?.[name] && !spec[name].containers?.length)
       return invalid(`spec.${name}.containers: Required value: it runs as an ordinary pod`);
