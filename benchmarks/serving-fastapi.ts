@@ -4,6 +4,7 @@
  * bytes, with one process and with two; the model server takes the protocol's binary tensors.
  * Run: node benchmarks/serving-fastapi.ts --python PYTHON [--seconds N] [--rounds N], where PYTHON is one that has fastapi,
  * uvicorn[standard], onnxruntime and numpy: python3 -m venv /tmp/fastapi && /tmp/fastapi/bin/pip install fastapi 'uvicorn[standard]' onnxruntime numpy
+ * With --tensorflow, which needs keras and tensorflow too, FastAPI also runs the same network in TensorFlow.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -23,6 +24,7 @@ const { values: options } = parseArgs({
     seconds: { type: 'string', default: '4' },
     rounds: { type: 'string', default: '3' },
     threads: { type: 'string', default: '1' },
+    tensorflow: { type: 'boolean', default: false },
   },
 });
 if (!options.python)
@@ -57,19 +59,23 @@ interface Subject {
   headers: Record<string, string>;
 }
 
-const fastApi = (workers: number): Subject => ({
-  name: `FastAPI + onnxruntime, ${workers} process${workers > 1 ? 'es' : ''}`,
+const fastApi = (engine: 'onnxruntime' | 'tensorflow', workers: number): Subject => ({
+  name: `FastAPI + ${engine}, ${workers} process${workers > 1 ? 'es' : ''}`,
   start: () =>
     spawn(
       python,
       [
         new URL('serving-fastapi.py', import.meta.url).pathname,
-        file,
+        engine === 'tensorflow' ? engine : file,
         String(port),
         options.threads,
         String(workers),
       ],
-      { stdio: ['ignore', 'ignore', 'inherit'], detached: true },
+      {
+        env: { TF_CPP_MIN_LOG_LEVEL: '3', ...process.env },
+        stdio: ['ignore', 'ignore', 'inherit'],
+        detached: true,
+      },
     ),
   path: '/infer',
   body: image,
@@ -95,7 +101,8 @@ const selvage: Subject = {
 };
 
 const rates = new Map<string, { perSecond: number; cpuMs: number; p50: number; p99: number }[]>();
-const subjects = [selvage, fastApi(1), fastApi(2)];
+const engines = options.tensorflow ? (['onnxruntime', 'tensorflow'] as const) : (['onnxruntime'] as const);
+const subjects = [selvage, ...engines.flatMap((engine) => [fastApi(engine, 1), fastApi(engine, 2)])];
 for (let round = 0; round < Number(options.rounds); round++) {
   for (const subject of subjects) {
     const child = subject.start();
