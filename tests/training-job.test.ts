@@ -5,7 +5,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { dense, input, sequential, toJSON } from '../src/ml/index.ts';
-import { eventually, missing, openShell, type Shell } from './shell.ts';
+import { type Background, eventually, missing, openShell, root, type Shell } from './shell.ts';
 
 const skip = missing('kubectl');
 const timeout = 400_000;
@@ -15,7 +15,7 @@ test('a job learns from a table with a model in Keras JSON, and says at once wha
   skip,
   timeout,
 }, async (t) => {
-  const { shell, end } = await cluster(t);
+  const { shell, up } = await cluster(t);
   const rows = Array.from(
     { length: 300 },
     (_, i) => `${(i % 20) / 20},${((i * 7) % 20) / 20},${i % 20 < 10 ? 'low' : 'high'}`,
@@ -87,14 +87,14 @@ test('a job learns from a table with a model in Keras JSON, and says at once wha
     code: 1,
   });
   assert.match(refused, /spec\.epochs: Invalid value: 31: field is immutable/);
-  await end();
+  await end(up);
 });
 
-test('a job whose pod is killed goes on from its checkpoint, to the same bits', {
+test("kill -9 of a job's pod, and of the server, leaves the same bits", {
   skip,
   timeout,
 }, async (t) => {
-  const { shell, end } = await cluster(t);
+  const { shell, up } = await cluster(t);
   await shell.run('selvage build examples/training -t mine-network:1');
   const spec = {
     ...generated(1000),
@@ -115,6 +115,15 @@ test('a job whose pod is killed goes on from its checkpoint, to the same bits', 
   assert.deepEqual(others, []);
   process.kill(pid!, 'SIGKILL');
   await apply(shell, 'whole', { ...spec, output: 'models/whole:v1' });
+  await eventually(
+    async () => assert.match(await shell.run('kubectl logs job/whole'), /^Epoch +2\/16 /m),
+    longMs,
+  );
+  // Without a server the training goes on, and its result waits for the next one, at another port.
+  up.process.kill('SIGKILL');
+  await up.exited;
+  const again = shell.start('selvage up --port 0');
+  await again.until(/API ready/);
   for (const name of ['killed', 'whole'])
     await shell.run(`kubectl wait --for=condition=Complete trainingjob/${name} --timeout=300s`, {
       timeoutMs: 310_000,
@@ -132,14 +141,15 @@ test('a job whose pod is killed goes on from its checkpoint, to the same bits', 
   );
   // Graph, weights and what was measured: one digest over all of it.
   assert.equal(killed.result.image.split('@')[1], whole.result.image.split('@')[1]);
-  await end();
+  assert.equal(whole.failed, undefined);
+  await end(again);
 });
 
 test('a trained model goes into service only where it is better than the one there', {
   skip,
   timeout,
 }, async (t) => {
-  const { shell, end } = await cluster(t);
+  const { shell, up } = await cluster(t);
   await shell.run('selvage build examples/training -t mine-network:1');
   const weak = { ...generated(200), optimizer: { name: 'sgd', learningRate: 1e-6 }, epochs: 1 };
   const strong = { ...generated(1500), epochs: 4 };
@@ -193,18 +203,42 @@ test('a trained model goes into service only where it is better than the one the
   await shell.run('kubectl wait --for=condition=Ready inferenceservice/mine --timeout=180s', {
     timeoutMs: 200_000,
   });
-  await end();
+  await end(up);
 });
 
-async function cluster(t: TestContext): Promise<{ shell: Shell; end: () => Promise<void> }> {
+test('the example works as printed', { skip, timeout }, async (t) => {
+  const { shell, up } = await cluster(t);
+  const page = readFileSync(join(root, 'examples/training/README.md'), 'utf8');
+  const lines = /```\n([\s\S]*?)```/.exec(page)![1]!.trim().split('\n');
+  assert.equal(lines.length, 5);
+  const [start, build, create, watch, log] = lines as [string, string, string, string, string];
+  assert.equal(start, 'selvage up &');
+  await shell.run(build);
+  assert.match(await shell.run(create), /trainingjob\.learning\.selvage\.dev\/mine created/);
+  assert.match(watch, / -w$/);
+  // Before its pod has a node there is nothing to follow; a person looks later.
+  await eventually(
+    async () => assert.match(await shell.run(log, { timeoutMs: longMs }), /^Epoch 5\/5 ━{24} /m),
+    longMs,
+  );
+  await shell.run('kubectl wait --for=condition=Complete trainingjob/mine --timeout=180s', {
+    timeoutMs: longMs,
+  });
+  assert.match(await shell.run(watch.replace(/ -w$/, '')), /^mine\s+Complete\s+5\/5\s/m);
+  assert.match((await statusOf(shell, 'mine')).result.image, /^models\/mine@sha256:/);
+  await end(up);
+});
+
+async function cluster(t: TestContext): Promise<{ shell: Shell; up: Background }> {
   const shell = openShell(t);
   const up = shell.start('selvage up --port 0');
   await up.until(/API ready/);
-  const end = async () => {
-    up.process.kill('SIGINT');
-    assert.equal(await up.exited, 0, up.output());
-  };
-  return { shell, end };
+  return { shell, up };
+}
+
+async function end(up: Background): Promise<void> {
+  up.process.kill('SIGINT');
+  assert.equal(await up.exited, 0, up.output());
 }
 
 const generated = (train: number) => ({
