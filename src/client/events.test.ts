@@ -4,7 +4,7 @@ import { FakeClock } from '../base/clock.ts';
 import { StatusError } from '../base/errors.ts';
 import { silentLog } from '../base/log.ts';
 import { createClient } from './create-client.ts';
-import { burstMax, createEventRecorder, pendingMax, repeatWriteMs } from './events.ts';
+import { burstMax, createEventRecorder, pendingMax, similarMax } from './events.ts';
 import type { ApiRequest, ApiResponse } from './transport.ts';
 
 const web = { apiVersion: 'v1', kind: 'Pod', namespace: 'default', name: 'web-1', uid: 'u1' };
@@ -31,13 +31,13 @@ function setUp() {
   return { clock, requests, server, recorder };
 }
 
-test('a repeated event becomes a count, written at most every ten seconds', async () => {
+test('a repeated event becomes a count', async () => {
   const { clock, requests, recorder } = setUp();
   for (let i = 0; i < 5; i++) recorder.record(web, 'Warning', 'BackOff', 'restarting');
   await clock.advance(0);
   assert.equal(requests.length, 1);
   recorder.record(web, 'Warning', 'BackOff', 'restarting');
-  await clock.advance(repeatWriteMs);
+  await clock.advance(0);
   assert.deepEqual(
     requests.map((request) => request.method),
     ['POST', 'PATCH'],
@@ -71,7 +71,7 @@ test('an event has the fields that kubectl shows', async () => {
 test('an event that the server forgot is made anew', async () => {
   const { clock, requests, server, recorder } = setUp();
   recorder.record(web, 'Normal', 'Pulled', 'image pulled');
-  await clock.advance(repeatWriteMs);
+  await clock.advance(0);
   server.isForgetful = true;
   recorder.record(web, 'Normal', 'Pulled', 'image pulled');
   await clock.advance(0);
@@ -83,9 +83,40 @@ test('an event that the server forgot is made anew', async () => {
 
 test('one object cannot flood the server with events', async () => {
   const { clock, requests, recorder } = setUp();
-  for (let i = 0; i < 500; i++) recorder.record(web, 'Normal', 'Noise', `message ${i}`);
+  for (let i = 0; i < 500; i++) recorder.record(web, 'Normal', `Noise${i}`, 'a message');
   for (let i = 0; i < 100; i++) await clock.advance(0);
   assert.equal(requests.length, burstMax);
+});
+
+test('many messages with one reason share an event that shows the newest', async () => {
+  const { clock, requests, recorder } = setUp();
+  for (let i = 1; i <= similarMax + 2; i++) {
+    recorder.record(web, 'Normal', 'SuccessfulCreate', `Created pod: web-${i}`);
+    await clock.advance(0);
+  }
+  const written = requests.map(({ method, body }) => [method, (body as { message: string }).message]);
+  const single = Array.from({ length: similarMax - 1 }, (_, i) => ['POST', `Created pod: web-${i + 1}`]);
+  const combined = '(combined from similar events): Created pod: web-';
+  const further = ['POST', 'PATCH', 'PATCH'].map((method, i) => [method, `${combined}${similarMax + i}`]);
+  assert.deepEqual(written, [...single, ...further]);
+  assert.equal((requests.at(-1)!.body as { count: number }).count, 3);
+  await clock.advance(601_000);
+  recorder.record(web, 'Normal', 'SuccessfulCreate', 'Created pod: web-0');
+  await clock.advance(0);
+  assert.equal((requests.at(-1)!.body as { message: string }).message, 'Created pod: web-0');
+});
+
+test('what is not written for there being too much is counted still', async () => {
+  const { clock, requests, recorder } = setUp();
+  for (let i = 0; i < 2 * burstMax; i++) {
+    recorder.record(web, 'Warning', 'BackOff', 'restarting');
+    await clock.advance(0);
+  }
+  assert.equal(requests.length, burstMax);
+  await clock.advance(300_000);
+  recorder.record(web, 'Warning', 'BackOff', 'restarting');
+  await clock.advance(0);
+  assert.equal((requests.at(-1)!.body as { count: number }).count, 2 * burstMax + 1);
 });
 
 test('while the server is away events wait, the newest of them in bounded number', async () => {

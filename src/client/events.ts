@@ -1,7 +1,7 @@
 import { event } from '../api/addresses.ts';
 import type { Event } from '../api/kinds/event.ts';
 import type { KindAddress, KubeObject } from '../api/object.ts';
-import { type CancelTimer, type Clock, sleep, toTime } from '../base/clock.ts';
+import { type Clock, sleep, toTime } from '../base/clock.ts';
 import { isStatus, messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Client } from './client.ts';
@@ -9,8 +9,10 @@ import type { Client } from './client.ts';
 /** Events about one object: this many at once, then one every `refillMs`; the rest is dropped. */
 export const burstMax = 25;
 const refillMs = 300_000;
-/** A repeat is written at most this often; what happens between is counted into the next write. */
-export const repeatWriteMs = 10_000;
+/** From so many messages with one reason about one object on, within so long, the further ones share one event. */
+export const similarMax = 10;
+const similarMs = 600_000;
+const combinedPrefix = '(combined from similar events): ';
 /** Kinds of events remembered, so that repeats are counted; the one unused for longest is forgotten. */
 const rememberedMax = 1024;
 /** Writes that wait, for instance while the link is down; the oldest is dropped. */
@@ -46,12 +48,10 @@ export function subjectOf(kind: KindAddress, object: KubeObject): EventSubject {
   return { apiVersion, kind: kind.kind, name, namespace, uid, resourceVersion };
 }
 
-/** One kind of happening: the same subject, reason and message. */
+/** One kind of happening: the same subject, reason and message; or the same subject and reason, once there are many. */
 interface Series {
   event: Event;
   isCreated: boolean;
-  writtenMs: number;
-  timer: CancelTimer | undefined;
 }
 
 export function createEventRecorder(options: {
@@ -69,6 +69,7 @@ export function createEventRecorder(options: {
 class Recorder implements EventRecorder {
   #options: Parameters<typeof createEventRecorder>[0];
   #series = new Map<string, Series>();
+  #similar = new Map<string, { messages: Set<string>; atMs: number }>();
   #buckets = new Map<string, { tokens: number; atMs: number }>();
   #pending = new Set<Series>();
   #writing: Promise<void> | undefined;
@@ -81,39 +82,53 @@ class Recorder implements EventRecorder {
 
   record(subject: EventSubject, type: 'Normal' | 'Warning', reason: string, message: string): void {
     if (this.#stopping.signal.aborted) return;
-    const { clock, log } = this.#options;
+    const { log } = this.#options;
     const text =
       message.length > messageCharactersMax ? `${message.slice(0, messageCharactersMax - 1)}…` : message;
     const object = `${subject.kind}/${subject.namespace ?? ''}/${subject.name}/${subject.uid ?? ''}`;
+    const series = this.#seriesOf(subject, `${object}/${type}/${reason}`, type, reason, text);
     if (!this.#take(object)) {
-      log.debug('event dropped, too many about this object', { object, reason });
+      log.debug('event not written, too many about this object', { object, reason });
       return;
     }
-    const key = `${object}/${type}/${reason}/${text}`;
-    const series = this.#series.get(key);
-    if (series) {
-      const { count = 1 } = series.event;
-      series.event = { ...series.event, count: count + 1, lastTimestamp: toTime(clock.nowMs()) };
-      remember(this.#series, key, series);
-      this.#writeRepeat(series);
-    } else {
-      const fresh = { event: this.#compose(subject, type, reason, text), isCreated: false };
-      const started: Series = { ...fresh, writtenMs: clock.nowMs(), timer: undefined };
-      remember(this.#series, key, started);
-      this.#enqueue(started);
+    this.#enqueue(series);
+  }
+
+  /** The series that a happening belongs to, with it counted in. */
+  #seriesOf(subject: EventSubject, alike: string, type: string, reason: string, message: string): Series {
+    const isOneOfMany = this.#isOneOfMany(alike, message);
+    const text = isOneOfMany ? combinedPrefix + message : message;
+    const key = isOneOfMany ? alike : `${alike}/${subject.fieldPath ?? ''}/${message}`;
+    const present = this.#series.get(key);
+    const series = present ?? { event: this.#compose(subject, type, reason, text), isCreated: false };
+    if (present) {
+      const { count = 1 } = present.event;
+      const lastTimestamp = toTime(this.#options.clock.nowMs());
+      present.event = { ...present.event, message: text, count: count + 1, lastTimestamp };
     }
+    remember(this.#series, key, series);
+    return series;
+  }
+
+  #isOneOfMany(alike: string, message: string): boolean {
+    const atMs = this.#options.clock.nowMs();
+    const before = this.#similar.get(alike);
+    const isRecent = before !== undefined && atMs - before.atMs <= similarMs;
+    const messages = isRecent ? before.messages : new Set<string>();
+    messages.add(message);
+    remember(this.#similar, alike, { messages, atMs });
+    if (messages.size < similarMax) return false;
+    const [oldest] = messages;
+    messages.delete(oldest!);
+    return true;
   }
 
   async flush(): Promise<void> {
-    for (const series of this.#series.values()) {
-      if (series.timer) this.#enqueue(series);
-    }
     await this.#writing;
   }
 
   stop(): void {
     this.#stopping.abort();
-    for (const series of this.#series.values()) series.timer?.();
     this.#pending.clear();
   }
 
@@ -157,17 +172,7 @@ class Recorder implements EventRecorder {
     };
   }
 
-  #writeRepeat(series: Series): void {
-    if (series.timer || this.#pending.has(series)) return;
-    const { clock } = this.#options;
-    const waitMs = series.writtenMs + repeatWriteMs - clock.nowMs();
-    if (waitMs <= 0) this.#enqueue(series);
-    else series.timer = clock.after(waitMs, () => this.#enqueue(series));
-  }
-
   #enqueue(series: Series): void {
-    series.timer?.();
-    series.timer = undefined;
     this.#pending.add(series);
     if (this.#pending.size > pendingMax) {
       const [oldest] = this.#pending;
@@ -204,13 +209,12 @@ class Recorder implements EventRecorder {
   }
 
   async #write(series: Series): Promise<void> {
-    const { client, clock } = this.#options;
-    const { metadata, count, lastTimestamp } = series.event;
-    series.writtenMs = clock.nowMs();
+    const { client } = this.#options;
+    const { metadata, message, count, lastTimestamp } = series.event;
     if (series.isCreated) {
       try {
         const key = { namespace: metadata?.namespace, name: metadata?.name ?? '' };
-        await client.patch(event, key, { type: 'merge', body: { count, lastTimestamp } });
+        await client.patch(event, key, { type: 'merge', body: { message, count, lastTimestamp } });
         return;
       } catch (error) {
         // Events expire on the server; the next one starts a new object.
