@@ -37,6 +37,11 @@ test('every node gets its own pod subnet, and its conditions leave no taints', a
   assert.deepEqual(subnets.sort(), ['10.42.0.0/24', '10.42.1.0/24']);
   for (const { spec } of (await cluster.client.list(nodeKind)).items)
     assert.deepEqual(spec?.taints ?? [], []);
+  await until('the names of the nodes that are known', async () => {
+    const { items } = await cluster.client.list(eventKind, { namespace: 'default' });
+    const known = items.filter(({ reason }) => reason === 'RegisteredNode').map(({ message }) => message);
+    return known.sort()[1] === 'Node n2 event: Registered Node n2 in Controller';
+  });
 });
 
 test('a new namespace has a service account and the authority, and is emptied before it goes', async () => {
@@ -62,6 +67,31 @@ test('a new namespace has a service account and the authority, and is emptied be
   await cluster.client.delete(namespaceKind, { name: 'team' });
   await until('the namespace is gone', async () => !(await find(cluster.client, namespaceKind, 'team')));
   assert.equal((await cluster.client.list(podKind, { namespace: 'team' })).items.length, 0);
+});
+
+test('a namespace that cannot be emptied says what keeps it', async () => {
+  await cluster.client.create(namespaceKind, { metadata: { name: 'kept' } });
+  const key = { namespace: 'kept', name: 'held' };
+  await cluster.client.create(configMapKind, { metadata: { ...key, finalizers: ['example.com/hold'] } });
+  await cluster.client.delete(namespaceKind, { name: 'kept' });
+  const conditions = await until('the conditions', async () => {
+    const found = await find(cluster.client, namespaceKind, 'kept');
+    const { conditions = [] } = found?.status ?? {};
+    const isTold = conditions.some(({ message }) =>
+      message?.includes('configmaps. has 1 resource instances'),
+    );
+    return isTold && conditions;
+  });
+  const reasons = conditions.map(({ type, status, reason }) => `${type}=${status} ${reason}`);
+  assert.deepEqual(reasons, [
+    'NamespaceDeletionDiscoveryFailure=False ResourcesDiscovered',
+    'NamespaceDeletionGroupVersionParsingFailure=False ParsedGroupVersions',
+    'NamespaceDeletionContentFailure=False ContentDeleted',
+    'NamespaceContentRemaining=True SomeResourcesRemain',
+    'NamespaceFinalizersRemaining=True SomeFinalizersRemain',
+  ]);
+  await cluster.client.patch(configMapKind, key, { type: 'merge', body: { metadata: { finalizers: null } } });
+  await until('the namespace is gone', async () => !(await find(cluster.client, namespaceKind, 'kept')));
 });
 
 test('the authority comes back when someone deletes it', async () => {

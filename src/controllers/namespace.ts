@@ -1,11 +1,13 @@
+import { isEqualSemantically } from '../api/equal.ts';
 import type { KindDefinition } from '../api/kind.ts';
 import { type Namespace, namespace as namespaceKind } from '../api/kinds/namespace.ts';
 import type { KindAddress, KubeObject } from '../api/object.ts';
-import { isStatus } from '../base/errors.ts';
+import { isStatus, messageOf } from '../base/errors.ts';
 import type { Running } from '../base/lifecycle.ts';
 import type { Change } from '../client/cache.ts';
 import { type Context, runController, type Source, source } from './controller.ts';
 import { customKinds } from './custom-kinds.ts';
+import { deletionConditions, type Remains } from './namespace/conditions.ts';
 import { keyOfMeta } from './owner.ts';
 
 const finalizer = 'kubernetes';
@@ -13,7 +15,7 @@ const pageItemsMax = 500;
 
 /** Empties namespaces that are being deleted, and then lets them go. */
 export function run(context: Context, kinds: readonly KindDefinition[]): Running {
-  const { client, informers } = context;
+  const { client, clock, informers } = context;
   const namespaces = informers.of(namespaceKind);
   const contents: KindAddress[] = kinds.filter(
     ({ namespaced, storedAs, verbs }) => namespaced && !storedAs && verbs.includes('delete'),
@@ -23,15 +25,25 @@ export function run(context: Context, kinds: readonly KindDefinition[]): Running
   async function reconcile(name: string): Promise<undefined> {
     const namespace = namespaces.get(name);
     if (!namespace?.metadata?.deletionTimestamp) return;
-    let left = 0;
-    for (const kind of [...contents, ...custom.kinds()]) left += await empty(kind, name);
+    const remains: Remains = { resources: new Map(), finalizers: new Map(), failures: [] };
+    let failure: unknown;
+    for (const kind of [...contents, ...custom.kinds()]) {
+      try {
+        await empty(kind, name, remains);
+      } catch (error) {
+        failure ??= error;
+        remains.failures.push(messageOf(error));
+      }
+    }
+    const told = await tell(namespace, remains);
+    if (failure) throw failure;
     // What is left ends by and by; its deletion calls us again.
-    if (left === 0) await finalize(namespace);
+    if (remains.resources.size === 0) await finalize(told);
   }
 
-  /** Deletes what there is of one kind and answers how many objects are still there. Asks the server, not a cache. */
-  async function empty(kind: KindAddress, namespace: string): Promise<number> {
-    let left = 0;
+  /** Deletes what there is of one kind and counts what is still there. Asks the server, not a cache. */
+  async function empty(kind: KindAddress, namespace: string, remains: Remains): Promise<void> {
+    const add = (counts: Map<string, number>, name: string) => counts.set(name, (counts.get(name) ?? 0) + 1);
     let next: string | undefined;
     do {
       const page = await client.list(kind, {
@@ -40,17 +52,25 @@ export function run(context: Context, kinds: readonly KindDefinition[]): Running
         ...(next && { continue: next }),
       });
       for (const { metadata = {} } of page.items) {
-        if (metadata.deletionTimestamp) {
-          left++;
-          continue;
-        }
         const key = keyOfMeta({ ...metadata, namespace });
-        await client.delete(kind, key, { propagationPolicy: 'Background' }).catch(ignoreGone);
-        if (await isThere(kind, key)) left++;
+        if (!metadata.deletionTimestamp) {
+          await client.delete(kind, key, { propagationPolicy: 'Background' }).catch(ignoreGone);
+          if (!(await isThere(kind, key))) continue;
+        }
+        add(remains.resources, `${kind.plural}.${kind.group}`);
+        for (const finalizer of metadata.finalizers ?? []) add(remains.finalizers, finalizer);
       }
       next = page.metadata.continue;
     } while (next);
-    return left;
+  }
+
+  /** Says in the namespace's status how far its deletion is; answers the namespace as it is then. */
+  async function tell(namespace: Namespace, remains: Remains): Promise<Namespace> {
+    const { status } = namespace;
+    const conditions = deletionConditions(status?.conditions ?? [], remains, clock.nowMs());
+    if (isEqualSemantically(conditions, status?.conditions)) return namespace;
+    const next: Namespace = { ...namespace, status: { ...status, conditions } };
+    return client.update(namespaceKind, next, { subresource: 'status' });
   }
 
   /** Some objects go at once, others when their grace period or their finalizers are done. */

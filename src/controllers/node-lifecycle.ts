@@ -19,6 +19,12 @@ const leaseNamespace = 'kube-node-lease';
 /** How often this process looks whether it stood still itself. */
 const tickMs = 5000;
 
+/** Labels that repeat others under the name of before. */
+const oldLabels = [
+  ['beta.kubernetes.io/os', 'kubernetes.io/os'],
+  ['beta.kubernetes.io/arch', 'kubernetes.io/arch'],
+] as const;
+
 export interface NodeLifecycleOptions {
   /** A node whose Lease was not renewed for this long is taken for dead; 40 s by default, as in Kubernetes. */
   nodeGraceSeconds?: number;
@@ -44,6 +50,7 @@ export function run(context: Context, options: NodeLifecycleOptions = {}): Runni
   };
   const keysForNode = (change: Change<Node>): string[] => {
     const name = change.key;
+    tellKnown(change);
     if (change.type === 'deleted') {
       heartbeats.forget(name);
       zones.forget(name);
@@ -54,6 +61,13 @@ export function run(context: Context, options: NodeLifecycleOptions = {}): Runni
     }
     return [name];
   };
+  function tellKnown({ type, key, object }: Change<Node>): void {
+    if (type === 'modified') return;
+    const isNew = type === 'added';
+    const reason = isNew ? 'RegisteredNode' : 'RemovingNode';
+    const what = isNew ? `Registered Node ${key} in Controller` : `Removing Node ${key} from Controller`;
+    events.record(subjectOf(nodeKind, object), 'Normal', reason, `Node ${key} event: ${what}`);
+  }
   /** A renewal costs nothing here, unless it is news that the node is alive. */
   const keysForLease = ({ object }: Change<Lease>): string[] => {
     const { namespace, name = '' } = object.metadata ?? {};
@@ -80,7 +94,8 @@ export function run(context: Context, options: NodeLifecycleOptions = {}): Runni
     const isSilent = silenceMs >= graceMs;
     if (isSilent) silentNodes.add(name);
     else silentNodes.delete(name);
-    const latest = isSilent ? await tellSilent(node) : node;
+    const labelled = await keepOldLabels(node);
+    const latest = isSilent ? await tellSilent(labelled) : labelled;
     zones.observe(latest, standingOf(latest));
     noticeAllDown(name);
     const waitMs = await taint(latest);
@@ -103,6 +118,15 @@ export function run(context: Context, options: NodeLifecycleOptions = {}): Runni
     noticeStall();
     tickDueMs = clock.nowMs() + tickMs;
     cancelTick = clock.after(tickMs, tick);
+  }
+
+  /** Selectors of old ask for a node's system and processor by names that nodes no longer give themselves. */
+  async function keepOldLabels(node: Node): Promise<Node> {
+    const { name = '', labels: given = {} } = node.metadata ?? {};
+    const wanted = oldLabels.filter(([old, now]) => given[now] !== undefined && given[old] !== given[now]);
+    if (wanted.length === 0) return node;
+    const labels = Object.fromEntries(wanted.map(([old, now]) => [old, given[now]!]));
+    return client.patch(nodeKind, { name }, { type: 'merge', body: { metadata: { labels } } });
   }
 
   async function tellSilent(node: Node): Promise<Node> {
@@ -148,8 +172,6 @@ export function run(context: Context, options: NodeLifecycleOptions = {}): Runni
       const condition = {
         type: 'Ready',
         status: 'False',
-        reason: 'NodeNotReady',
-        message: `node "${nodeName}" is not ready`,
         lastTransitionTime: toTime(clock.nowMs()),
       };
       const body = { metadata: { uid: pod.metadata?.uid }, status: { conditions: [condition] } };
