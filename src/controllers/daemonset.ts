@@ -10,6 +10,7 @@ import { labelSelector } from '../api/label-selector.ts';
 import type { Running } from '../base/lifecycle.ts';
 import { type Change, keyOf } from '../client/cache.ts';
 import { subjectOf } from '../client/events.ts';
+import { isReady } from '../scheduler/taints.ts';
 import { type Context, runController, source } from './controller.ts';
 import { plan } from './daemonset/plan.ts';
 import { nodeOf, podOf } from './daemonset/pod.ts';
@@ -18,6 +19,7 @@ import { claim, controllerOf } from './owner.ts';
 import { createPods, deletePods } from './pod-changes.ts';
 import {
   keepRevision,
+  ownedRevisions,
   RevisionCollision,
   removeRevisions,
   revisionHashLabel,
@@ -81,22 +83,18 @@ export function run(context: Context): Running {
       candidates: [...pods.byIndex('owner', uid), ...pods.byIndex('orphan', namespace)],
       isSelected: labelSelector(daemonSet.spec?.selector),
     });
-    const history = revisions.byIndex('owner', uid);
+    if (daemonSet.metadata?.deletionTimestamp) return undefined;
+    const isSelected = labelSelector(daemonSet.spec?.selector);
+    const history = await ownedRevisions(client, daemonSet, daemonSetKind, { revisions, isSelected });
     const hash = await currentHash(daemonSet, history);
     const nowMs = clock.nowMs();
     const planned = plan({ daemonSet, nodes: nodes.list(), pods: owned, hash, nowMs });
     const changes = { client, events, expectations, key, subject: subjectOf(daemonSetKind, daemonSet) };
     const { due, waitMs } = pace(daemonSet, planned.ended, nowMs);
     for (const pod of due) tellEnded(daemonSet, pod);
-    // One kind of change a round: the next begins when this one is seen.
-    const removed = [...planned.remove, ...due];
-    let error: unknown;
-    if (removed.length > 0) error = await deletePods(changes, removed);
-    else
-      ({ error } = await createPods(
-        changes,
-        planned.create.map((node) => podOf(daemonSet, node, hash)),
-      ));
+    const made = planned.create.map((node) => podOf(daemonSet, node, hash));
+    const { error: createError } = await createPods(changes, made);
+    const error = createError ?? (await deletePods(changes, [...planned.remove, ...due]));
     await writeStatus(client, daemonSetKind, daemonSet, planned.status);
     await forgetOld(daemonSet, history, owned, hash);
     if (error) throw error;
@@ -107,7 +105,6 @@ export function run(context: Context): Running {
   }
 
   async function currentHash(daemonSet: DaemonSet, history: readonly ControllerRevision[]): Promise<string> {
-    if (daemonSet.metadata?.deletionTimestamp) return '';
     try {
       const current = await keepRevision(client, daemonSet, daemonSetKind, history);
       return current.metadata?.labels?.[revisionHashLabel] ?? '';
@@ -139,15 +136,20 @@ export function run(context: Context): Running {
     const live = new Set([hash, ...owned.map(({ metadata }) => metadata?.labels?.[revisionHashLabel])]);
     const isLive = ({ metadata }: ControllerRevision) =>
       live.has(metadata?.labels?.[revisionHashLabel] ?? '');
-    return removeRevisions(client, surplusRevisions(daemonSet, history, isLive));
+    return removeRevisions(client, surplusRevisions(daemonSet, history, isLive, { countsLive: true }));
   }
 
-  /** Those ended pods whose node has waited long enough, and how long the next one waits. */
+  /** Those ended pods that may go now, which after a failure takes a while, and how long the next one waits. */
   function pace(daemonSet: DaemonSet, ended: readonly Pod[], nowMs: number) {
     const due: Pod[] = [];
     let waitMs: number | undefined;
     for (const pod of ended) {
-      const place = `${daemonSet.metadata?.uid}/${nodeOf(pod)}`;
+      if (pod.status?.phase !== 'Failed') {
+        due.push(pod);
+        continue;
+      }
+      const { metadata, status } = daemonSet;
+      const place = `${metadata?.uid}/${status?.observedGeneration ?? 0}/${nodeOf(pod)}`;
       const { count, atMs } = failures.get(place) ?? { count: 0, atMs: 0 };
       const backoffMs =
         count === 0 ? 0 : Math.min(failureMaxMs, failureInitialMs * 2 ** Math.min(count - 1, 20));
@@ -192,6 +194,6 @@ export function run(context: Context): Running {
 
 /** Whether a node changed in what decides about pods: a heartbeat does not count. */
 function isNews(node: Node, previous: Node): boolean {
-  const essence = ({ metadata, spec }: Node) => [metadata?.labels, spec?.taints, spec?.unschedulable];
+  const essence = (each: Node) => [each.metadata?.labels, each.spec?.taints, isReady(each)];
   return !isEqualSemantically(essence(node), essence(previous));
 }

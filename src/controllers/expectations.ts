@@ -20,7 +20,9 @@ export class Expectations {
   }
 
   expectDeletions(key: string, uids: readonly string[]): void {
-    this.#open.set(key, { creations: 0, deletions: new Set(uids), sinceMs: this.#clock.nowMs() });
+    // What is still awaited of the same round stays.
+    const creations = this.areMet(key) ? 0 : this.#open.get(key)!.creations;
+    this.#open.set(key, { creations, deletions: new Set(uids), sinceMs: this.#clock.nowMs() });
   }
 
   /** A creation was seen, or will never be because it failed. */

@@ -1,5 +1,5 @@
 import { type Pod, pod as podKind } from '../api/kinds/pod.ts';
-import { isStatus, messageOf } from '../base/errors.ts';
+import { isStatus, messageOf, StatusError } from '../base/errors.ts';
 import type { Client } from '../client/client.ts';
 import type { EventRecorder, EventSubject } from '../client/events.ts';
 import type { Expectations } from './expectations.ts';
@@ -33,13 +33,25 @@ export async function createPods(
         events.record(subject, 'Normal', 'SuccessfulCreate', `Created pod: ${result.value.metadata?.name}`);
       } else expectations.creationSeen(key);
     }
-    const failed = results.find((result) => result.status === 'rejected');
-    if (!failed) continue;
+    const failed = results.filter((result) => result.status === 'rejected');
+    const [first] = failed;
+    if (!first) continue;
     for (; tried < pods.length; tried++) expectations.creationSeen(key);
-    events.record(subject, 'Warning', 'FailedCreate', `Error creating: ${messageOf(failed.reason)}`);
-    return { created, error: failed.reason };
+    // Nothing can be made in a namespace that goes, and nobody has to be told.
+    if (isNamespaceTerminating(first.reason)) return { created };
+    for (const { reason } of failed) {
+      events.record(subject, 'Warning', 'FailedCreate', `Error creating: ${messageOf(reason)}`);
+    }
+    return { created, error: first.reason };
   }
   return { created };
+}
+
+export function isNamespaceTerminating(error: unknown): boolean {
+  return (
+    error instanceof StatusError &&
+    (error.details?.causes?.some(({ reason }) => reason === 'NamespaceTerminating') ?? false)
+  );
 }
 
 /** Answers the first error. A pod that is gone already is deleted well. */

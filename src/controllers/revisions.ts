@@ -7,10 +7,13 @@ import type { KindAddress, KubeObject } from '../api/object.ts';
 import type { PodTemplateSpec } from '../api/parts/podSpec.ts';
 import { isStatus } from '../base/errors.ts';
 import type { Client } from '../client/client.ts';
+import type { Informer } from '../client/informer.ts';
 import { templateHash } from './deployment/template.ts';
-import { controllerReference, isControlledBy, keyOfMeta } from './owner.ts';
+import { claim, controllerReference, isControlledBy, keyOfMeta } from './owner.ts';
 
 export const revisionHashLabel = 'controller-revision-hash';
+/** StatefulSets call the same by another name on their revisions, though not on their pods. */
+const statefulHashLabel = 'controller.kubernetes.io/hash';
 
 /** Something with a template whose earlier states are kept. */
 export type Revised = KubeObject & {
@@ -20,6 +23,21 @@ export type Revised = KubeObject & {
 
 /** The name of a revision was taken by another template: the owner's `collisionCount` must grow. */
 export class RevisionCollision extends Error {}
+
+/** The owner's revisions; those that a deleted owner left behind are taken in. */
+export function ownedRevisions<O extends Revised>(
+  client: Client,
+  owner: O,
+  ownerKind: KindAddress<O>,
+  {
+    revisions,
+    isSelected,
+  }: { revisions: Informer<ControllerRevision>; isSelected(object: KubeObject): boolean },
+): Promise<ControllerRevision[]> {
+  const { uid = '', namespace = '' } = owner.metadata ?? {};
+  const candidates = [...revisions.byIndex('owner', uid), ...revisions.byIndex('orphan', namespace)];
+  return claim({ client, owner, ownerKind, kind: revisionKind, candidates, isSelected });
+}
 
 /** What brings the template back: kubectl patches the owner with it on a rollback. */
 export function revisionData({ spec }: Revised): object {
@@ -44,7 +62,8 @@ export function newestLast(revisions: readonly ControllerRevision[]): Controller
 export function newRevision(owner: Revised, ownerKind: KindAddress, number: number): ControllerRevision {
   const { name = '', namespace = '', annotations } = owner.metadata ?? {};
   const hash = templateHash(owner.spec?.template, owner.status?.collisionCount);
-  const labels = { ...owner.spec?.template?.metadata?.labels, [revisionHashLabel]: hash };
+  const label = ownerKind.kind === 'StatefulSet' ? statefulHashLabel : revisionHashLabel;
+  const labels = { ...owner.spec?.template?.metadata?.labels, [label]: hash };
   return {
     metadata: {
       name: `${name}-${hash}`,
@@ -81,15 +100,20 @@ export async function keepRevision(
   }
 }
 
-/** Revisions beyond `spec.revisionHistoryLimit` that no pod is of, oldest first. */
+/**
+ * Revisions beyond `spec.revisionHistoryLimit` that no pod is of, oldest first. With `countsLive` those that pods are of
+ * take up places too.
+ */
 export function surplusRevisions(
   owner: Revised,
   owned: readonly ControllerRevision[],
   isLive: (revision: ControllerRevision) => boolean,
+  { countsLive = false } = {},
 ): ControllerRevision[] {
   const limit = owner.spec?.revisionHistoryLimit ?? 10;
   const idle = newestLast(owned).filter((each) => !isLive(each));
-  return idle.slice(0, Math.max(0, idle.length - limit));
+  const kept = countsLive ? owned.length - 1 : idle.length;
+  return idle.slice(0, Math.max(0, kept - limit));
 }
 
 export async function removeRevisions(client: Client, surplus: readonly ControllerRevision[]): Promise<void> {

@@ -16,10 +16,17 @@ import { type Change, keyOf } from '../client/cache.ts';
 import { subjectOf } from '../client/events.ts';
 import { type Context, runController, source } from './controller.ts';
 import { claim, controllerOf, isControlledBy, keyOfMeta } from './owner.ts';
-import { keepRevision, RevisionCollision, removeRevisions, surplusRevisions } from './revisions.ts';
-import { claimsOf, isLeftBy, ownersOf } from './statefulset/claims.ts';
+import { hasPodEnded } from './pods.ts';
+import {
+  keepRevision,
+  ownedRevisions,
+  RevisionCollision,
+  removeRevisions,
+  surplusRevisions,
+} from './revisions.ts';
+import { claimsOf, hasOtherController, isLeftBy, ownersOf } from './statefulset/claims.ts';
 import { plan } from './statefulset/plan.ts';
-import { ordinalOf, podOf, revisionOf } from './statefulset/pod.ts';
+import { missingIdentity, ordinalOf, podOf, revisionOf } from './statefulset/pod.ts';
 import { writeStatus } from './write-status.ts';
 
 /** Keeps the pods of StatefulSets, each under its own name. */
@@ -57,7 +64,8 @@ export function run(context: Context): Running {
       candidates: [...pods.byIndex('owner', uid), ...pods.byIndex('orphan', namespace)],
       isSelected: (pod) => isMember(statefulSet, pod),
     });
-    const history = revisions.byIndex('owner', uid);
+    const isSelected = labelSelector(statefulSet.spec?.selector);
+    const history = await ownedRevisions(client, statefulSet, statefulSetKind, { revisions, isSelected });
     const update = statefulSet.metadata?.deletionTimestamp
       ? undefined
       : await revisionFor(statefulSet, history);
@@ -66,17 +74,21 @@ export function run(context: Context): Running {
     const currentRevision = current?.metadata?.name ?? updateRevision;
     const state = { statefulSet, pods: owned, currentRevision, updateRevision, nowMs: clock.nowMs() };
     const planned = plan(state);
-    for (const pod of planned.ended) tellEnded(statefulSet, pod);
-    // Who owns the claims must be settled before a pod goes that may take them along.
-    for (const pod of owned) await settleClaims(statefulSet, pod);
-    for (const pod of planned.remove) await remove(statefulSet, pod);
-    for (const { ordinal, isUpdated } of planned.create) {
-      const revision = isUpdated ? updateRevision : currentRevision;
-      const template = isUpdated || !current ? statefulSet.spec!.template : templateOf(current);
-      await makeClaims(statefulSet, ordinal);
-      await create(statefulSet, podOf(statefulSet, ordinal, { template, revision }));
+    try {
+      if (!statefulSet.metadata?.deletionTimestamp) {
+        // Who owns the claims must be settled before a pod goes that may take them along.
+        for (const pod of owned) await keepIdentity(statefulSet, pod);
+      }
+      for (const pod of planned.remove) await remove(statefulSet, pod);
+      for (const { ordinal, isUpdated } of planned.create) {
+        const revision = isUpdated ? updateRevision : currentRevision;
+        const template = isUpdated || !current ? statefulSet.spec!.template : templateOf(current);
+        const pod = podOf(statefulSet, ordinal, { template, revision });
+        await create(statefulSet, pod, ordinal);
+      }
+    } finally {
+      await writeStatus(client, statefulSetKind, statefulSet, planned.status);
     }
-    await writeStatus(client, statefulSetKind, statefulSet, planned.status);
     const live = new Set([currentRevision, updateRevision, ...owned.map(revisionOf)]);
     const isLive = ({ metadata }: ControllerRevision) => live.has(metadata?.name);
     await removeRevisions(client, surplusRevisions(statefulSet, history, isLive));
@@ -103,50 +115,82 @@ export function run(context: Context): Running {
   async function makeClaims(statefulSet: StatefulSet, ordinal: number): Promise<void> {
     const { name, namespace } = statefulSet.metadata ?? {};
     const subject = subjectOf(statefulSetKind, statefulSet);
+    const failures: string[] = [];
     for (const claim of claimsOf(statefulSet, ordinal)) {
       const claimName = claim.metadata?.name ?? '';
       const present = claims.get(`${namespace}/${claimName}`);
-      if (present?.metadata?.deletionTimestamp) {
-        const why = `pvc ${claimName} is being deleted`;
-        events.record(
-          subject,
-          'Warning',
-          'FailedCreate',
-          `create Pod ${name}-${ordinal} failed error: ${why}`,
-        );
-        throw new StatusError('Conflict', why);
-      }
-      // It goes with the pod that was scaled down; a new pod gets a new one.
-      if (present && isLeftBy(present, `${name}-${ordinal}`)) {
-        throw new StatusError('Conflict', `pvc ${claimName} goes with its former pod`);
-      }
+      if (present?.metadata?.deletionTimestamp) failures.push(`pvc ${claimName} is being deleted`);
       if (present) continue;
-      const what = `create Claim ${claimName} Pod ${name}-${ordinal} in StatefulSet ${name}`;
+      const [what, on] = [`create Claim ${claimName}`, `Pod ${name}-${ordinal} in StatefulSet ${name}`];
       try {
         await client.create(claimKind, claim);
-        events.record(subject, 'Normal', 'SuccessfulCreate', `${what} success`);
+        events.record(subject, 'Normal', 'SuccessfulCreate', `${what} ${on} success`);
       } catch (error) {
         if (isStatus(error, 'AlreadyExists')) continue;
-        events.record(subject, 'Warning', 'FailedCreate', `${what} failed error: ${messageOf(error)}`);
-        throw error;
+        const message = messageOf(error);
+        failures.push(`failed to create PVC ${claimName}: ${message}`);
+        events.record(subject, 'Warning', 'FailedCreate', `${what} for ${on} failed error: ${message}`);
       }
+    }
+    const [first, ...more] = new Set(failures);
+    if (first === undefined) return;
+    throw new StatusError('Conflict', more.length > 0 ? `[${[first, ...more].join(', ')}]` : first);
+  }
+
+  /** What a pod has from its name: labels where it was taken in without, and the claims, which others may have deleted. */
+  async function keepIdentity(statefulSet: StatefulSet, pod: Pod): Promise<void> {
+    const ordinal = ordinalOf(statefulSet, pod) ?? -1;
+    const { replicas = 1, ordinals } = statefulSet.spec!;
+    const start = ordinals?.start ?? 0;
+    const isCondemned = ordinal < start || ordinal >= start + replicas;
+    if (hasPodEnded(pod) && !isCondemned) return;
+    if (isCondemned) {
+      await settleClaims(statefulSet, pod, { isCondemned });
+      return;
+    }
+    if (pod.status?.phase === 'Pending') {
+      await makeClaims(statefulSet, ordinal);
+      await settleClaims(statefulSet, pod, { isCondemned });
+    }
+    const labels = missingIdentity(pod, ordinal);
+    try {
+      if (labels) await client.patch(podKind, keyOfMeta(pod.metadata ?? {}), labelling(pod, labels));
+      const isSettled = await settleClaims(statefulSet, pod, { isCondemned });
+      if (labels || isSettled) tell(statefulSet, 'Update', pod);
+    } catch (error) {
+      tell(statefulSet, 'Update', pod, error);
+      throw error;
     }
   }
 
-  /** Lets the pod or the set own the pod's claims, as the retention policy says. */
-  async function settleClaims(statefulSet: StatefulSet, pod: Pod): Promise<void> {
-    if (!statefulSet.spec?.volumeClaimTemplates?.length) return;
-    const { replicas = 1, ordinals } = statefulSet.spec;
-    const ordinal = ordinalOf(statefulSet, pod) ?? -1;
-    const start = ordinals?.start ?? 0;
-    const isCondemned = ordinal < start || ordinal >= start + replicas;
-    for (const { metadata } of claimsOf(statefulSet, ordinal)) {
+  const labelling = ({ metadata }: Pod, labels: Record<string, string>) => ({
+    type: 'merge' as const,
+    body: { metadata: { uid: metadata?.uid, labels } },
+  });
+
+  /** Lets the pod or the set own the pod's claims, as the retention policy says. Answers whether something changed. */
+  async function settleClaims(
+    statefulSet: StatefulSet,
+    pod: Pod,
+    { isCondemned }: { isCondemned: boolean },
+  ): Promise<boolean> {
+    let isChanged = false;
+    for (const { metadata } of claimsOf(statefulSet, ordinalOf(statefulSet, pod) ?? -1)) {
       const claim = claims.get(`${metadata?.namespace}/${metadata?.name}`);
-      const ownerReferences = claim && ownersOf(claim, { statefulSet, pod, isCondemned });
-      if (!claim || !ownerReferences) continue;
+      if (!claim) continue;
+      const ownerReferences = ownersOf(claim, { statefulSet, pod, isCondemned });
+      if (hasOtherController(claim, statefulSet, pod) && (ownerReferences || isNew(pod))) {
+        const message = `PersistentVolumeClaim ${metadata?.name} has a conflicting OwnerReference that acts as a manging controller, the retention policy is ignored for this claim`;
+        events.record(subjectOf(statefulSetKind, statefulSet), 'Warning', 'ConflictingController', message);
+      }
+      if (!ownerReferences) continue;
       await client.update(claimKind, { ...claim, metadata: { ...claim.metadata, ownerReferences } });
+      isChanged = true;
     }
+    return isChanged;
   }
+
+  const isNew = ({ status }: Pod) => status?.phase === 'Pending';
 
   /** A claim that has come or gone lets its set's pods come. */
   const keysForClaim = ({ object, type }: Change<PersistentVolumeClaim>): string[] => {
@@ -162,43 +206,52 @@ export function run(context: Context): Running {
       .map(keyOf);
   };
 
-  async function create(statefulSet: StatefulSet, pod: Pod): Promise<void> {
-    const subject = subjectOf(statefulSetKind, statefulSet);
-    const what = `create Pod ${pod.metadata?.name} in StatefulSet ${statefulSet.metadata?.name}`;
+  async function create(statefulSet: StatefulSet, pod: Pod, ordinal: number): Promise<void> {
+    // A claim that goes with the pod that was scaled down: a new pod gets a new one.
+    const { namespace } = statefulSet.metadata ?? {};
+    const { name = '' } = pod.metadata ?? {};
+    for (const { metadata } of claimsOf(statefulSet, ordinal)) {
+      const present = claims.get(`${namespace}/${metadata?.name}`);
+      if (present && isLeftBy(present, name)) {
+        throw new StatusError('Conflict', `pvc ${metadata?.name} goes with its former pod`);
+      }
+    }
     try {
+      await makeClaims(statefulSet, ordinal);
       await client.create(podKind, pod);
-      events.record(subject, 'Normal', 'SuccessfulCreate', `${what} successful`);
     } catch (error) {
       if (isStatus(error, 'AlreadyExists')) {
         const present = await client.get(podKind, keyOfMeta(pod.metadata ?? {})).catch(() => undefined);
         // Ours already, only our cache does not have it yet; or just going, and its end calls us again.
         if (!present || isControlledBy(present, statefulSet)) return;
-      }
-      events.record(subject, 'Warning', 'FailedCreate', `${what} failed error: ${messageOf(error)}`);
+      } else tell(statefulSet, 'Create', pod, error);
       throw error;
     }
+    tell(statefulSet, 'Create', pod);
   }
 
-  async function remove(statefulSet: StatefulSet, { metadata = {} }: Pod): Promise<void> {
-    const subject = subjectOf(statefulSetKind, statefulSet);
-    const what = `delete Pod ${metadata.name} in StatefulSet ${statefulSet.metadata?.name}`;
+  async function remove(statefulSet: StatefulSet, pod: Pod): Promise<void> {
+    const { uid = '', ...metadata } = pod.metadata ?? {};
     try {
-      await client.delete(podKind, keyOfMeta(metadata), { preconditions: { uid: metadata.uid ?? '' } });
-      events.record(subject, 'Normal', 'SuccessfulDelete', `${what} successful`);
+      await client.delete(podKind, keyOfMeta(metadata), { preconditions: { uid } });
     } catch (error) {
       if (isStatus(error, 'NotFound') || isStatus(error, 'Conflict')) return;
-      events.record(subject, 'Warning', 'FailedDelete', `${what} failed error: ${messageOf(error)}`);
+      tell(statefulSet, 'Delete', pod, error);
       throw error;
     }
+    tell(statefulSet, 'Delete', pod);
   }
 
-  function tellEnded(statefulSet: StatefulSet, { metadata, status }: Pod): void {
-    const { namespace, name } = statefulSet.metadata ?? {};
-    const isFailed = status?.phase === 'Failed';
-    const word = isFailed ? 'failed' : 'terminated';
-    const reason = isFailed ? 'RecreatingFailedPod' : 'RecreatingTerminatedPod';
-    const message = `StatefulSet ${namespace}/${name} is recreating ${word} Pod ${metadata?.name}`;
-    events.record(subjectOf(statefulSetKind, statefulSet), isFailed ? 'Warning' : 'Normal', reason, message);
+  function tell(
+    statefulSet: StatefulSet,
+    verb: 'Create' | 'Update' | 'Delete',
+    { metadata }: Pod,
+    error?: unknown,
+  ): void {
+    const subject = subjectOf(statefulSetKind, statefulSet);
+    const what = `${verb.toLowerCase()} Pod ${metadata?.name} in StatefulSet ${statefulSet.metadata?.name}`;
+    if (error === undefined) events.record(subject, 'Normal', `Successful${verb}`, `${what} successful`);
+    else events.record(subject, 'Warning', `Failed${verb}`, `${what} failed error: ${messageOf(error)}`);
   }
 
   return runController(context, {

@@ -28,6 +28,7 @@ const rolling = (rollingUpdate: object): Partial<DaemonSetSpec> => ({
 const node = (name: string, spec: Node['spec'] = {}, labels: Record<string, string> = {}): Node => ({
   metadata: { name, labels },
   spec,
+  status: { conditions: [{ type: 'Ready', status: 'True' }] },
 });
 
 /** Pods come up at once unless `isHealthy` says otherwise, and go at once when deleted. */
@@ -158,6 +159,54 @@ test('of two pods on a node the older stays, and an ended one is replaced', () =
   assert.equal(world.step().ended.length, 1);
   world.settle();
   assert.equal(world.pods[0]?.metadata?.name, 'pod-001');
+});
+
+test('a pod that has ended and goes makes room at once, one that still runs does not', () => {
+  const world = new World(daemonSet(), [node('a')]);
+  world.settle();
+  const [first] = world.pods;
+  const going = { ...first!, metadata: { ...first!.metadata, deletionTimestamp: toTime(nowMs) } };
+  world.pods = [going];
+  const { create, status } = world.step();
+  assert.deepEqual([create, status.currentNumberScheduled], [[], 1]);
+  world.pods = [{ ...going, status: { phase: 'Failed' } }];
+  const next = world.step();
+  assert.deepEqual([next.create, next.status.currentNumberScheduled], [['a'], 0]);
+});
+
+test('while a pod is replaced the older one counts, and goes at once when it serves nobody', () => {
+  const world = new World(daemonSet(rolling({ maxUnavailable: 0, maxSurge: 1 })), [node('a')]);
+  world.settle();
+  world.isHealthy = (hash) => hash !== 'bad';
+  world.roll('bad');
+  world.step();
+  const { updatedNumberScheduled, numberReady } = world.step().status;
+  assert.deepEqual([world.pods.length, updatedNumberScheduled, numberReady], [2, undefined, 1]);
+  world.pods[0]!.status!.conditions = [{ type: 'Ready', status: 'False' }];
+  world.step();
+  assert.deepEqual(world.hashes(), ['bad']);
+});
+
+test('a node that is not ready yet gets no pod, and keeps one that is there', () => {
+  const silent: Node = { ...node('a'), status: {} };
+  const world = new World(daemonSet(), [silent]);
+  world.settle();
+  assert.equal(world.pods.length, 0);
+  world.nodes = [node('a')];
+  world.settle();
+  world.nodes = [silent];
+  world.settle();
+  assert.deepEqual([world.pods.length, world.owner.status?.numberMisscheduled], [1, 1]);
+});
+
+test('a toleration of the template that ends holds without end where a daemon needs it', () => {
+  const key = 'node.kubernetes.io/unreachable';
+  const own = { key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 5 };
+  const { tolerations = [] } = podOf(daemonSet({}, { tolerations: [own] }), 'n', 'v1').spec!;
+  assert.deepEqual(
+    [tolerations.length, tolerations[0]],
+    [6, { key, operator: 'Exists', effect: 'NoExecute' }],
+  );
 });
 
 test('a rolling update keeps within its limits and ends with current pods on all nodes', () => {

@@ -36,7 +36,7 @@ test('a claim is named after template, set and ordinal, and takes the place of a
     { name: 'tmp', emptyDir: {} },
   ];
   assert.deepEqual(withClaims(setOf(), 1, volumes), [
-    { name: 'data', persistentVolumeClaim: { claimName: 'data-db-1', readOnly: false } },
+    { name: 'data', persistentVolumeClaim: { claimName: 'data-db-1' } },
     { name: 'tmp', emptyDir: {} },
   ]);
 });
@@ -62,6 +62,10 @@ test('the retention policy decides who owns a claim', () => {
   }
   const byPod = { apiVersion: 'v1', kind: 'Pod', name: 'db-1', uid: 'pod', controller: true };
   assert.deepEqual(owners(scaled, false, [byPod]), [], 'scaled up again in time');
+  const former = { ...byPod, uid: 'former' };
+  assert.equal(owners(scaled, false, [former]), undefined, 'it goes with the pod that was before');
   const foreign = { apiVersion: 'v1', kind: 'Backup', name: 'b', uid: 'b', controller: true };
   assert.equal(owners(deleted, false, [foreign]), undefined);
+  const bySet = { apiVersion: 'apps/v1', kind: 'StatefulSet', name: 'db', uid: 'set' };
+  assert.deepEqual(owners(deleted, false, [foreign, bySet]), ['b'], 'two do not manage one claim');
 });

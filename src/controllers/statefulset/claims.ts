@@ -41,7 +41,7 @@ export function withClaims(
   const { volumeClaimTemplates = [] } = statefulSet.spec!;
   const claimed = volumeClaimTemplates.map((template) => ({
     name: template.metadata?.name ?? '',
-    persistentVolumeClaim: { claimName: claimName(template, statefulSet, ordinal), readOnly: false },
+    persistentVolumeClaim: { claimName: claimName(template, statefulSet, ordinal) },
   }));
   const names = new Set(claimed.map(({ name }) => name));
   return [...claimed, ...volumes.filter(({ name }) => !names.has(name))];
@@ -54,24 +54,44 @@ export function withClaims(
  */
 export function ownersOf(
   claim: PersistentVolumeClaim,
-  { statefulSet, pod, isCondemned }: { statefulSet: StatefulSet; pod: Pod | undefined; isCondemned: boolean },
+  { statefulSet, pod, isCondemned }: { statefulSet: StatefulSet; pod: Pod; isCondemned: boolean },
 ): OwnerReference[] | undefined {
   const { whenDeleted = 'Retain', whenScaled = 'Retain' } =
     statefulSet.spec?.persistentVolumeClaimRetentionPolicy ?? {};
   const current = claim.metadata?.ownerReferences ?? [];
-  const setUid = statefulSet.metadata?.uid;
-  const others = current.filter(
-    ({ kind, name, uid }) =>
-      uid !== setUid && !(kind === 'Pod' && name === pod?.metadata?.name) && uid !== pod?.metadata?.uid,
-  );
-  const wanted = [...others];
-  // Somebody else manages it: its life is no business of the set.
-  if (!others.some(({ controller }) => controller)) {
-    if (whenScaled === 'Delete' && isCondemned && pod) wanted.push(controllerReference(podKind, pod));
-    else if (whenDeleted === 'Delete') wanted.push(controllerReference(statefulSetKind, statefulSet));
+  const [bySet, byPod] = referencesOf(statefulSet, pod);
+  const named = current.filter((owner) => isSameName(owner, bySet) || isSameName(owner, byPod));
+  // It goes with a former set or pod of that name, and that must not be stopped.
+  if (named.some(({ uid }) => uid !== bySet.uid && uid !== byPod.uid)) return undefined;
+  const wanted = current.filter((owner) => !named.includes(owner));
+  if (!hasOtherController(claim, statefulSet, pod)) {
+    if (whenScaled === 'Delete' && isCondemned) wanted.push(byPod);
+    else if (whenDeleted === 'Delete') wanted.push(bySet);
   }
   return isEqualSemantically(wanted, current) ? undefined : wanted;
 }
+
+/** Whether somebody else manages the claim, so that its life is no business of the set. */
+export function hasOtherController(
+  { metadata }: PersistentVolumeClaim,
+  statefulSet: StatefulSet,
+  pod: Pod,
+): boolean {
+  const { whenDeleted = 'Retain', whenScaled = 'Retain' } =
+    statefulSet.spec?.persistentVolumeClaimRetentionPolicy ?? {};
+  if (whenDeleted === 'Retain' && whenScaled === 'Retain') return false;
+  const own = referencesOf(statefulSet, pod);
+  return (metadata?.ownerReferences ?? []).some((owner) => {
+    const mine = own.find((reference) => isSameName(owner, reference));
+    return mine ? mine.uid !== owner.uid : owner.controller === true;
+  });
+}
+
+const referencesOf = (statefulSet: StatefulSet, pod: Pod) =>
+  [controllerReference(statefulSetKind, statefulSet), controllerReference(podKind, pod)] as const;
+
+const isSameName = (a: OwnerReference, b: OwnerReference) =>
+  a.apiVersion === b.apiVersion && a.kind === b.kind && a.name === b.name;
 
 /** Whether the claim is to go with a pod of this name, which is not there any more. */
 export function isLeftBy({ metadata }: PersistentVolumeClaim, podName: string): boolean {

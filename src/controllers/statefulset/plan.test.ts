@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Pod } from '../../api/kinds/pod.ts';
 import type { StatefulSet, StatefulSetSpec } from '../../api/kinds/statefulSet.ts';
 import { plan } from './plan.ts';
-import { podOf } from './pod.ts';
+import { missingIdentity, podOf } from './pod.ts';
 
 function statefulSet(spec: Partial<StatefulSetSpec> = {}): StatefulSet {
   const labels = { app: 'db' };
@@ -113,6 +113,33 @@ test('scaling down goes from the last, and waits for a pod before it that is not
   world.done = [];
   world.step();
   assert.deepEqual(world.done, []);
+});
+
+test('scaling down waits until the last pod is available, not only ready', () => {
+  const world = new World({ replicas: 3 });
+  world.settle();
+  world.change({ replicas: 1, minReadySeconds: 60 });
+  const since = (seconds: number) => new Date(-seconds * 1000).toISOString();
+  world.pods = world.pods.map((pod, at) => {
+    const lastTransitionTime = since(at === 2 ? 1 : 3600);
+    return {
+      ...pod,
+      status: { phase: 'Running', conditions: [{ type: 'Ready', status: 'True', lastTransitionTime }] },
+    };
+  });
+  world.done = [];
+  world.step();
+  assert.deepEqual(world.done, []);
+  world.change({ replicas: 1, minReadySeconds: 0 });
+  world.step();
+  assert.deepEqual(world.done, ['-db-2']);
+});
+
+test('a pod that was taken in gets the labels that its name gives it', () => {
+  const pod = { metadata: { name: 'db-1', labels: { app: 'db' } } };
+  const labels = { 'statefulset.kubernetes.io/pod-name': 'db-1', 'apps.kubernetes.io/pod-index': '1' };
+  assert.deepEqual(missingIdentity(pod, 1), labels);
+  assert.equal(missingIdentity({ metadata: { name: 'db-1', labels } }, 1), undefined);
 });
 
 test('ordinals may start elsewhere', () => {

@@ -19,8 +19,6 @@ export interface StatefulSetState {
 export interface StatefulSetPlan {
   create: { ordinal: number; isUpdated: boolean }[];
   remove: Pod[];
-  /** Those of `remove` that ended by themselves. */
-  ended: Pod[];
   status: StatefulSetStatus;
 }
 
@@ -31,7 +29,7 @@ export interface StatefulSetPlan {
  */
 export function plan(state: StatefulSetState): StatefulSetPlan {
   const { statefulSet } = state;
-  const planned: StatefulSetPlan = { create: [], remove: [], ended: [], status: statusOf(state) };
+  const planned: StatefulSetPlan = { create: [], remove: [], status: statusOf(state) };
   if (statefulSet.metadata?.deletionTimestamp) return planned;
   const isOrdered = statefulSet.spec?.podManagementPolicy !== 'Parallel';
   const places = placesOf(state);
@@ -79,10 +77,7 @@ function keepReplicas(
       planned.create.push({ ordinal, isUpdated: isUpdated(state, ordinal) });
       if (isOrdered) return false;
     } else if (hasPodEnded(pod)) {
-      if (!isTerminating(pod)) {
-        planned.remove.push(pod);
-        planned.ended.push(pod);
-      }
+      if (!isTerminating(pod)) planned.remove.push(pod);
       if (isOrdered) return false;
     } else if (
       isOrdered &&
@@ -95,7 +90,7 @@ function keepReplicas(
 }
 
 function condemn(
-  _state: StatefulSetState,
+  { statefulSet, nowMs }: StatefulSetState,
   { wanted, condemned }: Places,
   planned: StatefulSetPlan,
   isOrdered: boolean,
@@ -103,12 +98,14 @@ function condemn(
   // The first that is not well, of the lowest ordinals first, may go although it is not well.
   const all = [...wanted.map(({ pod }) => pod), ...[...condemned].reverse()];
   const firstUnhealthy = all.find((pod) => pod && !isHealthy(pod));
+  const { minReadySeconds = 0 } = statefulSet.spec!;
+  const isWell = (pod: Pod) => isHealthy(pod) && isPodAvailable(pod, minReadySeconds, nowMs);
   for (const pod of condemned) {
     if (isTerminating(pod)) {
       if (isOrdered) return false;
       continue;
     }
-    if (isOrdered && !isHealthy(pod) && pod !== firstUnhealthy) return false;
+    if (isOrdered && !isWell(pod) && pod !== firstUnhealthy) return false;
     planned.remove.push(pod);
     if (isOrdered) return false;
   }
@@ -124,10 +121,16 @@ function rollOut(state: StatefulSetState, { wanted }: Places, planned: StatefulS
     const isOld = revisionOf(pod) !== state.updateRevision;
     if (isOld && !isTerminating(pod) && !planned.remove.includes(pod)) {
       planned.remove.push(pod);
+      if (revisionOf(pod) === state.currentRevision) planned.status = withOneLess(planned.status);
       return;
     }
     if (!isHealthy(pod)) return;
   }
+}
+
+/** A pod that is just being replaced is no longer one of the revision before. */
+function withOneLess({ currentReplicas = 0, ...status }: StatefulSetStatus): StatefulSetStatus {
+  return currentReplicas > 1 ? { ...status, currentReplicas: currentReplicas - 1 } : status;
 }
 
 /** Whether a pod of this ordinal is to have the template, or what was before while the update stops above it. */

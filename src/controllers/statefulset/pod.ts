@@ -22,6 +22,7 @@ export function podOf(
   return {
     metadata: {
       name,
+      generateName: `${statefulSet.metadata?.name}-`,
       namespace,
       labels: { ...labels, [nameLabel]: name, [indexLabel]: String(ordinal), [revisionHashLabel]: revision },
       ...(annotations && { annotations }),
@@ -35,6 +36,12 @@ export function podOf(
       ...(volumes.length > 0 && { volumes }),
     },
   };
+}
+
+/** The labels that a pod has from its name, where one that was taken in lacks them. */
+export function missingIdentity({ metadata }: Pod, ordinal: number): Record<string, string> | undefined {
+  const { name = '', labels } = metadata ?? {};
+  return labels?.[nameLabel] === name ? undefined : { [nameLabel]: name, [indexLabel]: String(ordinal) };
 }
 
 /** The pod's number, if its name is one that the set gives. */
