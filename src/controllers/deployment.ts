@@ -10,8 +10,10 @@ import { subjectOf } from '../client/events.ts';
 import { type Context, runController, source } from './controller.ts';
 import { type DeploymentAction, plan } from './deployment/plan.ts';
 import { replicasOf, revisionAnnotation } from './deployment/replica-sets.ts';
+import { withFailedCreation } from './deployment/status.ts';
 import { isSameTemplate } from './deployment/template.ts';
 import { claim, controllerOf, isControlledBy, keyOfMeta } from './owner.ts';
+import { isNamespaceTerminating } from './pod-changes.ts';
 import { writeStatus } from './write-status.ts';
 
 /** Rolls Deployments out through ReplicaSets. */
@@ -94,7 +96,11 @@ export function run(context: Context): Running {
       tellScaled(deployment, created, 0, replicasOf(created));
     } catch (error) {
       if (!isStatus(error, 'AlreadyExists')) {
+        // Nothing can be made there any more, and nobody has to be told.
+        if (isNamespaceTerminating(error)) throw error;
         const message = `Failed to create new replica set "${replicaSet.metadata?.name}": ${messageOf(error)}`;
+        const conditions = withFailedCreation(deployment, message, clock.nowMs());
+        await writeStatus(client, deploymentKind, deployment, { ...deployment.status, conditions });
         const subject = subjectOf(deploymentKind, deployment);
         events.record(subject, 'Warning', 'ReplicaSetCreateError', message);
         throw error;

@@ -5,6 +5,7 @@ import type { Pod } from '../../api/kinds/pod.ts';
 import type { ReplicaSet } from '../../api/kinds/replicaSet.ts';
 import { type DeploymentAction, type DeploymentState, plan } from './plan.ts';
 import { fenceposts, newReplicaSet, replicasOf, sortRevisions } from './replica-sets.ts';
+import { withFailedCreation } from './status.ts';
 import { templateHash } from './template.ts';
 
 const startMs = Date.parse('2026-01-01T00:00:00Z');
@@ -210,6 +211,73 @@ test('a rollout that makes no progress is told after the deadline, and a fixed o
   world.converge();
   assert.deepEqual(world.sizes(), { 'app:1': 0, broken: 0, 'app:2': 10 });
   assert.equal(progress()?.reason, 'NewReplicaSetAvailable');
+});
+
+test('a rollout is told from the new ReplicaSet on, and a resumed one waits anew', () => {
+  const world = new World(deployment({ replicas: 1 }));
+  const progress = () => world.deployment.status?.conditions?.find(({ type }) => type === 'Progressing');
+  world.step();
+  const name = world.replicaSets[0]?.metadata?.name;
+  assert.deepEqual(
+    [progress()?.reason, progress()?.message],
+    ['NewReplicaSetCreated', `Created new replica set "${name}"`],
+  );
+  world.settle();
+  world.step();
+  assert.equal(progress()?.message, `ReplicaSet "${name}" has successfully progressed.`);
+  world.isHealthy = (image) => image === 'app:1';
+  world.change(deployment({ replicas: 1, image: 'app:2' }));
+  world.converge();
+  assert.equal(progress()?.reason, 'ReplicaSetUpdated');
+  world.change(deployment({ replicas: 1, image: 'app:2', spec: { paused: true } }));
+  world.step();
+  assert.deepEqual([progress()?.status, progress()?.reason], ['Unknown', 'DeploymentPaused']);
+  world.nowMs += 700_000;
+  world.change(deployment({ replicas: 1, image: 'app:2' }));
+  world.step();
+  world.step();
+  assert.equal(progress()?.reason, 'DeploymentResumed');
+  world.nowMs += 601_000;
+  world.step();
+  assert.equal(progress()?.reason, 'ProgressDeadlineExceeded');
+});
+
+test('a ReplicaSet that is there already is told as found, and the largest deadline is none', () => {
+  const world = new World(deployment({ replicas: 1 }));
+  world.converge();
+  const { status } = world.deployment;
+  const conditions = status?.conditions?.filter(({ type }) => type !== 'Progressing') ?? [];
+  world.deployment = { ...deployment({ replicas: 2 }), status: { ...status, conditions } };
+  world.step();
+  world.step();
+  const reasons = () => world.deployment.status?.conditions?.map(({ reason }) => reason);
+  assert.ok(reasons()?.includes('FoundNewReplicaSet'), String(reasons()));
+  world.settle();
+  world.change(deployment({ replicas: 2, spec: { progressDeadlineSeconds: 2 ** 31 - 1 } }));
+  world.converge();
+  assert.deepEqual(reasons(), ['MinimumReplicasAvailable']);
+});
+
+test('a creation that failed is told where there is a deadline', () => {
+  const [failed] = withFailedCreation(deployment(), 'no room', startMs);
+  assert.deepEqual(
+    [failed?.status, failed?.reason, failed?.message],
+    ['False', 'ReplicaSetCreateError', 'no room'],
+  );
+  const patient = deployment({ spec: { progressDeadlineSeconds: 2 ** 31 - 1 } });
+  assert.deepEqual(withFailedCreation(patient, 'no room', startMs), []);
+});
+
+test('a paused Deployment gives up surplus history', () => {
+  const world = new World(deployment());
+  world.converge();
+  for (const image of ['app:2', 'app:3']) {
+    world.change(deployment({ image }));
+    world.converge();
+  }
+  world.change(deployment({ image: 'app:3', spec: { paused: true, revisionHistoryLimit: 1 } }));
+  world.step();
+  assert.deepEqual(world.sizes(), { 'app:2': 0, 'app:3': 10 });
 });
 
 test('a new size in the middle of a rollout is shared out in proportion', () => {

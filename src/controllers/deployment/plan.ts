@@ -50,7 +50,11 @@ export function plan(state: DeploymentState): DeploymentPlan {
   const isResize = isScaling(deployment, revisions) && (isRolling(deployment) || !revisions.current);
   const isRollout = !isDeleted && !deployment.spec?.paused && !isResize;
   const actions = isDeleted ? [] : isRollout ? rollOut(state, revisions) : scale(deployment, revisions);
-  const status = statusOf(deployment, revisions, nowMs, { isRollout });
+  const created = actions.find(({ type }) => type === 'create');
+  const status = statusOf(deployment, revisions, nowMs, {
+    isRollout,
+    created: created?.type === 'create' ? created.replicaSet.metadata?.name : undefined,
+  });
   return { actions, status, lookAgainInMs: isDeleted ? undefined : deadlineInMs(deployment, status, nowMs) };
 }
 
@@ -74,7 +78,8 @@ function rollOut({ deployment, pods }: DeploymentState, revisions: Revisions): D
 }
 
 function scale(deployment: Deployment, revisions: Revisions): DeploymentAction[] {
-  return updates(deployment, revisions, scaleStep(deployment, revisions));
+  const actions = updates(deployment, revisions, scaleStep(deployment, revisions));
+  return deployment.spec?.paused ? [...actions, ...surplusHistory(deployment, revisions)] : actions;
 }
 
 /** Updates for new sizes; the current ReplicaSet is also given the newest revision and annotations. */

@@ -6,12 +6,18 @@ const completeReason = 'NewReplicaSetAvailable';
 const timedOutReason = 'ProgressDeadlineExceeded';
 const pausedReason = 'DeploymentPaused';
 
-/** The Deployment's status as its ReplicaSets' say. `isRollout` is false while only its size or its pause changes. */
+/** As an int32's largest value it stands for no deadline at all. */
+const noDeadlineSeconds = 2 ** 31 - 1;
+
+/**
+ * The Deployment's status as its ReplicaSets' say. `isRollout` is false while only its size or its pause changes; `created`
+ * is the name of the ReplicaSet that this step makes.
+ */
 export function statusOf(
   deployment: Deployment,
   revisions: Revisions,
   nowMs: number,
-  options: { isRollout: boolean },
+  options: { isRollout: boolean; created?: string | undefined },
 ): DeploymentStatus {
   const { current, old } = revisions;
   const all = current ? [...old, current] : old;
@@ -28,8 +34,8 @@ export function statusOf(
   };
   let conditions = [...(deployment.status?.conditions ?? [])];
   conditions = put(conditions, availability(deployment, available), nowMs);
-  conditions = withFailure(conditions, revisions, nowMs);
-  conditions = withProgress(conditions, deployment, revisions, counts, nowMs, options.isRollout);
+  if (options.isRollout) conditions = withFailure(conditions, revisions, nowMs);
+  conditions = withProgress(conditions, deployment, revisions, counts, nowMs, options);
   return { ...counts, conditions };
 }
 
@@ -41,7 +47,7 @@ export function deadlineInMs(
 ): number | undefined {
   const progress = find(status.conditions, 'Progressing');
   const { progressDeadlineSeconds, paused } = deployment.spec ?? {};
-  if (!progress || progressDeadlineSeconds === undefined || paused) return undefined;
+  if (!progress || !hasDeadline(progressDeadlineSeconds) || paused) return undefined;
   if (progress.reason === completeReason || progress.reason === timedOutReason) return undefined;
   const updatedMs = Date.parse(progress.lastUpdateTime ?? '') || nowMs;
   return Math.max(0, updatedMs + progressDeadlineSeconds * 1000 - nowMs) + 1000;
@@ -85,39 +91,58 @@ function withFailure(conditions: DeploymentCondition[], { current, old }: Revisi
   return put(conditions, { type, status, ...(reason && { reason }), ...(message && { message }) }, nowMs);
 }
 
+const hasDeadline = (seconds: number | undefined): seconds is number =>
+  seconds !== undefined && seconds !== noDeadlineSeconds;
+
+/** The Deployment's conditions after the creation of a ReplicaSet failed. */
+export function withFailedCreation(deployment: Deployment, message: string, nowMs: number) {
+  const conditions = deployment.status?.conditions ?? [];
+  if (!hasDeadline(deployment.spec?.progressDeadlineSeconds)) return conditions;
+  const news: News = { type: 'Progressing', status: 'False', reason: 'ReplicaSetCreateError', message };
+  return put(conditions, news, nowMs);
+}
+
 function withProgress(
-  conditions: DeploymentCondition[],
+  before: DeploymentCondition[],
   deployment: Deployment,
   { current }: Revisions,
   counts: DeploymentStatus,
   nowMs: number,
-  isRollout: boolean,
+  { isRollout, created }: { isRollout: boolean; created?: string | undefined },
 ): DeploymentCondition[] {
+  let conditions = before;
   const { progressDeadlineSeconds, paused } = deployment.spec ?? {};
-  if (progressDeadlineSeconds === undefined) return conditions.filter(({ type }) => type !== 'Progressing');
-  const progress = find(conditions, 'Progressing');
+  if (!hasDeadline(progressDeadlineSeconds)) return conditions.filter(({ type }) => type !== 'Progressing');
+  const progress = () => find(conditions, 'Progressing');
   const say = (status: 'True' | 'False' | 'Unknown', reason: string, message: string, isMoving = false) =>
     put(conditions, { type: 'Progressing', status, reason, message }, nowMs, isMoving);
 
   if (paused) {
-    const isTold = progress?.reason === pausedReason || progress?.reason === timedOutReason;
+    const isTold = progress()?.reason === pausedReason || progress()?.reason === timedOutReason;
     return isTold ? conditions : say('Unknown', pausedReason, 'Deployment is paused');
   }
-  if (progress?.reason === pausedReason) return say('Unknown', 'DeploymentResumed', 'Deployment is resumed');
+  if (progress()?.reason === pausedReason)
+    return say('Unknown', 'DeploymentResumed', 'Deployment is resumed');
   if (!isRollout) return conditions;
 
-  const name = current
-    ? `ReplicaSet "${current.metadata?.name}"`
-    : `Deployment "${deployment.metadata?.name}"`;
-  const wasComplete = progress?.reason === completeReason && counts.replicas === counts.updatedReplicas;
-  if (wasComplete) return conditions;
+  if (created !== undefined) {
+    conditions = say('True', 'NewReplicaSetCreated', `Created new replica set "${created}"`);
+  } else if (!progress() && current) {
+    conditions = say('True', 'FoundNewReplicaSet', `Found new replica set "${current.metadata?.name}"`);
+  }
+  const replicaSet = current?.metadata?.name ?? created;
+  const name =
+    replicaSet === undefined ? `Deployment "${deployment.metadata?.name}"` : `ReplicaSet "${replicaSet}"`;
+  const { reason, lastUpdateTime } = progress() ?? {};
+  if (reason === completeReason && counts.replicas === counts.updatedReplicas) return conditions;
   if (isComplete(deployment, counts))
     return say('True', completeReason, `${name} has successfully progressed.`);
-  const isStarting = !progress || progress.reason === completeReason;
-  if (isStarting || isProgressing(deployment.status, counts)) {
+  if (isProgressing(deployment.status, counts)) {
     return say('True', 'ReplicaSetUpdated', `${name} is progressing.`, true);
   }
-  const sinceMs = nowMs - (Date.parse(progress.lastUpdateTime ?? '') || nowMs);
+  // Nothing is late before a rollout has begun.
+  if (reason === undefined || reason === completeReason) return conditions;
+  const sinceMs = nowMs - (Date.parse(lastUpdateTime ?? '') || nowMs);
   const isLate = sinceMs > progressDeadlineSeconds * 1000;
   return isLate ? say('False', timedOutReason, `${name} has timed out progressing.`) : conditions;
 }
