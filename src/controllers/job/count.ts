@@ -103,9 +103,9 @@ function countIndexFailures(job: Job, pods: readonly Pod[], counts: Counts): voi
     const isCounted = hasFailed(pod, job) && matchFailurePolicy(job, pod)?.action !== 'Ignore';
     const failures = failuresBefore(pod) + (isCounted ? 1 : 0);
     counts.failuresByIndex.set(index, Math.max(failures, counts.failuresByIndex.get(index) ?? 0));
-  }
-  for (const [index, failures] of counts.failuresByIndex) {
-    if (failures > limit && !counts.completedIndexes.has(index)) counts.failedIndexes.add(index);
+    // One that has lost its finalizer was counted, or went along with the Job.
+    const isPastLimit = isTracked(pod) && failures > limit && !counts.completedIndexes.has(index);
+    if (isPastLimit) counts.failedIndexes.add(index);
   }
 }
 

@@ -372,6 +372,10 @@ test('too many failed indexes fail the job at once', () => {
   world.settle();
   assert.equal(world.conditions()[0], 'FailureTarget=True MaxFailedIndexesExceeded');
   assert.equal(world.running.length, 0);
+  world.vanish();
+  world.settle();
+  const { failed, failedIndexes } = world.job.status!;
+  assert.deepEqual([failed, failedIndexes], [3, '1'], 'the other indexes have not failed');
 });
 
 test('the pod failure policy fails the job, ignores a failure, or fails an index', () => {
@@ -420,6 +424,7 @@ test('the success policy ends the pods that are still running', () => {
   world.settle();
   assert.equal(world.conditions()[1], 'Complete=True SuccessPolicy');
   assert.equal(world.job.status?.completedIndexes, '0');
+  assert.equal(world.job.status?.failed, undefined, 'what is no longer needed has not failed');
 });
 
 test('a pod that is being deleted is replaced at once, or with the policy Failed when it has ended', () => {

@@ -5,6 +5,7 @@ import { rankForDeletion } from '../deletion-rank.ts';
 import { isPodActive, isPodReady } from '../pods.ts';
 import { creationBackoffMs } from './backoff.ts';
 import { type Counts, countFields, countPods } from './count.ts';
+import { matchFailurePolicy } from './failure-policy.ts';
 import { indexOf, isTerminating, isTracked, type NewPod } from './pod.ts';
 import { judge, remainingDeadlineMs, type Verdict } from './verdict.ts';
 
@@ -55,6 +56,7 @@ export function plan({ job, pods, nowMs }: JobState): JobPlan {
   else if (!isDeleted) Object.assign(changes, keepUp(begun, counts, active, pods, nowMs));
   if (isDeleted) changes.remove = [];
   const left = active.filter((pod) => !changes.remove.includes(pod));
+  if (verdict && !verdict.isSuccess) countAsFailed(job, changes.remove, counts);
   const next: JobStatus = {
     conditions,
     ...(startTime && { startTime }),
@@ -68,7 +70,24 @@ export function plan({ job, pods, nowMs }: JobState): JobPlan {
   if (conditions.length === 0) delete next.conditions;
   const { release } = counts;
   const lookAgainInMs = verdict ? undefined : soonest(begun, counts, pods, changes.create, nowMs);
-  return { ...changes, isForgiven: isSuspended || !verdict, status: next, events, release, lookAgainInMs };
+  // Only what a failed Job takes along counts as failed.
+  const isForgiven = !verdict || verdict.isSuccess || isSuspended;
+  return { ...changes, isForgiven, status: next, events, release, lookAgainInMs };
+}
+
+/** Pods that go because the Job has failed have failed too, but not their indexes; they need not be waited for. */
+function countAsFailed(job: Job, pods: readonly Pod[], counts: Counts): void {
+  const { completions = 0, completionMode } = job.spec!;
+  const { uncounted, release } = counts;
+  for (const pod of pods.filter(isTracked)) {
+    if (uncounted.succeeded.length + uncounted.failed.length >= uncountedMax) return;
+    release.push(pod);
+    const index = indexOf(pod);
+    const isOf = completionMode !== 'Indexed' || (index !== undefined && index < completions);
+    if (isOf && matchFailurePolicy(job, pod)?.action !== 'Ignore') {
+      uncounted.failed.push(pod.metadata?.uid ?? '');
+    }
+  }
 }
 
 /** The condition with which the Job finished. */
