@@ -9,11 +9,12 @@ import { replicationController as replicationControllerKind } from '../api/kinds
 import { statefulSet as statefulSetKind } from '../api/kinds/statefulSet.ts';
 import { labelSelector } from '../api/label-selector.ts';
 import type { KubeObject } from '../api/object.ts';
+import type { LabelSelector } from '../api/parts/meta.ts';
 import type { Running } from '../base/lifecycle.ts';
 import { type Change, keyOf } from '../client/cache.ts';
 import { subjectOf } from '../client/events.ts';
 import { type Context, runController, source } from './controller.ts';
-import { plan } from './disruption/plan.ts';
+import { countsOwners, plan } from './disruption/plan.ts';
 import { controllerOf } from './owner.ts';
 import { writeStatus } from './write-status.ts';
 
@@ -31,10 +32,9 @@ export function run(context: Context): Running {
       .byIndex('namespace', pod.metadata?.namespace ?? '')
       .filter(({ spec }) => labelSelector(spec?.selector)(pod));
   const keysForPod = (change: Change<Pod>): string[] => {
-    const found = [
-      ...budgetsFor(change.object),
-      ...(change.type === 'modified' ? budgetsFor(change.previous) : []),
-    ];
+    const current = budgetsFor(change.object);
+    if (current.length > 1 && change.type !== 'deleted') tellMany(change.object, current[0]!);
+    const found = [...current, ...(change.type === 'modified' ? budgetsFor(change.previous) : [])];
     return [...new Set(found.map(keyOf))];
   };
   /** A new size of an owner is a new size of the budget. */
@@ -59,6 +59,8 @@ export function run(context: Context): Running {
       const message = `Failed to calculate the number of expected pods: ${failure}`;
       tell(budget, 'Warning', 'CalculateExpectedPodCountFailed', message);
     }
+    const isUnmanaged = countsOwners(budget) && selected.some((pod) => !controllerOf(pod));
+    if (failure === undefined && isUnmanaged) tellUnmanaged(budget);
     await writeStatus(client, budgetKind, budget, status);
     return lookAgainInMs;
   }
@@ -70,6 +72,20 @@ export function run(context: Context): Running {
     message: string,
   ): void {
     events.record(subjectOf(budgetKind, budget), type, reason, message);
+  }
+
+  function tellUnmanaged(budget: PodDisruptionBudget): void {
+    const message =
+      `Pods selected by this PodDisruptionBudget (selector: ${goText(budget.spec?.selector)}) were found ` +
+      'to be unmanaged. As a result, the status of the PDB cannot be calculated correctly, which may result in ' +
+      'undefined behavior. To account for these pods please set ".spec.minAvailable" field of the PDB to an integer value.';
+    tell(budget, 'Warning', 'UnmanagedPods', message);
+  }
+
+  function tellMany(pod: Pod, { metadata }: PodDisruptionBudget): void {
+    const { namespace, name } = pod.metadata ?? {};
+    const message = `Pod "${namespace}"/"${name}" matches multiple PodDisruptionBudgets.  Chose "${metadata?.name}" arbitrarily.`;
+    events.record(subjectOf(podKind, pod), 'Warning', 'MultiplePodDisruptionBudgets', message);
   }
 
   /** How many pods the owners want, each owner counted once; pods that nobody manages do not count. */
@@ -114,4 +130,17 @@ export function run(context: Context): Running {
     ],
     reconcile,
   });
+}
+
+/** The selector as Kubernetes' own messages print it. */
+function goText(selector: LabelSelector | undefined): string {
+  if (!selector) return 'nil';
+  const labels = Object.entries(selector.matchLabels ?? {})
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, value]) => `${key}: ${value},`);
+  const expressions = (selector.matchExpressions ?? []).map(
+    ({ key, operator, values = [] }) =>
+      `LabelSelectorRequirement{Key:${key},Operator:${operator},Values:[${values.join(' ')}],},`,
+  );
+  return `&LabelSelector{MatchLabels:map[string]string{${labels.join('')}},MatchExpressions:[]LabelSelectorRequirement{${expressions.join('')}},}`;
 }

@@ -68,6 +68,19 @@ test('where the owners have no size nothing may be evicted, and the status says 
   const scale = { error: 'jobs.batch does not implement the scale subresource' };
   const { status } = plan({ budget: budget({ maxUnavailable: 1 }), pods: podsOf(3), scale, nowMs });
   assert.deepEqual([status.disruptionsAllowed, status.conditions?.[0]?.reason], [0, 'SyncFailed']);
+  const known = {
+    currentHealthy: 3,
+    desiredHealthy: 2,
+    expectedPods: 3,
+    disruptionsAllowed: 1,
+    observedGeneration: 1,
+  };
+  const before = { ...budget({ maxUnavailable: 1 }), status: known };
+  const later = plan({ budget: before, pods: podsOf(3), scale, nowMs }).status;
+  assert.deepEqual(
+    { ...later, conditions: undefined },
+    { ...known, disruptionsAllowed: 0, conditions: undefined },
+  );
   const counted = plan({ budget: budget({ minAvailable: 1 }), pods: podsOf(3), scale, nowMs });
   assert.equal(counted.status.disruptionsAllowed, 2);
 });

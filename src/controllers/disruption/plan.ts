@@ -30,16 +30,17 @@ export function plan(state: BudgetState): BudgetPlan {
     (pod) => !pod.metadata?.deletionTimestamp && isPodReady(pod) && !disrupted.has(pod.metadata?.name ?? ''),
   ).length;
   const wanted = wantedOf(state);
-  const failure = 'error' in wanted ? wanted.error : undefined;
-  const { expected, desired } = 'error' in wanted ? { expected: 0, desired: 0 } : wanted;
-  const allowed = expected > 0 && failure === undefined ? Math.max(0, healthy - desired) : 0;
-  const reason = failure !== undefined ? 'SyncFailed' : allowed > 0 ? 'SufficientPods' : 'InsufficientPods';
+  if ('error' in wanted)
+    return { status: failedStatus(budget, wanted.error, nowMs), lookAgainInMs: undefined };
+  const { expected, desired } = wanted;
+  const allowed = expected > 0 ? Math.max(0, healthy - desired) : 0;
+  const reason = allowed > 0 ? 'SufficientPods' : 'InsufficientPods';
   const before = budget.status;
   const condition = {
     type: 'DisruptionAllowed',
     status: allowed > 0 ? ('True' as const) : ('False' as const),
     reason,
-    message: failure ?? '',
+    message: '',
     observedGeneration: budget.metadata?.generation ?? 0,
     lastTransitionTime: toTime(nowMs),
   };
@@ -58,6 +59,30 @@ export function plan(state: BudgetState): BudgetPlan {
     },
     lookAgainInMs: disrupted.size > 0 ? Math.max(1, firstMs - nowMs) : undefined,
   };
+}
+
+/** Until the size is known nothing may be evicted; what was known before stays. */
+function failedStatus(
+  { status }: PodDisruptionBudget,
+  message: string,
+  nowMs: number,
+): PodDisruptionBudgetStatus {
+  const condition = {
+    type: 'DisruptionAllowed',
+    status: 'False' as const,
+    reason: 'SyncFailed',
+    message,
+    observedGeneration: status?.observedGeneration ?? 0,
+    lastTransitionTime: toTime(nowMs),
+  };
+  const nothing = { currentHealthy: 0, desiredHealthy: 0, expectedPods: 0 };
+  const conditions = withCondition(status?.conditions ?? [], condition);
+  return { ...nothing, ...status, disruptionsAllowed: 0, conditions };
+}
+
+/** Whether the budget depends on how many pods their owners want. */
+export function countsOwners({ spec }: PodDisruptionBudget): boolean {
+  return spec?.maxUnavailable !== undefined || typeof spec?.minAvailable === 'string';
 }
 
 /** Pods whose eviction was granted a short while ago and has not begun. */

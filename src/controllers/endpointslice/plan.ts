@@ -49,11 +49,12 @@ export function plan(state: EndpointSliceState): EndpointSlicePlan {
   for (const [key, { ports, members }] of groups) {
     fillSlices(state, ports, members, slicesOf.get(key) ?? [], result);
   }
-  // A Service that has lost its last pod will get one again: an empty slice is cheaper than a deleted one.
+  // A Service without pods has an empty slice, also one that has lost its last pod and will get one again.
   const [spare, ...surplus] = unused;
   result.delete.push(...surplus);
   if (spare && groups.size > 0) result.delete.push(spare);
   else if (spare) addIfChanged(result, spare, compose(state, spare.ports ?? [], [], spare));
+  else if (groups.size === 0) result.create.push(compose(state, [], []));
   return result;
 }
 
