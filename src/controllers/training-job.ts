@@ -3,6 +3,7 @@ import {
   inferenceService as inferenceServiceKind,
 } from '../api/kinds/inferenceService.ts';
 import { type Job, job as jobKind } from '../api/kinds/job.ts';
+import { node as nodeKind } from '../api/kinds/node.ts';
 import {
   persistentVolumeClaim as claimKind,
   type PersistentVolumeClaim,
@@ -16,6 +17,8 @@ import type { Change } from '../client/cache.ts';
 import { subjectOf } from '../client/events.ts';
 import { type Context, runController, source } from './controller.ts';
 import { controllerOf, isControlledBy, keyOfMeta } from './owner.ts';
+import { coordinatorJobFor } from './training-job/federated.ts';
+import { createFederatedClients } from './training-job/federated-clients.ts';
 import { finishedAs, remainingMs, statusOf } from './training-job/plan.ts';
 import { claimFor, jobFor } from './training-job/pod.ts';
 import { decidePromotion, type Promotion, promotionPatch } from './training-job/promotion.ts';
@@ -28,14 +31,19 @@ export function run(context: Context): Running {
   const jobs = informers.of(jobKind);
   const pods = informers.of(podKind);
   const events = context.recorder('trainingjob-controller');
+  const clients = createFederatedClients(context);
 
   async function reconcile(key: string): Promise<number | undefined> {
     const training = trainings.get(key);
     if (!training || training.metadata?.deletionTimestamp) return undefined;
     const waitMs = remainingMs(training, clock.nowMs());
     if (waitMs === 0) return remove(training);
-    if (finishedAs(training)) return waitMs;
+    if (finishedAs(training)) {
+      await clients.dismiss(training);
+      return waitMs;
+    }
     const { job, problem } = await ensure(training);
+    const againMs = job && !isEnded(job) ? await clients.keep(training) : undefined;
     const promotion = isTrained(job) ? await promote(training) : undefined;
     const own = job ? pods.byIndex('owner', job.metadata?.uid ?? '') : [];
     const said = statusOf({ training, job, pods: own, promotion, problem, nowMs: clock.nowMs() });
@@ -43,18 +51,31 @@ export function run(context: Context): Running {
     for (const { type, reason, message } of said.events) {
       events.record(subjectOf(trainingJobKind, training), type, reason, message);
     }
-    return undefined;
+    return againMs;
   }
 
   /** Makes the Job and the claim, once; of a Job that is there only what may change is changed. */
   async function ensure(training: TrainingJob): Promise<{ job?: Job; problem?: string }> {
-    const wanted = jobFor(training);
+    const count = clients.count(training);
+    const wanted = training.spec.federated ? coordinatorJobFor(training, count) : jobFor(training);
     const at = keyOfMeta(wanted.metadata ?? {});
     const present = jobs.get(`${at.namespace}/${at.name}`);
     if (present && !isControlledBy(present, training)) {
       return {
         problem: `there is a Job "${at.name}" already that belongs to someone else; delete or rename it`,
       };
+    }
+    if (!present && training.spec.federated) {
+      if (count === 0) {
+        events.record(
+          subjectOf(trainingJobKind, training),
+          'Warning',
+          'NoNodes',
+          'no node has the labels of spec.nodeSelector',
+        );
+        return {};
+      }
+      await clients.prepare(training);
     }
     if (!present) {
       const claim = claimFor(training);
@@ -130,7 +151,12 @@ export function run(context: Context): Running {
   };
   return runController(context, {
     name: 'trainingjob',
-    sources: [source(trainingJobKind, ({ key }) => [key]), source(jobKind, ownerKey)],
+    sources: [
+      source(trainingJobKind, ({ key }) => [key]),
+      source(jobKind, ownerKey),
+      source(podKind, ownerKey),
+      source(nodeKind, clients.keysForNode),
+    ],
     reconcile,
   });
 }

@@ -4,7 +4,7 @@ import { immutable } from '../immutable.ts';
 import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
 import { dns1123Label } from '../names.ts';
 import { federatedTrainingStatus } from '../parts/federatedTraining.ts';
-import { type TrainingJobSpec, trainingJobSpec } from '../parts/trainingJob.ts';
+import { isClassifying, type TrainingJobSpec, trainingJobSpec } from '../parts/trainingJob.ts';
 import {
   boolean,
   integer,
@@ -113,6 +113,16 @@ export const trainingJob = defineKind<TrainingJob>({
     const at = root.child('spec');
     if (spec?.promote && spec.output === undefined) {
       report.required(at.child('output'), 'a model must be in the registry to be promoted');
+    }
+    if (spec?.promote?.metric === 'accuracy' && !isClassifying(spec.loss.name)) {
+      const detail = `${spec.loss.name} learns values, which have no accuracy: name mae, mse or rootMeanSquaredError`;
+      report.invalid(at.child('promote').child('metric'), 'accuracy', detail);
+    }
+    if (spec?.promote && spec.federated) {
+      report.forbidden(
+        at.child('promote'),
+        'may not be beside federated: nobody has examples of all nodes to compare on',
+      );
     }
   },
   checkUpdate(next, previous, report, root) {

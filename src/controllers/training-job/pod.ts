@@ -16,10 +16,24 @@ import { controllerReference } from '../owner.ts';
 export const trainingJobLabel = 'learning.selvage.dev/trainingjob';
 
 type PodTemplate = NonNullable<Job['spec']>['template'];
-type Volume = NonNullable<NonNullable<PodTemplate['spec']>['volumes']>[number];
+type PodSpec = NonNullable<PodTemplate['spec']>;
+type Volume = NonNullable<PodSpec['volumes']>[number];
+type EnvVar = NonNullable<PodSpec['containers'][number]['env']>[number];
+
+/** One of the programs that a training is made of. */
+export interface Program {
+  image: string;
+  env?: EnvVar[];
+  /** Whether it is to be where the data are. */
+  seesData: boolean;
+  /** Whether it keeps what must outlive its pod. */
+  keepsCheckpoints: boolean;
+}
+
+const trainer: Program = { image: trainerImage, seesData: true, keepsCheckpoints: true };
 
 /** The Job whose one pod trains: what becomes of pods that fail is the Job's business. */
-export function jobFor(training: TrainingJob): Job {
+export function jobFor(training: TrainingJob, program: Program = trainer): Job {
   const { activeDeadlineSeconds, backoffLimit, suspend } = training.spec;
   return {
     metadata: metadataFor(training, nameOf(training)),
@@ -39,25 +53,29 @@ export function jobFor(training: TrainingJob): Job {
       },
       // Two that train at once would write one folder of checkpoints.
       podReplacementPolicy: 'Failed',
-      template: templateFor(training),
+      template: templateFor(training, program),
     },
   };
 }
 
-function templateFor(training: TrainingJob): PodTemplate {
+/** A pod of the training, which ends with its program. */
+export function templateFor(
+  training: TrainingJob,
+  { image, env = [], seesData, keepsCheckpoints }: Program,
+): PodTemplate {
   const { namespace = '', name = '', uid = '' } = training.metadata ?? {};
   const { spec } = training;
   const { nodeSelector, tolerations, resources } = spec;
-  const volumes: Volume[] = [
-    { name: 'checkpoints', persistentVolumeClaim: { claimName: claimNameFor(training) } },
-    { name: 'work', emptyDir: {} },
-  ];
-  const mounts = [
-    { name: 'checkpoints', mountPath: checkpointsFolder },
-    { name: 'work', mountPath: workFolder },
-  ];
+  const volumes: Volume[] = [];
+  const mounts: { name: string; mountPath: string }[] = [];
+  if (keepsCheckpoints) {
+    volumes.push({ name: 'checkpoints', persistentVolumeClaim: { claimName: claimNameFor(training) } });
+    mounts.push({ name: 'checkpoints', mountPath: checkpointsFolder });
+  }
+  volumes.push({ name: 'work', emptyDir: {} });
+  mounts.push({ name: 'work', mountPath: workFolder });
   const { volume } = spec.dataset;
-  if (volume && Object.keys(volume).length > 0) {
+  if (seesData && volume && Object.keys(volume).length > 0) {
     volumes.push({ ...volume, name: 'data' });
     mounts.push({ name: 'data', mountPath: dataFolder });
   }
@@ -69,19 +87,20 @@ function templateFor(training: TrainingJob): PodTemplate {
     metadata: { labels: { [trainingJobLabel]: name } },
     spec: {
       restartPolicy: 'Never',
-      ...(nodeSelector && { nodeSelector }),
+      ...(seesData && nodeSelector && { nodeSelector }),
       ...(tolerations && { tolerations }),
       containers: [
         {
           name: trainerContainer,
-          image: trainerImage,
+          image,
           env: [
+            ...env,
             {
               name: jobVariable,
               value: escaped(JSON.stringify({ namespace, name, uid, spec: told(training) })),
             },
           ],
-          ...(resources && { resources }),
+          ...(seesData && resources && { resources }),
           volumeMounts: mounts,
         },
       ],
@@ -122,9 +141,9 @@ export function claimFor(training: TrainingJob): PersistentVolumeClaim | undefin
 export const claimNameFor = (training: TrainingJob): string =>
   training.spec.checkpoint?.claimName ?? `${nameOf(training)}-checkpoints`;
 
-const nameOf = ({ metadata }: TrainingJob): string => metadata?.name ?? '';
+export const nameOf = ({ metadata }: TrainingJob): string => metadata?.name ?? '';
 
-function metadataFor(training: TrainingJob, name: string) {
+export function metadataFor(training: TrainingJob, name: string) {
   return {
     name,
     namespace: training.metadata?.namespace ?? '',

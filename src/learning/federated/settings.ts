@@ -1,3 +1,5 @@
+import type { FederatedSpec } from '../../api/parts/federatedTraining.ts';
+
 /** How a federated training goes; `TrainingJob`'s `spec.federated` with its times in milliseconds. */
 export interface FederatedSettings {
   rounds: number;
@@ -22,3 +24,23 @@ export const isPrivate = ({ noiseMultiplier }: FederatedSettings): boolean => no
 /** The chance with which a private round asks each client. */
 export const samplingRateOf = ({ clientsPerRound, clientsExpected }: FederatedSettings): number =>
   clientsPerRound === undefined ? 1 : Math.min(1, clientsPerRound / clientsExpected);
+
+/** What the specification says, or its defaults, of a job with so many clients. */
+export function settingsOf(
+  federated: FederatedSpec,
+  { clientsExpected, seed }: Pick<FederatedSettings, 'clientsExpected' | 'seed'>,
+): FederatedSettings {
+  const { rounds, clients, quorum, deadlineSeconds = 600, staleness = 0, clipNorm } = federated;
+  return {
+    rounds,
+    clientsExpected,
+    clientsPerRound: clients,
+    quorum,
+    deadlineMs: deadlineSeconds * 1000,
+    staleness,
+    clipNorm,
+    noiseMultiplier: federated.noiseMultiplier ?? 0,
+    delta: federated.delta ?? 1e-5,
+    seed,
+  };
+}

@@ -12,7 +12,7 @@ import type {
 import type { RegistryEndpoint } from '../../oci/registry-client.ts';
 import { joinExamples, takeExamples } from './split-examples.ts';
 import type { Trained } from './train.ts';
-import type { Examples } from './training-data.ts';
+import type { Examples, TrainingData } from './training-data.ts';
 import { untilReachable } from './until-reachable.ts';
 
 /** Enough to know a training set by. */
@@ -29,8 +29,13 @@ export interface Delivery {
   signal?: AbortSignal;
 }
 
+/** A model, what was measured of it, and of its data what is known here. */
+export interface Delivered extends Pick<Trained, 'model' | 'metrics'> {
+  data: Pick<TrainingData, 'classNames'> & Partial<Pick<TrainingData, 'train'>>;
+}
+
 /** Packs the trained model with what was measured of it and of its data, and pushes it. Gives the reference by digest. */
-export async function deliver(trained: Trained, options: Delivery): Promise<string> {
+export async function deliver(trained: Delivered, options: Delivery): Promise<string> {
   const { output, registry, folder, clock, say, signal } = options;
   const { ContentStore } = await import('../../oci/content-store.ts');
   const { packModel } = await import('../../oci/artifact.ts');
@@ -50,13 +55,13 @@ export async function deliver(trained: Trained, options: Delivery): Promise<stri
   return formatReference({ repository: parseReference(output).repository, digest: packed.digest });
 }
 
-async function exported({ model, data, metrics }: Trained, spec: TrainingModel) {
+async function exported({ model, data, metrics }: Delivered, spec: TrainingModel) {
   const { exportModel } = await import('../../ml/index.ts');
   const labels = spec.labels ?? data.classNames;
   const isClassifier = labels?.length === model.architecture.outputShape.at(-1);
   return exportModel(model, {
     metrics,
-    statistics: await statisticsOf(model, data.train),
+    ...(data.train && { statistics: await statisticsOf(model, data.train) }),
     ...(isClassifier && { labels }),
     // The server checks them as it reads them, and so does exportModel.
     ...(spec.preprocess && { preprocess: spec.preprocess as PreprocessStep[] }),

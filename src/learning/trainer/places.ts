@@ -17,3 +17,16 @@ export const workFolder = '/mnt/work';
 
 /** Trying again would not help: the specification or the data are wrong. */
 export const hopelessExitCode = 3;
+
+/** The built-in images of a federated training. */
+export const coordinatorImage = 'selvage.dev/builtin/federated-coordinator';
+export const clientImage = 'selvage.dev/builtin/federated-client';
+export const coordinatorPort = 8080;
+/** To the coordinator: the key of its clients' tokens, and how many clients there are. */
+export const keyVariable = 'FEDERATED_KEY';
+export const clientCountVariable = 'FEDERATED_CLIENTS';
+/** To a client: where the coordinator is, its own name and token, and its place among the clients, `2/5`. */
+export const coordinatorVariable = 'FEDERATED_COORDINATOR';
+export const clientVariable = 'FEDERATED_CLIENT';
+export const tokenVariable = 'FEDERATED_TOKEN';
+export const placeVariable = 'FEDERATED_PLACE';

@@ -18,7 +18,7 @@ export function splitExamples(
     );
   }
   const order = permutation(count, randomGenerator(seed));
-  return { train: pick(all, order.subarray(0, kept)), test: pick(all, order.subarray(kept)) };
+  return { train: pickExamples(all, order.subarray(0, kept)), test: pickExamples(all, order.subarray(kept)) };
 }
 
 /** The examples from one place on, at most `count` of them. */
@@ -50,7 +50,8 @@ export function joinExamples(parts: Tensor[]): Tensor {
   return { dtype, shape: [count, ...shape.slice(1)], data };
 }
 
-function pick({ x, y }: Examples, order: ArrayLike<number>): Examples {
+/** The examples of these places, in this order. */
+export function pickExamples({ x, y }: Examples, order: ArrayLike<number>): Examples {
   if ('shape' in y) return { x: pickRows(x, order), y: pickRows(y, order) };
   return { x: pickRows(x, order), y: Int32Array.from({ length: order.length }, (_, row) => y[order[row]!]!) };
 }

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { TrainingJobSpec } from '../../api/parts/trainingJob.ts';
+import { isClassifying, type TrainingJobSpec, type TrainingModel } from '../../api/parts/trainingJob.ts';
 import type { CompileOptions, Loss, Metric, MetricSpec, Optimizer, TrainableModel } from '../../ml/index.ts';
 
 /** What a model's module is told, where its default export is a function. */
@@ -26,7 +26,27 @@ export async function makeModel(
     ? await fromModule(join(moduleFolder ?? '/', module.path ?? defaultPath), context)
     : await fromKeras(keras, context);
   model.compile(await compileOptions(spec));
+  await checkServing(spec.model, model);
   return model;
+}
+
+/** What would stop the export is said before the training. */
+async function checkServing(
+  { labels, preprocess, postprocess }: TrainingModel,
+  { architecture }: TrainableModel,
+) {
+  const { checkPostprocess, checkPreprocess } = await import('../../ml/export/steps.ts');
+  const outputs = architecture.outputShape.at(-1);
+  if (labels && labels.length !== outputs)
+    throw new Error(
+      `spec.model.labels: Invalid value: ${labels.length} names: the model has ${outputs} outputs`,
+    );
+  try {
+    checkPreprocess(preprocess);
+    checkPostprocess(postprocess);
+  } catch (error) {
+    throw new Error(`spec.model.${(error as Error).message}`, { cause: error });
+  }
 }
 
 const defaultPath = 'app/model.ts';
@@ -78,7 +98,8 @@ export async function compileOptions({
   // Each takes what it knows of the arguments; the specification holds numbers and truth values only.
   const makeLoss = ml[name] as (options: typeof lossArguments) => Loss;
   const makeOptimizer = ml[optimizerName] as (options: typeof optimizerArguments) => Optimizer;
-  const wanted = new Set([...(metrics ?? ['accuracy']), ...(promote ? [promote.metric ?? 'accuracy'] : [])]);
+  const otherwise = isClassifying(name) ? ['accuracy'] : ['mae'];
+  const wanted = new Set([...(metrics ?? otherwise), ...(promote ? [promote.metric ?? 'accuracy'] : [])]);
   return {
     loss: makeLoss(lossArguments),
     optimizer: makeOptimizer(optimizerArguments),

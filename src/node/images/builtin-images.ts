@@ -14,6 +14,14 @@ const modules: Record<string, { module: string; grants: { worker: boolean; addon
     module: '../../serving/storage/main.ts',
     grants: { worker: false, addons: false },
   },
+  'federated-client': {
+    module: '../../learning/federated/client-main.ts',
+    grants: { worker: true, addons: true },
+  },
+  'federated-coordinator': {
+    module: '../../learning/federated/coordinator-main.ts',
+    grants: { worker: false, addons: false },
+  },
   trainer: { module: '../../learning/trainer/main.ts', grants: { worker: true, addons: true } },
 };
 
