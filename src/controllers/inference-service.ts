@@ -1,7 +1,9 @@
+import { conditionOf } from '../api/conditions.ts';
 import { type Deployment, deployment as deploymentKind } from '../api/kinds/deployment.ts';
 import { horizontalPodAutoscaler as podAutoscalerKind } from '../api/kinds/horizontalPodAutoscaler.ts';
 import {
   type InferenceService,
+  type InferenceServiceStatus,
   inferenceService as inferenceServiceKind,
 } from '../api/kinds/inferenceService.ts';
 import { node as nodeKind } from '../api/kinds/node.ts';
@@ -16,6 +18,7 @@ import { subjectOf } from '../client/events.ts';
 import type { Informer } from '../client/informer.ts';
 import { type Context, runController, source } from './controller.ts';
 import { Autoscaler, tickMs } from './inference-service/autoscaler.ts';
+import { type DriftSeen, DriftWatch, driftLookMs } from './inference-service/drift.ts';
 import { changed, type Made } from './inference-service/ensure.ts';
 import { newlyHeld } from './inference-service/held.ts';
 import { KnownModels } from './inference-service/known-models.ts';
@@ -29,14 +32,14 @@ import {
   servedAnnotation,
 } from './inference-service/names.ts';
 import { NodeLoads } from './inference-service/node-loads.ts';
-import { plan } from './inference-service/plan.ts';
+import { plan, takesWeights } from './inference-service/plan.ts';
 import { followsResources, podAutoscalerFor } from './inference-service/pod-autoscaler.ts';
 import { PodQuestions } from './inference-service/pod-questions.ts';
 import { type Refusal, refusalOf } from './inference-service/refusal.ts';
 import { isRolledOut, revisionNamed } from './inference-service/revision.ts';
 import { boundsOf, scaleSettingsOf } from './inference-service/scale-settings.ts';
 import { servedModel } from './inference-service/served-model.ts';
-import { latestOf, refusedStatusOf, statusOf } from './inference-service/status.ts';
+import { driftMessage, latestOf, refusedStatusOf, statusOf } from './inference-service/status.ts';
 import { modelStorage } from './inference-service/storage.ts';
 import { controllerOf, isControlledBy } from './owner.ts';
 import { writeStatus } from './write-status.ts';
@@ -58,12 +61,14 @@ export function run(context: Context): Running {
   const events = context.recorder('inferenceservice-controller');
   const models = new KnownModels(context.registry, context.log);
   const questions = new PodQuestions(client);
+  const drifts = new DriftWatch({ clock, questions });
   const autoscaler = new Autoscaler({ clock, loads: new NodeLoads({ client, clock }) });
 
   async function reconcile(key: string): Promise<number | undefined> {
     const found = inferences.get(key);
     if (!found || found.metadata?.deletionTimestamp) {
       autoscaler.forget(key);
+      drifts.forget(key);
       return;
     }
     const inference = withModel(found);
@@ -112,8 +117,11 @@ export function run(context: Context): Running {
     const latest = latestOf({ plan: wanted, stable: made.get(name), canary: made.get(beside) });
     const served =
       latest && (await servedModel(inference, latest, { model, pods: podsOf(latest), questions }));
+    const drift =
+      takesWeights(inference) && latest ? await drifts.of(key, inference, podsOf(latest)) : undefined;
     const status = statusOf(inference, {
       plan: wanted,
+      drift,
       ...(served && { served }),
       stable: made.get(name),
       canary: made.get(beside),
@@ -123,20 +131,33 @@ export function run(context: Context): Running {
       nowMs: clock.nowMs(),
     });
     await writeStatus(client, inferenceServiceKind, inference, status);
-    const before = inference.status?.annotations?.[servedAnnotation];
-    if (before && served?.reference && served.reference !== before) {
-      const subject = subjectOf(inferenceServiceKind, inference);
-      events.record(
-        subject,
-        'Normal',
-        'ModelServed',
-        `All pods serve ${served.reference}, no more ${before}`,
-      );
+    tellChanges(inference, status, drift);
+    const isAsleep = made.get(name)?.spec?.replicas === 0;
+    const looks = [
+      served?.isSwapping ? swapLookMs : undefined,
+      scaleSettingsOf(inference) && !isAsleep ? tickMs : undefined,
+      // A tag may be pushed anew; a digest means the same for ever.
+      reference && !reference.includes('@') ? tagLookMs : undefined,
+      takesWeights(inference) && !isAsleep ? driftLookMs : undefined,
+    ].filter((each) => each !== undefined);
+    return looks.length > 0 ? Math.min(...looks) : undefined;
+  }
+
+  /** Events of what people may want to hear of. */
+  function tellChanges(
+    inference: InferenceService,
+    status: InferenceServiceStatus,
+    drift: DriftSeen | undefined,
+  ): void {
+    const subject = subjectOf(inferenceServiceKind, inference);
+    const [before, after] = [inference.status, status].map((each) => each?.annotations?.[servedAnnotation]);
+    if (before && after && before !== after)
+      events.record(subject, 'Normal', 'ModelServed', `All pods serve ${after}, no more ${before}`);
+    const wasDrifted = conditionOf(inference, 'ModelDrift')?.status === 'True';
+    if (drift && drift.drifted !== wasDrifted) {
+      const type = drift.drifted ? 'Warning' : 'Normal';
+      events.record(subject, type, drift.drifted ? 'ModelDrift' : 'ModelDriftEnded', driftMessage(drift));
     }
-    if (served?.isSwapping) return swapLookMs;
-    if (scaleSettingsOf(inference) && made.get(name)?.spec?.replicas !== 0) return tickMs;
-    // A tag may be pushed anew; a digest means the same for ever.
-    return reference && !reference.includes('@') ? tagLookMs : undefined;
   }
 
   /** How many pods the predictor is to have. */

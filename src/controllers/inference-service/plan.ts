@@ -222,9 +222,9 @@ function predictorService(
 }
 
 /** Whether what serves the model takes new weights while it runs: the built-in server does, unless it is told not to look. */
-function takesWeights({ spec }: InferenceService): boolean {
+export function takesWeights({ spec }: InferenceService): boolean {
   const { model } = spec!.predictor;
   const looks =
     model?.env?.every(({ name, value }) => name !== 'MODEL_WATCH_MS' || Number(value) > 0) ?? true;
-  return !model?.image && looks;
+  return model !== undefined && !model.image && looks;
 }

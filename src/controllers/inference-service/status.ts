@@ -139,6 +139,11 @@ function whyNot(
     : { reason: `${titles[name]}NotReady`, message: `The ${name} is being started.` };
 }
 
+export function driftMessage({ drifted, score, threshold }: DriftSeen): string {
+  const what = drifted ? 'differs from the training set' : 'is like the training set';
+  return `What is asked ${what}: the stability index is ${score.toFixed(2)}, drift is above ${threshold}`;
+}
+
 /** The conditions as they were, and what is said anew. */
 class Conditions {
   conditions: InferenceServiceCondition[];
@@ -165,15 +170,10 @@ class Conditions {
     else if (this.conditions.some(({ type }) => type === 'Stopped')) this.#set('Stopped', false, undefined);
   }
 
-  sayDrift({ drifted, score, threshold, rows }: DriftSeen): void {
-    const numbers = `score ${score.toFixed(3)} over ${rows} rows, threshold ${threshold}`;
-    const why = drifted
-      ? {
-          reason: 'InputsLeftTrainingSet',
-          message: `What is asked differs from the training set: ${numbers}`,
-        }
-      : { reason: 'InputsAsTrained', message: `What is asked is like the training set: ${numbers}` };
-    this.#set('ModelDrift', drifted, why);
+  /** For those who look after the model: it serves all the same. */
+  sayDrift(drift: DriftSeen): void {
+    const reason = drift.drifted ? 'InputsLeftTrainingSet' : 'InputsAsTrained';
+    this.#set('ModelDrift', drift.drifted, { reason, message: driftMessage(drift), severity: 'Info' });
   }
 
   /** What all components and the routes come to. */
@@ -184,7 +184,7 @@ class Conditions {
     this.#set('Ready', !failed, failed && why);
   }
 
-  #set(type: string, isTrue: boolean, why: Why | undefined): void {
+  #set(type: string, isTrue: boolean, why: (Why & { severity?: 'Info' }) | undefined): void {
     const status = isTrue ? 'True' : 'False';
     this.conditions = withCondition(this.conditions, {
       type,
