@@ -127,19 +127,21 @@ async function inProcess(): Promise<void> {
   const inWorker = await startSession({ onnx: bakedOf('cifar10'), threads, inlineMsMax: 0 });
   const callWorker = () => inWorker.run(tensors());
   const callSession = () => session.run(tensors());
-  // `server` and `session` share weights: neither `bare` nor `server` may follow who has just read its own.
-  const calls = { session: callSession, bare: callBare, worker: callWorker, server: callServer };
-  const samples: Record<keyof typeof calls, number>[] = [];
-  for (let round = 0; round <= Number(options.rounds); round++) {
-    const sample = await mediansMs(calls);
-    if (round > 0) samples.push(sample);
-  }
-  const of = (key: keyof typeof calls) => median(samples.map((sample) => sample[key]));
-  console.log(`one image in process, ${threads} threads, median of ${samples.length} rounds`);
-  console.log(`  bare onnxruntime     ${of('bare').toFixed(3)} ms`);
-  for (const key of ['worker', 'session', 'server'] as const) {
-    const ratio = median(samples.map((sample) => sample[key] / sample.bare));
-    console.log(`  ${key.padEnd(20)} ${of(key).toFixed(3)} ms, ${ratio.toFixed(2)} x bare`);
+  const subjects = { worker: callWorker, session: callSession, server: callServer };
+  console.log(
+    `one image in process, ${threads} threads, beside a bare call in turn, median of ${options.rounds} rounds`,
+  );
+  for (const [name, call] of Object.entries(subjects)) {
+    const samples: number[][] = [];
+    for (let round = 0; round <= Number(options.rounds); round++) {
+      const sample = await mediansMs(callBare, call);
+      if (round > 0) samples.push(sample);
+    }
+    const [bareMs, ms] = [0, 1].map((place) => median(samples.map((sample) => sample[place]!)));
+    const ratio = median(samples.map(([bare, subject]) => subject! / bare!));
+    console.log(
+      `  ${name.padEnd(10)}${ms!.toFixed(3)} ms, bare ${bareMs!.toFixed(3)} ms, ${ratio.toFixed(2)} x bare`,
+    );
   }
   await Promise.all([session.close(), inWorker.close()]);
 }
@@ -219,22 +221,16 @@ async function meanRows(port: number): Promise<string> {
 }
 
 /** The median time of each call. They take turns, so that what else the machine does meets all alike. */
-async function mediansMs<Name extends string>(
-  calls: Record<Name, () => Promise<unknown>>,
-): Promise<Record<Name, number>> {
-  const names = Object.keys(calls) as Name[];
-  const timesMs = names.map((): number[] => []);
+async function mediansMs(...calls: (() => Promise<unknown>)[]): Promise<number[]> {
+  const timesMs = calls.map((): number[] => []);
   for (let i = 0; i < callsPerRound; i++) {
-    for (const [place, name] of names.entries()) {
+    for (const [place, call] of calls.entries()) {
       const beganMs = performance.now();
-      await calls[name]();
+      await call();
       timesMs[place]!.push(performance.now() - beganMs);
     }
   }
-  return Object.fromEntries(names.map((name, place) => [name, median(timesMs[place]!)])) as Record<
-    Name,
-    number
-  >;
+  return timesMs.map(median);
 }
 
 function median(values: number[]): number {
