@@ -100,6 +100,12 @@ function checkDataset(dataset: TrainingDataset, at: Path, report: Report): void 
   const named = datasetSources.filter((source) => dataset[source] !== undefined);
   if (named.length === 0) report.required(at, `one of ${datasetSources.join(', ')}`);
   else if (named.length > 1) report.forbidden(at.child(named[1]!), `may not be beside ${named[0]}`);
+  if (dataset.imageFolder && dataset.validationSplit) {
+    report.forbidden(
+      at.child('validationSplit'),
+      'an image folder is read while it is trained on: use testSplit',
+    );
+  }
   const volumes = Object.keys(dataset.volume ?? {});
   if (volumes.length > 1) report.forbidden(at.child('volume'), 'may not specify more than 1 volume type');
   if (volumes.length === 0 && named.some((source) => source !== 'generated')) {

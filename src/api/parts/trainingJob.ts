@@ -55,6 +55,9 @@ export const lossNames = [
   'sparseCategoricalCrossentropy',
 ] as const;
 
+/** Whether what is learned with a loss is right or wrong, rather than nearer or further. */
+export const isClassifying = (lossName: string): boolean => lossName.endsWith('Crossentropy');
+
 const loss = object(`${component}Loss`, {
   name: required(oneOf(lossNames, { doc: 'As in Keras.' })),
   fromLogits: boolean({ doc: 'Whether the outputs are logits rather than probabilities.' }),
@@ -142,7 +145,7 @@ export const trainingJobSpec = object(
     }),
     federated: federatedTraining,
     loss: required(refine(loss, { doc: 'What is made small.' })),
-    metrics: list(metric, { doc: 'What is measured beside the loss; accuracy if absent.' }),
+    metrics: list(metric, { doc: 'What is measured beside the loss; accuracy, of values mae, if absent.' }),
     model: required(trainingModel),
     nodeSelector: map(string(), { doc: 'Labels of the nodes that have the data.', listType: 'atomic' }),
     optimizer: refine(optimizer, { doc: 'How the weights are changed.', default: {} }),

@@ -45,6 +45,16 @@ export const learningExamples: Example[] = [
         ['spec.output: Required value: a model must be in the registry to be promoted'],
       ],
       [
+        { spec: { dataset: { validationSplit: 0.1 } } },
+        [`${at}.validationSplit: Forbidden: an image folder is read while it is trained on: use testSplit`],
+      ],
+      [
+        { spec: { loss: { name: 'huber', fromLogits: null } } },
+        [
+          'spec.promote.metric: Invalid value: "accuracy": huber learns values, which have no accuracy: name mae, mse or rootMeanSquaredError',
+        ],
+      ],
+      [
         { spec: { federated: { quorum: 5 } } },
         ['spec.federated.quorum: Invalid value: 5: must not be more than clients'],
       ],
