@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { flushCompileCache } from 'node:module';
 import { systemClock } from '../base/clock.ts';
+import { releaseMemoryWhenIdle } from '../base/idle-memory.ts';
 import { Lifecycle } from '../base/lifecycle.ts';
 import { createLog } from '../base/log.ts';
 import { startAgent } from '../node/agent.ts';
@@ -60,6 +61,7 @@ export async function runAgent(flags: AgentFlags, dataDir: DataDir): Promise<voi
     say(`node "${flags.name}" is up, of the cluster at ${flags.server}`);
     // Now and not at the end, which this would hold up: others that start find compiled what we had to compile.
     flushCompileCache();
+    life.add(releaseMemoryWhenIdle({ clock: systemClock }));
     tellParent({ kind: 'ready' });
     await told;
     say(flags.stopPods ? 'stopping the pods …' : 'stopping; the pods go on');

@@ -5,6 +5,7 @@ import { node } from '../api/kinds/node.ts';
 import type { PodPort } from '../apiserver/service-dial.ts';
 import { systemClock } from '../base/clock.ts';
 import { isStatus, messageOf } from '../base/errors.ts';
+import { releaseMemoryWhenIdle } from '../base/idle-memory.ts';
 import { Lifecycle, type Running } from '../base/lifecycle.ts';
 import { createLog, type Log } from '../base/log.ts';
 import { type Client, createClient } from '../client/index.ts';
@@ -59,6 +60,7 @@ export async function runUp(flags: UpFlags, dataDir: DataDir): Promise<void> {
       );
     // Now and not at the end, which this would hold up: others that start find compiled what we had to compile.
     flushCompileCache();
+    life.add(releaseMemoryWhenIdle({ clock: systemClock }));
     tellParent({ kind: 'ready', server: controlPlane.server, joinToken: controlPlane.joinToken });
     await told;
     say('stopping …');

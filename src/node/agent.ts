@@ -33,7 +33,6 @@ import { VolumeLimits } from './pods/volume-limits.ts';
 import { VolumeRefresh } from './pods/volume-refresh.ts';
 import { referencedObjects } from './referenced-objects.ts';
 import { Registration } from './registration.ts';
-import { releaseMemory } from './release-memory.ts';
 import { serviceAccountTokens } from './service-account-tokens.ts';
 import { type ConnectShim, ShimLink } from './shim-link.ts';
 import { NodeState } from './state.ts';
@@ -91,8 +90,6 @@ export interface Agent extends Running {
 const podsMaxDefault = 110;
 /** What an agent that stops is still telling the API server may take this long. */
 export const lastWordsMs = 1_000;
-/** By then a start, and what it brought up again, is over. */
-const releaseMemoryAfterMs = 5_000;
 
 /** Starts this machine's node agent. Pods that it ran before come back even if the API server doesn't answer. */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
@@ -258,7 +255,6 @@ async function start(options: AgentOptions, running: Lifecycle): Promise<Agent> 
   refresh.start();
   limits.start();
   reclaim.start();
-  running.defer(clock.after(releaseMemoryAfterMs, releaseMemory));
   // The Node must be there before the server accepts what a node asks for.
   void registration.start().then(() => certificates.start());
   const stop = async (endPods: () => Promise<void> = async () => {}) => {
