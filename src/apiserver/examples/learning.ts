@@ -6,7 +6,6 @@ const spec = {
   loss: { name: 'sparseCategoricalCrossentropy', fromLogits: true },
   output: 'models/parts:v2',
   promote: { inferenceService: 'parts' },
-  federated: { rounds: 3, clients: 4, quorum: 3 },
 };
 const at = 'spec.dataset';
 
@@ -55,11 +54,11 @@ export const learningExamples: Example[] = [
         ],
       ],
       [
-        { spec: { federated: { quorum: 5 } } },
+        { spec: { promote: null, federated: { rounds: 3, clients: 4, quorum: 5 } } },
         ['spec.federated.quorum: Invalid value: 5: must not be more than clients'],
       ],
       [
-        { spec: { federated: { noiseMultiplier: 1 } } },
+        { spec: { promote: null, federated: { rounds: 3, noiseMultiplier: 1 } } },
         ['spec.federated.clipNorm: Required value: noise means nothing without a bound of what it hides'],
       ],
     ],
