@@ -87,6 +87,7 @@ export const endpointSlice = defineKind<EndpointSlice>({
   kind: 'EndpointSlice',
   plural: 'endpointslices',
   namespaced: true,
+  countsGenerations: true,
   isTracked: false,
   schema,
   columns: [

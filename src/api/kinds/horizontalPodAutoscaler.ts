@@ -125,6 +125,7 @@ export const horizontalPodAutoscaler = defineKind<HorizontalPodAutoscaler>({
   shortNames: ['hpa'],
   categories: ['all'],
   namespaced: true,
+  countsGenerations: false,
   schema,
   subresources: { status: true },
   columns: horizontalPodAutoscalerColumns,

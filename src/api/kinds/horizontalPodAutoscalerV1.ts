@@ -52,6 +52,7 @@ export const horizontalPodAutoscalerV1 = defineKind<HorizontalPodAutoscalerV1>({
   kind: 'HorizontalPodAutoscaler',
   plural: 'horizontalpodautoscalers',
   namespaced: true,
+  countsGenerations: false,
   schema,
   storedAs: { kind: horizontalPodAutoscaler, toStored, fromStored },
   check(object, report, root) {

@@ -25,6 +25,7 @@ export const mutatingWebhookConfiguration = defineKind<MutatingWebhookConfigurat
   plural: 'mutatingwebhookconfigurations',
   categories: ['api-extensions'],
   namespaced: false,
+  countsGenerations: true,
   schema,
   columns: [
     nameColumn,

@@ -55,6 +55,7 @@ export const priorityClass = defineKind<PriorityClass>({
   plural: 'priorityclasses',
   shortNames: ['pc'],
   namespaced: false,
+  countsGenerations: true,
   schema,
   columns: [
     nameColumn,

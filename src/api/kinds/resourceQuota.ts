@@ -71,6 +71,7 @@ export const resourceQuota = defineKind<ResourceQuota>({
   plural: 'resourcequotas',
   shortNames: ['quota'],
   namespaced: true,
+  countsGenerations: false,
   schema,
   subresources: { status: true },
   columns: [

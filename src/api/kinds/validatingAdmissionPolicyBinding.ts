@@ -45,6 +45,7 @@ export const validatingAdmissionPolicyBinding = defineKind<ValidatingAdmissionPo
   kind: 'ValidatingAdmissionPolicyBinding',
   plural: 'validatingadmissionpolicybindings',
   namespaced: false,
+  countsGenerations: true,
   categories: ['api-extensions'],
   schema,
   check({ spec }, report, root) {

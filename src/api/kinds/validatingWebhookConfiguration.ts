@@ -25,6 +25,7 @@ export const validatingWebhookConfiguration = defineKind<ValidatingWebhookConfig
   plural: 'validatingwebhookconfigurations',
   categories: ['api-extensions'],
   namespaced: false,
+  countsGenerations: true,
   schema,
   columns: [
     nameColumn,
