@@ -99,7 +99,12 @@ function invalidOption(options: string, field: string, reason: string, message: 
 /** `kubectl/v1.32.0 (linux/amd64) …` is kubectl. */
 function fromUserAgent(agent: string | undefined): string {
   const [name] = (agent ?? '').split('/');
-  return name!.replace(/[^\P{C}]/gu, '').slice(0, fieldManagerBytesMax);
+  let manager = '';
+  for (const character of name!.replace(/[^\P{C}]|[^\P{Z} ]/gu, '')) {
+    if (Buffer.byteLength(manager + character) > fieldManagerBytesMax) break;
+    manager += character;
+  }
+  return manager;
 }
 
 /** Parts of the control plane that name no agent are known by their user. */

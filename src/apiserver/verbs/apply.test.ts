@@ -154,6 +154,19 @@ test('the writer is the field manager, else the beginning of the user agent', as
   assert.deepEqual(fieldsOf(named.object, 'named'), { 'f:data': { 'f:b': {} } });
 });
 
+test('of a long or odd user agent as much becomes the writer as fits into 128 bytes, whole characters that can be printed', async () => {
+  const admin = running.server.transport({ name: 'admin', groups: ['system:masters'] });
+  const managerOf = async (name: string, agent: string) => {
+    const headers = { 'user-agent': agent };
+    const body = configMap(name, { data: { a: '1' } });
+    const { object } = await send(admin, `POST ${maps}`, { body, headers });
+    return object.metadata!.managedFields![0]!.manager;
+  };
+  assert.equal(await managerOf('agent-wide', `${'é'.repeat(64)}é/1`), 'é'.repeat(64));
+  assert.equal(await managerOf('agent-cut', `a${'é'.repeat(64)}/1`), `a${'é'.repeat(63)}`);
+  assert.equal(await managerOf('agent-odd', 'my\u00a0tool\u0007 x/1'), 'mytool x');
+});
+
 test('allocated addresses and the first status belong to nobody', async () => {
   const body = {
     apiVersion: 'v1',
