@@ -68,6 +68,17 @@ test('an event has the fields that kubectl shows', async () => {
   });
 });
 
+test('an event is written in whatever moment it is recorded', async () => {
+  for (let moments = 0; moments < 40; moments++) {
+    const { requests, recorder } = setUp();
+    recorder.record(web, 'Normal', 'Pulled', 'the first');
+    for (let i = 0; i < moments; i++) await Promise.resolve();
+    recorder.record(web, 'Normal', 'Pulled', 'the second');
+    for (let i = 0; i < 200; i++) await Promise.resolve();
+    assert.equal(requests.length, 2, `after ${moments} moments`);
+  }
+});
+
 test('an event that the server forgot is made anew', async () => {
   const { clock, requests, server, recorder } = setUp();
   recorder.record(web, 'Normal', 'Pulled', 'image pulled');

@@ -178,9 +178,7 @@ class Recorder implements EventRecorder {
       const [oldest] = this.#pending;
       this.#pending.delete(oldest!);
     }
-    this.#writing ??= this.#drain().finally(() => {
-      this.#writing = undefined;
-    });
+    this.#writing ??= this.#drain();
   }
 
   async #drain(): Promise<void> {
@@ -188,7 +186,11 @@ class Recorder implements EventRecorder {
     let attempts = 0;
     while (!this.#stopping.signal.aborted) {
       const [series] = this.#pending;
-      if (!series) return;
+      if (!series) {
+        // In the same breath in which nothing was found: what is recorded a moment later begins anew.
+        this.#writing = undefined;
+        return;
+      }
       this.#pending.delete(series);
       try {
         await this.#write(series);
