@@ -42,6 +42,11 @@ function planAt(time: string, cronJob: CronJob, jobs: Job[] = []) {
 
 const nameAt = (time: string) => `tick-${at(time) / 60_000}`;
 
+test('a schedule that never comes is told as invalid', () => {
+  const { starts, reasons, waitMs } = planAt('00:10:00', cron({ schedule: '0 0 31 2 *' }));
+  assert.deepEqual([starts, reasons, waitMs], [undefined, ['InvalidSchedule'], undefined]);
+});
+
 test('a job is due at each time of the schedule, once, and the next one is awaited', () => {
   assert.deepEqual([planAt('00:09:59', cron()).starts, planAt('00:09:59', cron()).waitMs], [undefined, 1000]);
   const due = planAt('00:10:00', cron());

@@ -43,9 +43,16 @@ export function plan(state: CronJobState): CronJobPlan {
   };
   const schedule = scheduleOf(state, events);
   if (!schedule || cronJob.spec?.suspend || cronJob.metadata?.deletionTimestamp) return planned;
-  startWhatIsDue(state, schedule, planned);
   const next = schedule.next(state.nowMs);
-  if (next !== undefined) planned.lookAgainInMs = next - state.nowMs;
+  if (next === undefined) {
+    // The 31st of February: kube-controller-manager sees two equal times and says so.
+    const why = 'time difference between two schedules is less than 1 second';
+    const message = `invalid schedule: ${cronJob.spec?.schedule} : ${why}`;
+    events.push({ type: 'Warning', reason: 'InvalidSchedule', message });
+    return planned;
+  }
+  startWhatIsDue(state, schedule, planned);
+  planned.lookAgainInMs = next - state.nowMs;
   return planned;
 }
 
