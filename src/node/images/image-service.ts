@@ -182,7 +182,9 @@ function parse(name: string): Reference {
   try {
     return parseReference(name);
   } catch (error) {
-    throw new ImageError('InvalidImageName', messageOf(error), { cause: error });
+    const why = messageOf(error).replace(/^invalid image reference "[^"]*"/, 'invalid reference format');
+    const message = `couldn't parse image name "${name}": ${why}`;
+    throw new ImageError('InvalidImageName', message, { cause: error });
   }
 }
 

@@ -43,8 +43,12 @@ function doubled(delayMs: number | undefined): number {
   return delayMs === undefined ? backOffInitialMs : Math.min(delayMs * 2, backOffMaxMs);
 }
 
-/** `10s`, `2m40s`, `5m0s`: a duration as Go prints it, which is how Kubernetes' messages show it. */
+/** `350ms`, `1.5s`, `2m40s`, `1h0m0s`: a duration as Go prints it, which is how Kubernetes' messages show it. */
 export function formatDuration(ms: number): string {
-  const seconds = Math.round(ms / 1000);
-  return seconds < 60 ? `${seconds}s` : `${Math.floor(seconds / 60)}m${seconds % 60}s`;
+  const whole = Math.trunc(ms);
+  if (whole < 1000) return whole === 0 ? '0s' : `${whole}ms`;
+  const minutes = Math.floor(whole / 60_000);
+  const seconds = `${(whole % 60_000) / 1000}s`;
+  if (minutes === 0) return seconds;
+  return minutes < 60 ? `${minutes}m${seconds}` : `${Math.floor(minutes / 60)}h${minutes % 60}m${seconds}`;
 }

@@ -7,6 +7,7 @@ import type { Runtime } from '../runtimes/runtime.ts';
 import { makeVolumes, mountsOf } from '../volumes/mount-volumes.ts';
 import { makeSubPaths } from '../volumes/sub-paths.ts';
 import type { TokenSource, Volume } from '../volumes/volume-files.ts';
+import { formatDuration } from './backoff.ts';
 import { containerSpec, type RunnableImage } from './container-spec.ts';
 import { environment, type ReferencedObjects } from './environment.ts';
 import type { NodeFacts } from './field-reference.ts';
@@ -154,7 +155,7 @@ async function pull(
     const image = await sources.images.runnable(reference, container.imagePullPolicy, () =>
       events.normal('Pulling', `Pulling image "${reference}"`, name),
     );
-    const took = image.pulledInMs === undefined ? undefined : `${image.pulledInMs / 1000}s`;
+    const took = image.pulledInMs === undefined ? undefined : formatDuration(image.pulledInMs);
     const message =
       took === undefined
         ? `Container image "${reference}" already present on machine`
@@ -165,10 +166,14 @@ async function pull(
     const reason = error instanceof ImageError ? error.reason : 'ErrImagePull';
     const why = messageOf(error) + shellHint(reference);
     if (!isStillWanted()) throw new StartFailure(reason, why, { cause: error });
-    const message = reason === 'ErrImagePull' ? `Failed to pull image "${reference}": ${why}` : why;
-    events.warning(reason === 'ErrImagePull' ? 'Failed' : reason, message, name);
+    const isPull = reason === 'ErrImagePull';
+    // What kubelet says of a name that it cannot read; of the two, only this is also the container's message.
+    const isName = reason === 'InvalidImageName';
+    const message = isName ? `Failed to apply default image tag "${reference}": ${why}` : why;
+    if (isPull) events.warning('Failed', `Failed to pull image "${reference}": ${why}`, name);
+    else events.warning(isName ? 'InspectFailed' : reason, message, name);
     events.warning('Failed', `Error: ${reason}`, name);
-    throw new StartFailure(reason, why, { isPull: reason === 'ErrImagePull', cause: error });
+    throw new StartFailure(reason, message, { isPull, cause: error });
   }
 }
 

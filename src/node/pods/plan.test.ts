@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { podOf } from '../testing.ts';
+import { formatDuration } from './backoff.ts';
 import { plan } from './plan.ts';
 import { podPhase, podStatus } from './pod-status.ts';
 import { acceptContainers, acceptPod, containerId, type PodRecord } from './record.ts';
@@ -322,4 +323,9 @@ test('a program without ports is ready once it is loaded, one with ports once it
     const { phase } = record.containers.web!;
     assert.equal(phase.kind === 'running' && phase.isListening, isListening);
   }
+});
+
+test('a duration is printed as Go prints it', () => {
+  const texts = [0, 350, 1500, 10_000, 65_012, 160_000, 300_000, 3_600_000].map(formatDuration);
+  assert.deepEqual(texts, ['0s', '350ms', '1.5s', '10s', '1m5.012s', '2m40s', '5m0s', '1h0m0s']);
 });

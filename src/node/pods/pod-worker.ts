@@ -272,7 +272,8 @@ export class PodWorker {
     if (!hook || graceSeconds <= 0) return;
     const failure = await this.#runHook(container, hook, graceSeconds);
     if (failure === undefined || this.#stopping.signal.aborted) return;
-    this.#options.events.warning('FailedPreStopHook', `PreStopHook failed: ${failure}`, container.name);
+    this.#options.log.info('preStop hook failed', { container: container.name, failure });
+    this.#options.events.warning('FailedPreStopHook', 'PreStopHook failed', container.name);
   }
 
   /** A container counts as running once its postStart hook is done; if that fails the container is ended. */
@@ -287,7 +288,8 @@ export class PodWorker {
     const runtime = this.#options.currentRuntime();
     if (failure !== undefined) {
       const { events } = this.#options;
-      events.warning('FailedPostStartHook', `PostStartHook failed: ${failure}`, container.name);
+      this.#options.log.info('postStart hook failed', { container: container.name, failure });
+      events.warning('FailedPostStartHook', 'PostStartHook failed', container.name);
       events.normal('Killing', 'FailedPostStartHook', container.name);
       await runtime?.stop(id, { graceSeconds: graceSecondsOf(this.record) });
     }
