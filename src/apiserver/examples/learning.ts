@@ -8,6 +8,7 @@ const spec = {
   promote: { inferenceService: 'parts' },
 };
 const at = 'spec.dataset';
+const federated = (changes: object) => ({ spec: { promote: null, federated: { rounds: 3, ...changes } } });
 
 export const learningExamples: Example[] = [
   {
@@ -61,6 +62,23 @@ export const learningExamples: Example[] = [
         { spec: { promote: null, federated: { rounds: 3, noiseMultiplier: 1 } } },
         ['spec.federated.clipNorm: Required value: noise means nothing without a bound of what it hides'],
       ],
+      [
+        { spec: { federated: { rounds: 3 } } },
+        [
+          'spec.promote: Forbidden: may not be beside federated: nobody has examples of all nodes to compare on',
+        ],
+      ],
+      [
+        federated({ noiseMultiplier: 1, clipNorm: 1, staleness: 2 }),
+        ['spec.federated.staleness: Invalid value: 2: must be 0 with noise: a late update has no part in it'],
+      ],
+      [
+        federated({ algorithm: 'FedProx' }),
+        ["spec.federated.mu: Required value: FedProx' proximal term has a weight"],
+      ],
+      [federated({ mu: 0.1 }), ['spec.federated.mu: Forbidden: may not be set without algorithm FedProx']],
+      [federated({ delta: 1 }), ['spec.federated.delta: Invalid value: 1: must be between 0 and 1']],
+      [federated({ clipNorm: 0 }), ['spec.federated.clipNorm: Invalid value: 0: must be greater than 0']],
     ],
   },
 ];
