@@ -14,8 +14,9 @@ export function refuseHeld(socket: Socket, error: Unavailable): void {
     const isHttp = /^[A-Z]{1,20} [^\r\n]* HTTP\/1\.[01]\r?\n/.test(first.toString('latin1'));
     if (!isHttp) return socket.resetAndDestroy();
     // The rest of the request is read away: a close with bytes unread would be a reset, and lose the answer.
-    socket.resume();
     socket.end(unavailableText(error));
     setTimeout(() => socket.destroy(), lingerMs).unref();
   });
+  // Taken paused; what is read after the answer goes nowhere.
+  socket.resume();
 }
