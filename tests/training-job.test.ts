@@ -97,17 +97,24 @@ test("kill -9 of a job's pod, and of the server, leaves the same bits", {
   const { shell, up } = await cluster(t);
   await shell.run('selvage build examples/training -t mine-network:1');
   const spec = {
-    ...generated(1000),
-    epochs: 16,
+    ...generated(800),
+    epochs: 24,
     threads: 1,
     checkpoint: { everyBatches: 10 },
     output: 'models/killed:v1',
   };
   await apply(shell, 'killed', spec);
-  await eventually(
-    async () => assert.match(await shell.run('kubectl logs job/killed'), /^Epoch +2\/16 /m),
-    longMs,
+  await untilLog(shell, 'job/killed', /^Epoch +2\/24 /m);
+  const [first] = await names(shell, 'killed');
+  // Its pod is asked to end, which is no failure, and another one goes on.
+  await shell.run(`kubectl patch tj killed --type=merge -p '{"spec":{"suspend":true}}'`);
+  await shell.run('kubectl wait --for=condition=Suspended trainingjob/killed --timeout=60s');
+  await eventually(async () =>
+    assert.equal(await shell.run(`kubectl get ${first} --ignore-not-found -o name`), ''),
   );
+  assert.match(await shell.run('kubectl get tj killed'), /^killed\s+Suspended\s/m);
+  await shell.run(`kubectl patch tj killed --type=merge -p '{"spec":{"suspend":false}}'`);
+  await untilLog(shell, 'job/killed', /^going on from the checkpoint of step \d+$/m);
   const pods = await names(shell, 'killed');
   assert.equal(pods.length, 1);
   const uid = await shell.run(`kubectl get ${pods[0]} -o jsonpath={.metadata.uid}`);
@@ -115,10 +122,7 @@ test("kill -9 of a job's pod, and of the server, leaves the same bits", {
   assert.deepEqual(others, []);
   process.kill(pid!, 'SIGKILL');
   await apply(shell, 'whole', { ...spec, output: 'models/whole:v1' });
-  await eventually(
-    async () => assert.match(await shell.run('kubectl logs job/whole'), /^Epoch +2\/16 /m),
-    longMs,
-  );
+  await untilLog(shell, 'job/whole', /^Epoch +2\/24 /m);
   // Without a server the training goes on, and its result waits for the next one, at another port.
   up.process.kill('SIGKILL');
   await up.exited;
@@ -228,6 +232,10 @@ test('the example works as printed', { skip, timeout }, async (t) => {
   assert.match((await statusOf(shell, 'mine')).result.image, /^models\/mine@sha256:/);
   await end(up);
 });
+
+async function untilLog(shell: Shell, of: string, line: RegExp): Promise<void> {
+  await eventually(async () => assert.match(await shell.run(`kubectl logs ${of}`), line), longMs);
+}
 
 async function cluster(t: TestContext): Promise<{ shell: Shell; up: Background }> {
   const shell = openShell(t);
