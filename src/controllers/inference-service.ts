@@ -89,6 +89,7 @@ export function run(context: Context): Running {
         canary: ownNamed(deployments, beside),
         previous: revisionNamed(
           inference.status?.components?.predictor?.previousRolledoutRevision,
+          stable,
           replicaSets.byIndex('owner', stable?.metadata?.uid ?? ''),
         ),
       },

@@ -13,6 +13,8 @@ export const idleAnnotation = 'autoscaling.knative.dev/scale-to-zero-pod-retenti
 export const revisionAnnotation = 'selvage.dev/revision';
 export const templateAnnotation = 'selvage.dev/revision-template';
 export const graphAnnotation = 'selvage.dev/revision-graph';
+/** On a Deployment whose pods were given other weights: `revision=model` of those before, which no ReplicaSet keeps. */
+export const beforeAnnotation = 'selvage.dev/revision-before';
 
 /** On an InferenceService's status: the model that all pods of its latest revision serve, with its digest. */
 export const servedAnnotation = 'selvage.dev/model-reference';

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import type { Deployment } from '../../api/kinds/deployment.ts';
 import type { InferenceService } from '../../api/kinds/inferenceService.ts';
 import type { Pod } from '../../api/kinds/pod.ts';
@@ -9,7 +10,7 @@ import { changed } from './ensure.ts';
 import type { KnownModel } from './known-models.ts';
 import { outdatedPods } from './model-pods.ts';
 import { type InferencePlan, plan } from './plan.ts';
-import { revisionNamed, revisionOf } from './revision.ts';
+import { revisionNamed } from './revision.ts';
 import { statusOf } from './status.ts';
 
 type Predictor = NonNullable<InferenceService['spec']>['predictor'];
@@ -43,7 +44,7 @@ class World {
       {
         stable,
         canary: this.deployments.get('m-predictor-canary'),
-        previous: revisionNamed(this.predictor?.previousRolledoutRevision, this.replicaSets),
+        previous: revisionNamed(this.predictor?.previousRolledoutRevision, stable, this.replicaSets),
       },
       { model: this.known, replicas: this.inference.spec?.predictor.minReplicas ?? 1 },
     );
@@ -92,7 +93,8 @@ class World {
       ...(present.status && { status: present.status }),
     });
     const { template } = next.spec!;
-    this.replicaSets = this.replicaSets.filter((each) => revisionOf(each as Deployment) !== revisionOf(next));
+    const isSame = ({ spec }: ReplicaSet) => isDeepStrictEqual(spec?.template, template);
+    this.replicaSets = this.replicaSets.filter((each) => !isSame(each));
     this.replicaSets.push({
       metadata: { annotations: next.metadata?.annotations ?? {} },
       spec: { selector: {}, template },
@@ -272,6 +274,20 @@ test('another model of the same graph is a revision without other pods', () => {
   world.known = known('c', 'g');
   world.apply('c').step('m-predictor');
   assert.equal(world.model('m-predictor'), 'c@sha256:c', 'another graph needs other pods');
+});
+
+test('weights that had all requests are taken back too: the pods get the ones before, and the canary has the newest', () => {
+  const world = new World().apply('a');
+  world.known = known('a', 'f');
+  world.step(stable);
+  world.apply('b').known = known('b', 'f');
+  world.step(stable).step();
+  assert.deepEqual(world.traffic, [`${second}=100`]);
+  world.apply('b', { canaryTrafficPercent: 0 }).step(canary).step(stable).step();
+  assert.equal(annotationOf(world, 'selvage.dev/model-reference'), 'a@sha256:a');
+  assert.equal(world.model(stable), 'a@sha256:a');
+  assert.equal(world.model(canary), 'b@sha256:b');
+  assert.deepEqual(world.traffic, [`${second}=0`, `${first}=100`]);
 });
 
 test('the same tag with another digest is another model', () => {

@@ -17,6 +17,7 @@ import {
   digestOf,
   isRolledOut,
   nextRevision,
+  noteBefore,
   type Revision,
   revisionOf,
   type Target,
@@ -168,7 +169,10 @@ function planRollout(
     template: difference === 'pods' ? target.template : withModelOf(target.template, stable!),
     // What is new must show that it runs, also where nobody asks.
     replicas: difference === 'pods' && !isStopped(inference) ? Math.max(1, replicas) : replicas,
-    annotations: annotationsFor(target, latestRevision),
+    annotations: {
+      ...annotationsFor(target, latestRevision),
+      ...(difference === 'weights' && noteBefore(stable!)),
+    },
   });
   const isDone = difference !== 'pods' && isRolledOut(stable);
   const serving =

@@ -4,7 +4,13 @@ import type { InferenceService } from '../../api/kinds/inferenceService.ts';
 import type { ReplicaSet } from '../../api/kinds/replicaSet.ts';
 import { modelReferenceAnnotation } from '../../api/model-annotations.ts';
 import type { Template } from './component.ts';
-import { graphAnnotation, revisionAnnotation, rolloutAnnotation, templateAnnotation } from './names.ts';
+import {
+  beforeAnnotation,
+  graphAnnotation,
+  revisionAnnotation,
+  rolloutAnnotation,
+  templateAnnotation,
+} from './names.ts';
 import { modelVolume } from './storage.ts';
 
 /** What a predictor's specification comes to: the same digests mean the same pods. */
@@ -75,21 +81,40 @@ export function revisionOf(deployment: Deployment | undefined): string | undefin
   return deployment?.metadata?.annotations?.[revisionAnnotation];
 }
 
-/** The revision of that name among a Deployment's ReplicaSets, which keep its annotations of then. */
+/**
+ * The revision of that name in a Deployment's history: its ReplicaSets keep the annotations of then, and where its pods were
+ * given other weights in place, it notes itself what they had before.
+ */
 export function revisionNamed(
   name: string | undefined,
+  deployment: Deployment | undefined,
   replicaSets: readonly ReplicaSet[],
 ): Revision | undefined {
-  const found = replicaSets.find(
-    ({ metadata }) => name !== undefined && metadata?.annotations?.[revisionAnnotation] === name,
-  );
-  if (!found?.spec?.template) return undefined;
-  const { 'pod-template-hash': _hash, ...labels } = found.spec.template.metadata?.labels ?? {};
+  if (name === undefined || !deployment) return undefined;
+  const found = replicaSets.find(({ metadata }) => metadata?.annotations?.[revisionAnnotation] === name);
+  if (found?.spec?.template) return revisionFrom(found.spec.template, found.metadata?.annotations ?? {});
+  const { [beforeAnnotation]: before, ...annotations } = deployment.metadata?.annotations ?? {};
+  const template = deployment.spec?.template;
+  if (!template || !before?.startsWith(`${name}=`)) return undefined;
+  const reference = before.slice(name.length + 1);
+  const then = { ...annotations, [revisionAnnotation]: name, [modelReferenceAnnotation]: reference };
+  return revisionFrom(template, then);
+}
+
+function revisionFrom(template: Template, annotations: Readonly<Record<string, string>>): Revision {
+  const { 'pod-template-hash': _hash, ...labels } = template.metadata?.labels ?? {};
   const kept = [revisionAnnotation, templateAnnotation, modelReferenceAnnotation, graphAnnotation];
   return {
-    template: { ...found.spec.template, metadata: { ...found.spec.template.metadata, labels } },
-    annotations: Object.fromEntries(kept.map((key) => [key, found.metadata?.annotations?.[key] ?? ''])),
+    template: { ...template, metadata: { ...template.metadata, labels } },
+    annotations: Object.fromEntries(kept.map((key) => [key, annotations[key] ?? ''])),
   };
+}
+
+/** What is noted on a Deployment whose pods are given other weights in place. */
+export function noteBefore({ metadata }: Deployment): Record<string, string> {
+  const { [revisionAnnotation]: revision, [modelReferenceAnnotation]: reference } =
+    metadata?.annotations ?? {};
+  return revision && reference ? { [beforeAnnotation]: `${revision}=${reference}` } : {};
 }
 
 /** Names as Knative gives them: `<predictor>-00001`, counted on from the highest there has been. */

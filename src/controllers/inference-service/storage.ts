@@ -73,7 +73,7 @@ function downloaded(uri: string, keepsName: boolean): Storage | string {
   if (url.hash !== '' && !/^#sha256=[0-9a-f]{64}$/.test(url.hash))
     return 'what follows # must be sha256=<64 hexadecimal digits>, the digest of the file';
   const port = url.port || (url.protocol === 'https:' ? '443' : '80');
-  const name = decodeURIComponent(url.pathname.split('/').at(-1) ?? '');
+  const name = url.pathname.split('/').at(-1);
   return {
     volume: { name: modelVolume, emptyDir: {} },
     initContainer: {

@@ -1,0 +1,346 @@
+// InferenceServices by a real kubectl: revisions that share the requests, transformers, and models from elsewhere.
+import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import http2 from 'node:http2';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { bake, dense, exportModel, input, sequential } from '../src/ml/index.ts';
+import { callGrpc } from '../src/serving/fixtures/grpc-client.ts';
+import { messages } from '../src/serving/grpc/messages.ts';
+import { decodeMessage, encodeMessage } from '../src/serving/grpc/wire.ts';
+import { eventually, missing, openShell, type Shell } from './shell.ts';
+
+/** A model whose every answer is `value`: which revision answered can be told from it. */
+function modelOf(value: number) {
+  const model = sequential([input([2]), dense(1)], { name: 'm', seed: 1 });
+  model.weights = Float32Array.from([0, 0, value]);
+  return exportModel(model);
+}
+
+/** Asks the predictor as often as it is told, from inside the cluster, and counts the answers. */
+const asker = `
+const body = JSON.stringify({ instances: [[1, 1]] });
+export default {
+  async fetch(request) {
+    const url = new URL(request.url);
+    const counts = {};
+    for (let asked = 0; asked < Number(url.searchParams.get('times')); asked++) {
+      const answer = await fetch(url.searchParams.get('of'), { method: 'POST', body }).then(
+        async (response) => response.ok ? (await response.json()).predictions.flat()[0] : response.status,
+        (error) => error.message,
+      );
+      counts[answer] = (counts[answer] ?? 0) + 1;
+    }
+    return Response.json(counts);
+  },
+};
+`;
+
+/** A transformer: asks the predictor that it is told, and doubles the answers. */
+const doubler = `
+export default {
+  async fetch(request) {
+    const { pathname } = new URL(request.url);
+    const at = 'http://' + process.env.PREDICTOR_HOST + pathname;
+    const answer = await fetch(at, { method: 'POST', body: await request.text() });
+    const { predictions } = await answer.json();
+    return Response.json({ predictions: predictions.map((row) => row.map((value) => 2 * value)) });
+  },
+};
+`;
+
+/** Where models can be had. */
+const files = `
+const onnx = Buffer.from('ONNX', 'base64');
+export default { fetch: () => new Response(onnx) };
+`;
+
+async function build(shell: Shell, name: string, files: Record<string, string | Uint8Array>): Promise<void> {
+  const folder = join(shell.home, name.replace(/[/:]/g, '-'));
+  mkdirSync(folder);
+  for (const [file, content] of Object.entries(files)) writeFileSync(join(folder, file), content);
+  await shell.run(`selvage build ${folder} -t ${name}`);
+}
+
+const isolate = (name: string, main: string) => ({
+  'main.mjs': main,
+  'package.json': JSON.stringify({ name, main: 'main.mjs', type: 'module' }),
+});
+
+function artifact(value: number): Record<string, string | Uint8Array> {
+  const { graph, weights, metadata } = modelOf(value);
+  return {
+    Dockerfile: 'FROM scratch\nCOPY graph.onnx config.json /\nCOPY weights.safetensors /\n',
+    'graph.onnx': graph,
+    'weights.safetensors': weights,
+    'config.json': JSON.stringify(metadata),
+  };
+}
+
+async function apply(shell: Shell, object: object): Promise<string> {
+  const path = join(shell.home, 'apply.json');
+  writeFileSync(path, JSON.stringify(object));
+  return shell.run(`kubectl apply -f ${path}`);
+}
+
+function service(name: string, storageUri: string, predictor: object = {}, more: object = {}): object {
+  return {
+    apiVersion: 'serving.kserve.io/v1beta1',
+    kind: 'InferenceService',
+    metadata: { name },
+    spec: { predictor: { model: { modelFormat: { name: 'onnx' }, storageUri }, ...predictor }, ...more },
+  };
+}
+
+/** The cells of `kubectl get isvc`, without the last, the age. */
+async function row(shell: Shell, name: string): Promise<string> {
+  const text = await shell.run(`kubectl get isvc ${name} --no-headers`);
+  return text.trim().split(/ +/).slice(1, -1).join(' ');
+}
+
+async function until(shell: Shell, name: string, expected: string): Promise<void> {
+  await eventually(async () => assert.equal(await row(shell, name), expected), 120_000);
+}
+
+/** An API server with a node, and a pod that asks. */
+async function cluster(
+  t: TestContext,
+): Promise<{ shell: Shell; ask: (of: string, times: number) => Promise<Record<string, number>> }> {
+  const shell = openShell(t);
+  const up = shell.start('selvage up --port 0');
+  await up.until(/API ready/);
+  await build(shell, 'asker:1', isolate('asker', asker));
+  await shell.run('kubectl run asker --image=asker:1 --port=8080');
+  await shell.run('kubectl wait --for=condition=Ready pod/asker --timeout=120s');
+  const ask = async (of: string, times: number) => {
+    const query = new URLSearchParams({ of, times: String(times) });
+    const path = `/api/v1/namespaces/default/pods/asker:8080/proxy/?${query}`;
+    return JSON.parse(await shell.run(`kubectl get --raw '${path}'`));
+  };
+  return { shell, ask };
+}
+
+const url = (name: string) => `http://${name}-predictor.default.svc.cluster.local`;
+
+test('a canary', { skip: missing('kubectl'), timeout: 600_000 }, async (t) => {
+  const { shell, ask } = await cluster(t);
+  for (const value of [1, 2]) await build(shell, `m:v${value}`, artifact(value));
+  await build(shell, 'm:broken', { ...artifact(3), 'graph.onnx': 'no graph' });
+  const predict = `${url('m')}/v1/models/m:predict`;
+  const [first, second] = [1, 2].map((each) => `m-predictor-0000${each}`);
+
+  await t.test('the first revision gets all requests', async () => {
+    await apply(shell, service('m', 'oci://m:v1', { canaryTrafficPercent: 20 }));
+    await shell.run('kubectl wait --for=condition=Ready isvc/m --timeout=120s');
+    assert.match(
+      await shell.run('kubectl get isvc m'),
+      /^NAME +URL +READY +PREV +LATEST +PREVROLLEDOUTREVISION +LATESTREADYREVISION +AGE\n/,
+    );
+    await until(shell, 'm', `${url('m')} True 100 ${first}`);
+    assert.deepEqual(await ask(predict, 20), { 1: 20 });
+  });
+
+  await t.test('the next gets its share, and the canary’s address is its own', async () => {
+    await apply(shell, service('m', 'oci://m:v2', { canaryTrafficPercent: 20 }));
+    await until(shell, 'm', `${url('m')} True 80 20 ${first} ${second}`);
+    expectShare(await ask(predict, 400), { latest: 20 });
+    assert.deepEqual(await ask('http://m-predictor-canary/v1/models/m:predict', 5), { 2: 5 });
+  });
+
+  await t.test('from outside the shares are the same', async () => {
+    await shell.run(`kubectl patch service m-predictor -p '{"spec":{"type":"LoadBalancer"}}'`);
+    const at = "{.metadata.annotations['selvage\\.dev/load-balancer-address']}";
+    const ingress = '{.status.loadBalancer.ingress[0].ip}';
+    const outside = await eventually(async () => {
+      const address =
+        (await shell.run(`kubectl get service m-predictor -o jsonpath="${at}"`)) ||
+        (await shell.run(`kubectl get service m-predictor -o jsonpath="${ingress}"`));
+      assert.notEqual(address, '');
+      return `http://${address}/v1/models/m:predict`;
+    });
+    expectShare(await askFrom(outside, 200), { latest: 20 });
+  });
+
+  await t.test('one more that never runs gets none, and says why', async () => {
+    await apply(shell, service('m', 'oci://m:broken', { canaryTrafficPercent: 50 }));
+    const path = '{.status.modelStatus.transitionStatus} {.status.modelStatus.lastFailureInfo.reason}';
+    await eventually(async () => {
+      const told = await shell.run(`kubectl get isvc m -o jsonpath='${path}'`);
+      assert.equal(told, 'BlockedByFailedLoad ModelLoadFailed');
+    }, 120_000);
+    const message = '{.status.modelStatus.lastFailureInfo.message}';
+    assert.match(await shell.run(`kubectl get isvc m -o jsonpath='${message}'`), /graph\.onnx|ONNX|protobuf/);
+    assert.equal(await row(shell, 'm'), `${url('m')} False 100 ${first}`);
+    assert.deepEqual(await ask(predict, 40), { 1: 40 });
+  });
+
+  await t.test('it goes when the one before it is asked for again, which has its share', async () => {
+    await apply(shell, service('m', 'oci://m:v2', { canaryTrafficPercent: 50 }));
+    const fourth = 'm-predictor-00004';
+    await until(shell, 'm', `${url('m')} True 50 50 ${first} ${fourth}`);
+    expectShare(await ask(predict, 200), { latest: 50 });
+  });
+
+  await t.test('promoted, it takes all requests, and none is lost on the way', async () => {
+    const counts: Record<string, number> = {};
+    let isDone = false;
+    const asking = (async () => {
+      while (!isDone)
+        for (const [answer, count] of Object.entries(await ask(predict, 100)))
+          counts[answer] = (counts[answer] ?? 0) + count;
+    })();
+    await apply(shell, service('m', 'oci://m:v2'));
+    await until(shell, 'm', `${url('m')} True 100 m-predictor-00004`);
+    await eventually(async () => {
+      assert.equal(await shell.run('kubectl get deployments -o name'), 'deployment.apps/m-predictor\n');
+    });
+    isDone = true;
+    await asking;
+    assert.deepEqual(
+      Object.keys(counts).sort(),
+      ['1', '2'].filter((each) => counts[each]),
+      'all were answered',
+    );
+    assert.deepEqual(await ask(predict, 40), { 2: 40 });
+  });
+
+  await t.test('taken back after it had them all, the one before is there again', async () => {
+    await apply(shell, service('m', 'oci://m:v2', { canaryTrafficPercent: 0 }));
+    await until(shell, 'm', `${url('m')} True 100 0 ${first} m-predictor-00004`);
+    await eventually(async () => assert.deepEqual(await ask(predict, 20), { 1: 20 }));
+  });
+
+  await t.test('stopped, it has no pods; started again, it serves', async () => {
+    await shell.run('kubectl annotate isvc m serving.kserve.io/stop=true');
+    await shell.run('kubectl wait --for=condition=Stopped isvc/m --timeout=60s');
+    await eventually(async () =>
+      assert.equal(await shell.run('kubectl get pods -l serving.kserve.io/inferenceservice=m -o name'), ''),
+    );
+    await shell.run('kubectl annotate isvc m serving.kserve.io/stop-');
+    await shell.run('kubectl wait --for=condition=Ready isvc/m --timeout=120s');
+    assert.deepEqual(await ask(predict, 5), { 1: 5 });
+  });
+
+  await t.test('deleted, it leaves nothing', async () => {
+    await shell.run('kubectl delete isvc m');
+    await eventually(async () =>
+      assert.equal(await shell.run('kubectl get deployments,services -o name'), 'service/kubernetes\n'),
+    );
+  });
+});
+
+test('a model with what belongs to it', { skip: missing('kubectl'), timeout: 600_000 }, async (t) => {
+  const { shell, ask } = await cluster(t);
+  await build(shell, 'm:v1', artifact(1));
+  await build(shell, 'doubler:1', isolate('doubler', doubler));
+  const { graph, weights } = modelOf(7);
+  const onnx = Buffer.from(bake(graph, weights)).toString('base64');
+  await build(shell, 'files:1', isolate('files', files.replace('ONNX', onnx)));
+  await shell.run('kubectl create deployment files --image=files:1 --port=8080');
+  await shell.run('kubectl expose deployment files --port=80 --target-port=8080');
+
+  await t.test('a transformer stands before it, and asks it', async () => {
+    const container = { name: 'kserve-container', image: 'doubler:1' };
+    await apply(shell, service('m', 'oci://m:v1', {}, { transformer: { containers: [container] } }));
+    await shell.run('kubectl wait --for=condition=Ready isvc/m --timeout=120s');
+    const path = '{.status.url} {.status.conditions[?(@.type=="TransformerReady")].status}';
+    const at = 'http://m-transformer.default.svc.cluster.local';
+    assert.equal(await shell.run(`kubectl get isvc m -o jsonpath='${path}'`), `${at} True`);
+    assert.deepEqual(await ask(`${at}/v1/models/m:predict`, 5), { 2: 5 });
+    assert.deepEqual(await ask(`${url('m')}/v1/models/m:predict`, 5), { 1: 5 });
+  });
+
+  await t.test('it is fetched over HTTP, and what is not what was meant is not served', async () => {
+    await apply(shell, service('fetched', 'http://files.default/model.onnx'));
+    await shell.run('kubectl wait --for=condition=Ready isvc/fetched --timeout=120s');
+    assert.deepEqual(await ask(`${url('fetched')}/v1/models/fetched:predict`, 5), { 7: 5 });
+    await apply(shell, service('forged', `http://files.default/model.onnx#sha256=${'0'.repeat(64)}`));
+    await eventually(async () => {
+      const message = '{.status.modelStatus.lastFailureInfo.message}';
+      const told = await shell.run(`kubectl get isvc forged -o jsonpath='${message}'`);
+      assert.match(told, /has the SHA-256 [0-9a-f]{64}, but storageUri says 0000/);
+    }, 120_000);
+    assert.equal(await row(shell, 'forged'), `${url('forged')} False`);
+  });
+
+  await t.test('gRPC reaches it in its isolate', async () => {
+    const forward = shell.start('kubectl port-forward service/m-predictor :8081');
+    const [, port] = /127\.0\.0\.1:(\d+)/.exec(await forward.until(/Forwarding from/)) ?? [];
+    const client = http2.connect(`http://127.0.0.1:${port}`);
+    t.after(() => client.destroy());
+    const request = encodeMessage(messages.inferRequest, {
+      model_name: 'm',
+      inputs: [{ name: 'input', datatype: 'FP32', shape: [1, 2], contents: { fp32_contents: [1, 1] } }],
+    });
+    const { status, message, body } = await callGrpc(
+      client,
+      '/inference.GRPCInferenceService/ModelInfer',
+      request,
+    );
+    assert.equal(status, 0, message);
+    const { raw_output_contents: [raw] = [] } = decodeMessage(messages.inferResponse, body) as {
+      raw_output_contents?: Uint8Array[];
+    };
+    assert.equal(Buffer.from(raw!).readFloatLE(), 1);
+    const path = '{range .spec.ports[*]}{.name}:{.port}:{.appProtocol} {end}';
+    assert.equal(
+      await shell.run(`kubectl get service m-predictor -o jsonpath='${path}'`),
+      'http:80: h2c:8081:kubernetes.io/h2c ',
+    );
+  });
+
+  await t.test('what is not offered is refused, with what is', async () => {
+    const sklearn = { storageUri: 'gs://kfserving-examples/models/sklearn/1.0/model' };
+    const legacy = { ...service('legacy', ''), spec: { predictor: { sklearn } } };
+    await assert.rejects(apply(shell, legacy), /spec\.predictor\.sklearn: Forbidden: .* supported are/);
+    const format = { modelFormat: { name: 'sklearn' }, ...sklearn };
+    await apply(shell, { ...service('format', ''), spec: { predictor: { model: format } } });
+    await eventually(async () => {
+      const path = '{.status.modelStatus.transitionStatus} {.status.modelStatus.lastFailureInfo.message}';
+      assert.match(
+        await shell.run(`kubectl get isvc format -o jsonpath='${path}'`),
+        /^InvalidSpec .*storageUri: Invalid value: "gs:.*must be oci:/,
+      );
+    });
+    assert.match(await shell.run('kubectl describe isvc format'), /Warning +InvalidPredictor/);
+  });
+
+  await t.test('a mistake in what serves already changes nothing but what is said', async () => {
+    await shell.run(
+      `kubectl patch isvc m --type=merge -p '{"spec":{"predictor":{"model":{"storageUri":"s3://nowhere"}}}}'`,
+    );
+    await shell.run('kubectl wait --for=condition=Ready=false isvc/m --timeout=60s');
+    assert.equal(
+      await row(shell, 'm'),
+      'http://m-transformer.default.svc.cluster.local False 100 m-predictor-00001',
+    );
+    assert.deepEqual(await ask(`${url('m')}/v1/models/m:predict`, 5), { 1: 5 });
+  });
+});
+
+/** Within seven standard deviations of what chance gives. */
+function expectShare(
+  { 1: old = 0, 2: latest = 0, ...others }: Record<string, number>,
+  share: { latest: number },
+) {
+  assert.deepEqual(others, {});
+  const [all, part] = [old + latest, share.latest / 100];
+  const margin = 7 * Math.sqrt(all * part * (1 - part));
+  assert.ok(
+    Math.abs(latest - all * part) < margin,
+    `${latest} of ${all} requests went to the canary of ${share.latest} percent`,
+  );
+}
+
+/** From outside of the cluster, each over a connection of its own. */
+async function askFrom(url: string, times: number): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (let asked = 0; asked < times; asked++) {
+    const headers = { connection: 'close' };
+    const response = await fetch(url, { method: 'POST', body: '{"instances": [[1, 1]]}', headers });
+    const { predictions } = (await response.json()) as { predictions: number[][] };
+    const answer = String(predictions.flat()[0]);
+    counts[answer] = (counts[answer] ?? 0) + 1;
+  }
+  return counts;
+}
