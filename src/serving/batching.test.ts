@@ -74,6 +74,32 @@ const value = (...values: number[]): Record<string, Tensor> => ({
 });
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
+test('so many runs are under way at a time as there may be, and the rest becomes a batch', async () => {
+  const held = createHeldSession();
+  const batching = createBatchingSession(held, options({ concurrency: 2 }));
+  const answers = [1, 2, 3, 4].map((each) => batching.run(value(each)));
+  assert.deepEqual(
+    held.runs.map(({ rows }) => rows),
+    [1, 1],
+  );
+  const closed = batching.close();
+  held.runs[1]!.end();
+  await settle();
+  assert.deepEqual(
+    held.runs.map(({ rows }) => rows),
+    [1, 1, 2],
+  );
+  held.runs[2]!.end();
+  await settle();
+  assert.ok(!held.closed, 'the first still runs');
+  held.runs[0]!.end();
+  await closed;
+  assert.deepEqual(
+    (await Promise.all(answers)).map(({ y }) => (y!.data as Float32Array)[0]),
+    [2, 4, 6, 8],
+  );
+});
+
 test('batched requests get the same bits as requests that run alone', async () => {
   const metrics = new Metrics();
   const batching = await withBatching(session, options({ metrics, rowsMax: batchRowsMax }));

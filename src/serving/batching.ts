@@ -16,6 +16,8 @@ export interface BatchingOptions {
   rowsMax: number;
   /** How long a request that had to wait anyway may wait on for a fuller batch, 0 to `latencyBudgetMsMax`. */
   latencyBudgetMs: number;
+  /** Runs of the session at a time; requests wait when so many are under way. Default 1. */
+  concurrency?: number;
 }
 
 type Outputs = Record<string, Tensor>;
@@ -33,7 +35,7 @@ interface Waiting {
 }
 
 /**
- * A session whose waiting requests run as one batch. A request that finds the model idle runs at once and alone. Only a
+ * A session whose waiting requests run as one batch. A request that finds the model free runs at once and alone. Only a
  * model that is seen to give each row the same bits in a batch as alone is batched; another is returned as it is.
  */
 export async function withBatching(session: Session, options: BatchingOptions): Promise<Session> {
@@ -42,7 +44,7 @@ export async function withBatching(session: Session, options: BatchingOptions): 
 }
 
 export function createBatchingSession(session: Session, options: BatchingOptions): Session {
-  const { model, metrics, clock, rowsMax, latencyBudgetMs } = options;
+  const { model, metrics, clock, rowsMax, latencyBudgetMs, concurrency = 1 } = options;
   const batchRows = metrics.histogram(
     'selvage_inference_batch_rows',
     'Rows that one run of the model held.',
@@ -56,7 +58,7 @@ export function createBatchingSession(session: Session, options: BatchingOptions
   const observeRows = batchRows.of({ model });
   const observeQueue = queueTime.of({ model });
   let waiting: Waiting[] = [];
-  let isRunning = false;
+  let running = 0;
   let hasEnded = false;
   let cancelTimer: CancelTimer | undefined;
   let onDrained: (() => void) | undefined;
@@ -66,7 +68,7 @@ export function createBatchingSession(session: Session, options: BatchingOptions
     if (waiting.length >= waitingMax) throw unavailable(`${waitingMax} requests wait already; try again`);
     const rows = rowsOf(inputs);
     const key = rows > 0 && rows < rowsMax ? keyOf(inputs) : undefined;
-    const isIdle = !isRunning && waiting.length === 0;
+    const isIdle = running < concurrency && waiting.length === 0;
     const dueMs = isIdle ? 0 : clock.nowMs() + latencyBudgetMs;
     return new Promise((resolve, reject) => {
       waiting.push({ inputs, rows, key, queuedMs: performance.now(), dueMs, resolve, reject });
@@ -75,7 +77,7 @@ export function createBatchingSession(session: Session, options: BatchingOptions
   }
 
   function startNext(): void {
-    if (isRunning || waiting.length === 0) return;
+    if (running >= concurrency || waiting.length === 0) return;
     cancelTimer?.();
     if (waiting.length === 1 && waiting[0]!.dueMs === 0) {
       start([waiting.pop()!]);
@@ -93,11 +95,11 @@ export function createBatchingSession(session: Session, options: BatchingOptions
   }
 
   function start(batch: Waiting[]): void {
-    isRunning = true;
+    running += 1;
     // It settles each entry, and throws nothing itself.
     void runBatch(batch).finally(() => {
-      isRunning = false;
-      if (waiting.length === 0) onDrained?.();
+      running -= 1;
+      if (running === 0 && waiting.length === 0) onDrained?.();
       startNext();
     });
   }
@@ -140,7 +142,7 @@ export function createBatchingSession(session: Session, options: BatchingOptions
     async close() {
       hasEnded = true;
       startNext();
-      if (isRunning || waiting.length > 0) await new Promise<void>((resolve) => (onDrained = resolve));
+      if (running > 0 || waiting.length > 0) await new Promise<void>((resolve) => (onDrained = resolve));
       await session.close();
     },
   };

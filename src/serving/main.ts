@@ -57,11 +57,12 @@ function folderAt(path: string): string {
 }
 
 async function start(model: string, onnx: Uint8Array) {
-  const { threads, inlineMsMax, rowsMax, latencyBudgetMs } = options;
-  const loaded = await startSession({ onnx, threads, inlineMsMax });
-  const batching = { model, metrics, clock: systemClock, rowsMax, latencyBudgetMs };
+  const { threads, concurrency, inlineMsMax, rowsMax, latencyBudgetMs } = options;
+  const loaded = await startSession({ onnx, threads, concurrency, inlineMsMax });
+  const batching = { model, metrics, clock: systemClock, rowsMax, latencyBudgetMs, concurrency };
   const session = await withBatching(loaded, batching);
   const told = session === loaded ? '' : `, batches of ${rowsMax}`;
-  console.log(`model "${model}" loaded: ${onnx.length} bytes of ONNX, ${threads} threads${told}`);
+  const atOnce = concurrency === 1 ? '' : `, ${concurrency} runs at a time`;
+  console.log(`model "${model}" loaded: ${onnx.length} bytes of ONNX, ${threads} threads${atOnce}${told}`);
   return session;
 }

@@ -11,7 +11,10 @@ export interface ServerOptions {
   port: number;
   /** 0: no gRPC. */
   grpcPort: number;
+  /** Of one run. */
   threads: number;
+  /** Runs of a model at a time. */
+  concurrency: number;
   inlineMsMax: number;
   rowsMax: number;
   latencyBudgetMs: number;
@@ -29,6 +32,7 @@ export function readOptions(env: Record<string, string | undefined>): ServerOpti
     throw new Error(`$${variable} must be a number from ${lowest} to ${highest}, got "${env[variable]}"`);
   }
   const integerOf = (...bounds: Parameters<typeof numberOf>) => Math.floor(numberOf(...bounds));
+  const concurrency = integerOf('CONCURRENCY', 1, 64, 1);
   const url = env.ESCALATE_URL;
   if (url && !/^https?:\/\//.test(url))
     throw new Error(`$ESCALATE_URL must be the http:// URL of an infer path, got "${url}"`);
@@ -38,8 +42,10 @@ export function readOptions(env: Record<string, string | undefined>): ServerOpti
     repository: env.MODEL_REPOSITORY || undefined,
     port: integerOf('PORT', 1, 65535, 8080),
     grpcPort: integerOf('GRPC_PORT', 0, 65535, 8081),
-    threads: integerOf('THREADS', 1, 256, Math.min(2, availableParallelism())),
-    inlineMsMax: numberOf('INLINE_MS_MAX', 0, 50, inlineMsDefault),
+    threads: integerOf('THREADS', 1, 256, threadsOf(concurrency)),
+    concurrency,
+    // What the server's own thread runs, no worker runs beside it.
+    inlineMsMax: numberOf('INLINE_MS_MAX', 0, 50, concurrency === 1 ? inlineMsDefault : 0),
     rowsMax: integerOf('BATCH_ROWS_MAX', 1, batchRowsMax, batchRowsMax),
     latencyBudgetMs: numberOf('BATCH_LATENCY_MS', 0, latencyBudgetMsMax, 0),
     watchMs: integerOf('MODEL_WATCH_MS', 0, 3_600_000, 1_000),
@@ -53,4 +59,9 @@ export function readOptions(env: Record<string, string | undefined>): ServerOpti
         }
       : undefined,
   };
+}
+
+/** Two for a single run, as far as there are processors; with several at a time each processor works on one. */
+function threadsOf(concurrency: number): number {
+  return Math.max(1, Math.min(2, Math.floor(availableParallelism() / concurrency)));
 }

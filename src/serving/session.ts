@@ -34,6 +34,8 @@ export interface SessionOptions {
   threads: number;
   /** A run that is expected to take longer goes to a worker thread; 0: all do. Default `inlineMsDefault`. */
   inlineMsMax?: number;
+  /** Runs at a time, each in a worker with weights of its own. Default 1. */
+  concurrency?: number;
 }
 
 /** How long one run may keep the event loop: about what parsing a large request takes. */
@@ -46,11 +48,20 @@ export const inlineMsDefault = 2;
  */
 export async function startSession(options: SessionOptions): Promise<Session> {
   const { inlineMsMax = inlineMsDefault } = options;
-  const { startWorkerSession } = await import('./worker-session.ts');
-  const worker = await startWorkerSession(options);
+  const worker = await startWorkers(options);
   if (inlineMsMax === 0) return worker;
   const { withInlineRuns } = await import('./inline-session.ts');
   return withInlineRuns(worker, { ...options, inlineMsMax });
+}
+
+async function startWorkers({ concurrency = 1, ...options }: SessionOptions): Promise<Session> {
+  const { startWorkerSession } = await import('./worker-session.ts');
+  // One after the other: what the first can't load, the others can't.
+  const workers: Session[] = [];
+  while (workers.length < concurrency) workers.push(await startWorkerSession(options));
+  if (workers.length === 1) return workers[0]!;
+  const { poolSessions } = await import('./session-pool.ts');
+  return poolSessions(workers);
 }
 
 /** An input or output as ONNX Runtime describes it; text stands for a free extent. */
