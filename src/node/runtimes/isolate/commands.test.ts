@@ -143,3 +143,21 @@ test('a pod has so many commands and clients at a time and no more', async () =>
   for (const each of all) each.kill();
   await until('there is room again', async () => (await resultOf(await open(spec, ['true']))) === '[0]');
 });
+
+test('a script that may not do what it does fails, in whichever way it is told', async () => {
+  const spec = await start('denied');
+  const scripts = [
+    'require("net").connect(80, "127.0.0.1")',
+    'require("net").connect(80, "example.com")',
+    'require("http").get("http://127.0.0.1:8080/")',
+    'require("dgram").createSocket("udp4").send("x", 53, "192.0.2.1")',
+    'fetch("http://example.com/")',
+    'import net from "node:net"; net.connect(80, "127.0.0.1")',
+    'setTimeout(() => require("net").connect(80, "127.0.0.1"), 10)',
+  ];
+  for (const script of scripts) {
+    const result = await resultOf(await open(spec, ['node', '-e', script]));
+    assert.match(result, /ERR_ACCESS_DENIED|not granted/, script);
+    assert.match(result, /\[1\]$/, script);
+  }
+});

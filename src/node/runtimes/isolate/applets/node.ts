@@ -64,6 +64,7 @@ async function textOf({ stdin }: Applet): Promise<string> {
 /** As CommonJS, as node does; what uses `import` or top-level `await` as a module. */
 async function evaluate({ files }: Applet, code: string): Promise<unknown> {
   const folder = await files.toRead('.').catch(() => process.cwd());
+  await turn();
   const require = createRequire(path.join(folder, '[eval]'));
   Object.assign(globalThis, { require, module: { exports: {} }, exports: {} });
   let compiled: vm.Script;
@@ -81,6 +82,12 @@ async function evaluate({ files }: Applet, code: string): Promise<unknown> {
   return compiled.runInThisContext();
 }
 
+/**
+ * What goes wrong on `process.nextTick` in code that runs as a file operation ends is lost without a word (Node 26): an
+ * error of a socket that nobody listens for, above all.
+ */
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
 /** The program's arguments, environment and output; what it throws ends it as it would end node. */
 async function withProcess(applet: Applet, args: string[], action: () => Promise<void>): Promise<number> {
   const restoreOutput = redirect(applet);
@@ -89,6 +96,7 @@ async function withProcess(applet: Applet, args: string[], action: () => Promise
   const envBefore = { ...process.env };
   Object.assign(process.env, applet.env);
   try {
+    await turn();
     await action();
     return Number(process.exitCode ?? 0);
   } catch (error) {
