@@ -39,8 +39,8 @@ export function run(context: Context): Running {
     const waitMs = remainingMs(training, clock.nowMs());
     if (waitMs === 0) return remove(training);
     if (finishedAs(training)) {
-      await clients.dismiss(training);
-      return waitMs;
+      const againMs = await clients.end(training);
+      return againMs === undefined ? waitMs : Math.min(againMs, waitMs ?? againMs);
     }
     const { job, problem } = await ensure(training);
     const againMs = job && !isEnded(job) ? await clients.keep(training) : undefined;

@@ -22,7 +22,7 @@ before(async () => {
     const spec = {
       dataset: { generated: {} },
       model: { module: { image: 'net:1' } },
-      loss: { name: 'huber' },
+      loss: { name: 'sparseCategoricalCrossentropy' },
       output: `models/${name}:v1`,
       promote: { inferenceService: name },
     };
@@ -82,6 +82,26 @@ test('a trainer reads its own job and the service it may promote to, and no othe
   assert.equal(await codeOf('/api/v1/namespaces/default/secrets'), 403);
   assert.equal(await codeOf(`${learning}/mine`, userOf('mine', 'another-uid')), 403, 'a pod that is gone');
   assert.equal(await codeOf(`${learning}/mine`, { ...trainer, extra: {} }), 403, 'a token of no pod');
+});
+
+test('a pod of the job itself, as the clients of a federated training are, is no trainer', async () => {
+  const { object: training } = await send(as(), `GET ${learning}/mine`);
+  const { name, uid } = training.metadata!;
+  const owner = {
+    kind: 'TrainingJob',
+    apiVersion: 'learning.selvage.dev/v1alpha1',
+    name,
+    uid,
+    controller: true,
+  };
+  const { object: pod } = await send(as(), 'POST /api/v1/namespaces/default/pods', {
+    body: {
+      metadata: { name: 'mine-client-edge', ownerReferences: [owner] },
+      spec: { containers: [{ name: 'a', image: 'a:1' }] },
+    },
+  });
+  const client = userOf(pod.metadata!.name!, pod.metadata!.uid!);
+  assert.equal((await send(as(client), `GET ${learning}/mine`)).code, 403);
 });
 
 test('it tells progress and result, and nothing that is not its to say', async () => {

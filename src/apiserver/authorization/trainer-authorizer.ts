@@ -74,7 +74,8 @@ function trainingJobOf(store: Store, user: User): TrainingJob | undefined {
   const pod = read(store, { group: '', plural: 'pods' }, namespace, bound.name);
   if (pod?.metadata?.uid !== bound.uid) return undefined;
   const batch = owner(store, pod, 'Job', { group: 'batch', plural: 'jobs' });
-  const job = owner(store, batch ?? pod, 'TrainingJob', { group, plural: 'trainingjobs' });
+  // The clients of a federated training are the TrainingJob's own pods, and tell nobody but the coordinator.
+  const job = batch && owner(store, batch, 'TrainingJob', { group, plural: 'trainingjobs' });
   return job as TrainingJob | undefined;
 }
 

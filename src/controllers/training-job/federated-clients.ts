@@ -11,7 +11,7 @@ import { type Change, keyOf } from '../../client/cache.ts';
 import { clientToken } from '../../learning/federated/tokens.ts';
 import type { Context } from '../controller.ts';
 import { isControlledBy, keyOfMeta } from '../owner.ts';
-import { hasPodEnded } from '../pods.ts';
+import { isPodActive } from '../pods.ts';
 import {
   clientPodFor,
   coordinatorServiceFor,
@@ -24,6 +24,8 @@ import {
 } from './federated.ts';
 import { finishedAs } from './plan.ts';
 
+/** How long clients have to hear that the rounds are over, and to end. */
+const farewellMs = 60_000;
 /** A client that has failed for good is tried again after so long. */
 const failedMs = 30_000;
 
@@ -34,8 +36,8 @@ export interface FederatedClients {
   prepare(training: TrainingJob): Promise<void>;
   /** Keeps one client on each node that has the data, and none while the training is suspended. After that many ms it is to be looked at again. */
   keep(training: TrainingJob): Promise<number | undefined>;
-  /** Ends the clients that are still there. */
-  dismiss(training: TrainingJob): Promise<void>;
+  /** Ends what clients are left of a training that is over; those of a completed one are about to end by themselves. After that many ms it is to be looked at again. */
+  end(training: TrainingJob): Promise<number | undefined>;
   /** Trainings that a change of a node concerns. */
   keysForNode(change: Change<Node>): string[];
 }
@@ -95,10 +97,18 @@ export function createFederatedClients({ client, clock, informers }: Context): F
     return nextMs;
   }
 
+  async function end(training: TrainingJob): Promise<number | undefined> {
+    const { type, lastTransitionTime = '' } = finishedAs(training) ?? {};
+    const leftMs = (Date.parse(lastTransitionTime) || 0) + farewellMs - clock.nowMs();
+    if (type !== 'Complete' || leftMs <= 0) {
+      await dismiss(training);
+      return undefined;
+    }
+    return podsOf(training).some(isPodActive) ? leftMs : undefined;
+  }
+
   async function dismiss(training: TrainingJob): Promise<void> {
-    if (!training.spec.federated) return;
-    const left = podsOf(training).filter((pod) => !hasPodEnded(pod) && !pod.metadata?.deletionTimestamp);
-    for (const pod of left) await remove(pod);
+    for (const pod of podsOf(training).filter(isPodActive)) await remove(pod);
   }
 
   async function remove(pod: Pod): Promise<void> {
@@ -128,5 +138,5 @@ export function createFederatedClients({ client, clock, informers }: Context): F
     return concerned.map(keyOf);
   }
 
-  return { count: (training) => fitting(training).length, prepare, keep, dismiss, keysForNode };
+  return { count: (training) => fitting(training).length, prepare, keep, end, keysForNode };
 }
