@@ -29,7 +29,7 @@ test('a job learns from a table with a model in Keras JSON, and says at once wha
   ]);
   const spec = {
     dataset: { csv: { path: 'points.csv', label: 'side' }, volume: { configMap: { name: 'points' } } },
-    model: { keras: toJSON(model) },
+    model: { keras: JSON.stringify(toJSON(model)) },
     loss: { name: 'sparseCategoricalCrossentropy' },
     optimizer: { name: 'adam', learningRate: 0.05 },
     epochs: 30,

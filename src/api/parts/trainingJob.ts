@@ -28,7 +28,13 @@ const modelModule = object(`${component}ModelModule`, {
 export const trainingModel = object(
   `${component}Model`,
   {
-    keras: any({ doc: 'The model as the to_json() of Keras writes it, as an object or as its text.' }),
+    keras: string({
+      doc: 'The model as the to_json() of Keras writes it.',
+      check(value, at, report) {
+        if (!isJson(value))
+          report.invalid(at, shortened(value), 'must be the text that to_json() of Keras gives');
+      },
+    }),
     module: refine(modelModule, {
       doc: 'A module whose default export is the model, or a function that makes it.',
     }),
@@ -45,6 +51,16 @@ export const trainingModel = object(
   },
 );
 export type TrainingModel = TypeOf<typeof trainingModel>;
+
+function isJson(text: string): boolean {
+  try {
+    return typeof JSON.parse(text) === 'object';
+  } catch {
+    return false;
+  }
+}
+
+const shortened = (text: string): string => (text.length > 60 ? `${text.slice(0, 60)}…` : text);
 
 export const lossNames = [
   'binaryCrossentropy',

@@ -33,7 +33,11 @@ export const learningExamples: Example[] = [
         { spec: { dataset: { volume: { configMap: { name: 'data' } } } } },
         [`${at}.volume: Forbidden: may not specify more than 1 volume type`],
       ],
-      [{ spec: { model: { keras: {} } } }, ['spec.model.module: Forbidden: may not be beside keras']],
+      [{ spec: { model: { keras: '{}' } } }, ['spec.model.module: Forbidden: may not be beside keras']],
+      [
+        { spec: { model: { module: null, keras: 'Sequential' } } },
+        ['spec.model.keras: Invalid value: "Sequential": must be the text that to_json() of Keras gives'],
+      ],
       [
         { spec: { output: 'my-app:1' } },
         [

@@ -35,8 +35,8 @@ async function run(folders: ReturnType<typeof place>, spec: TrainingJobSpec, nam
   return { ...trained, told, log: log.join('') };
 }
 
-const keras = toJSON(
-  sequential([input([2]), dense(8, { activation: 'relu' }), dense(2, { activation: 'softmax' })]),
+const keras = JSON.stringify(
+  toJSON(sequential([input([2]), dense(8, { activation: 'relu' }), dense(2, { activation: 'softmax' })])),
 );
 const loss = { name: 'sparseCategoricalCrossentropy' as const };
 const optimizer = { name: 'adam' as const, learningRate: 0.05 };
@@ -84,7 +84,7 @@ test('numbers are learned from a table, and metrics have the names of the specif
       csv: { path: 'prices.csv', label: 'price', labelKind: 'value', features: ['size'] },
       testSplit: 0.2,
     },
-    model: { keras: toJSON(sequential([input([1]), dense(1)])) },
+    model: { keras: JSON.stringify(toJSON(sequential([input([1]), dense(1)]))) },
     loss: { name: 'meanSquaredError' },
     metrics: ['mae', 'rootMeanSquaredError'],
     epochs: 60,
@@ -159,7 +159,7 @@ test('what can never be learned is said so, with the field or the file', async (
     [{ dataset: { npz: { path: 'absent.npz' } } }, /absent\.npz/],
     [{ dataset: { npz: { path: 'points.npz', x: 'images' } } }, /has no array "images"; it has x, y/],
     [{ dataset: { ...dataset, testSplit: 0 } }, /testSplit: Invalid value: 0: of 20 examples it leaves 20/],
-    [{ model: { keras: { class_name: 'Odd' } } }, /^HopelessError.*spec\.model\.keras/s],
+    [{ model: { keras: '{"class_name":"Odd"}' } }, /^HopelessError.*spec\.model\.keras/s],
     [{ model: { module: { image: 'a', path: 'app/absent.ts' } } }, /the image has no app\/absent\.ts/],
     [
       { optimizer: { name: 'adam', clipnorm: 1, globalClipnorm: 1 } },

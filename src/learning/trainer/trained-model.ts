@@ -51,7 +51,10 @@ async function checkServing(
 
 const defaultPath = 'app/model.ts';
 
-async function fromKeras(keras: unknown, { seed, threads }: ModelContext): Promise<TrainableModel> {
+async function fromKeras(
+  keras: string | undefined,
+  { seed, threads }: ModelContext,
+): Promise<TrainableModel> {
   const { fromJSON } = await import('../../ml/index.ts');
   try {
     return fromJSON(keras, { seed, ...(threads && { threads }) });
