@@ -53,7 +53,11 @@ export const sessionAffinityConfig = object('io.k8s.api.core.v1.SessionAffinityC
 export type SessionAffinityConfig = TypeOf<typeof sessionAffinityConfig>;
 
 const isInternal = ({ type }: Record<string, unknown>) => type !== 'ExternalName';
-const isExposed = ({ type }: Record<string, unknown>) => type === 'NodePort' || type === 'LoadBalancer';
+/** Whether it is reached from outside the cluster. */
+export const isExposed = ({ type, externalIPs }: { type?: unknown; externalIPs?: unknown }) =>
+  type === 'NodePort' ||
+  type === 'LoadBalancer' ||
+  (type === 'ClusterIP' && Array.isArray(externalIPs) && externalIPs.length > 0);
 
 export const serviceSpec = object(
   'io.k8s.api.core.v1.ServiceSpec',
@@ -170,7 +174,10 @@ export const service = defineKind<Service>({
   countsGenerations: false,
   nameRule: dns1035Label,
   schema,
-  checkUpdate: checkAddress,
+  checkUpdate: (...update) => {
+    checkAddress(...update);
+    checkHealthCheckPort(...update);
+  },
   subresources: { status: true },
   columns: serviceColumns,
   selectableFields: {
@@ -196,10 +203,14 @@ interface CheckedSpec {
   externalName?: string;
   externalIPs?: string[];
   ports?: ServicePort[];
+  externalTrafficPolicy?: string;
+  allocateLoadBalancerNodePorts?: boolean;
+  healthCheckNodePort?: number;
 }
 
 function checkServiceSpec(spec: CheckedSpec, at: Path, report: Report): void {
   const { type, clusterIP = '' } = spec;
+  checkOutside(spec, at, report);
   if (type === 'ExternalName') {
     if (!spec.externalName) report.required(at.child('externalName'));
     if (clusterIP !== '') {
@@ -223,6 +234,31 @@ function checkServiceSpec(spec: CheckedSpec, at: Path, report: Report): void {
   }
 }
 
+/** What only Services that are reached from outside have. */
+function checkOutside(spec: CheckedSpec, at: Path, report: Report): void {
+  const { externalTrafficPolicy: policy, healthCheckNodePort: port, type } = spec;
+  if (policy !== undefined && !isExposed(spec)) {
+    const why = 'may only be set for externally-accessible services';
+    report.invalid(at.child('externalTrafficPolicy'), policy, why);
+  }
+  if (port && !hasHealthCheck(spec)) {
+    const why = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'";
+    report.invalid(at.child('healthCheckNodePort'), port, why);
+  }
+  if (spec.allocateLoadBalancerNodePorts !== undefined && type !== 'LoadBalancer') {
+    const why = "may only be used when `type` is 'LoadBalancer'";
+    report.forbidden(at.child('allocateLoadBalancerNodePorts'), why);
+  }
+}
+
+/** Whether balancers outside ask each node if it has pods of the Service. */
+export function hasHealthCheck({
+  type,
+  externalTrafficPolicy,
+}: Pick<CheckedSpec, 'type' | 'externalTrafficPolicy'>): boolean {
+  return type === 'LoadBalancer' && externalTrafficPolicy === 'Local';
+}
+
 const badAddress = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)';
 
 // A service keeps its address for life, unless it becomes or was an ExternalName.
@@ -233,4 +269,11 @@ function checkAddress(next: Service, previous: Service, report: Report, root: Pa
     const at = root.child('spec').child('clusterIPs').index(0);
     report.invalid(at, next.spec?.clusterIPs ?? [], 'may not change once set');
   }
+}
+
+function checkHealthCheckPort(next: Service, previous: Service, report: Report, root: Path): void {
+  if (!hasHealthCheck(next.spec ?? {}) || !hasHealthCheck(previous.spec ?? {})) return;
+  const before = previous.spec?.healthCheckNodePort;
+  if (before && next.spec?.healthCheckNodePort !== before)
+    report.forbidden(root.child('spec').child('healthCheckNodePort'), 'field is immutable');
 }

@@ -55,6 +55,51 @@ test('a headless service and an ExternalName have no address', async () => {
   assert.equal(named.object.spec.clusterIP, undefined);
 });
 
+test('a load balancer that keeps to its nodes gets a port for their health, for as long as it is one', async () => {
+  const local = { type: 'LoadBalancer', externalTrafficPolicy: 'Local' };
+  const { object } = await send(api, `POST ${services}`, { body: service('local', local) });
+  const port = object.spec.healthCheckNodePort;
+  assert.ok(port >= 30_000 && port <= 32_767);
+  const put = await send(api, `PUT ${services}/local`, { body: service('local', local) });
+  assert.equal(put.object.spec.healthCheckNodePort, port);
+  const moved = await mergePatch(api, `${services}/local`, { spec: { healthCheckNodePort: 32_001 } });
+  assert.match(moved.object.message, /spec.healthCheckNodePort: Forbidden: field is immutable/);
+  const taken = await send(api, `POST ${services}`, {
+    body: service('late', { ...local, healthCheckNodePort: port }),
+  });
+  const text = `failed to allocate requested HealthCheck NodePort ${port}: provided port is already allocated`;
+  assert.match(taken.object.message, new RegExp(text));
+  const wide = await mergePatch(api, `${services}/local`, { spec: { externalTrafficPolicy: 'Cluster' } });
+  assert.equal(wide.object.spec.healthCheckNodePort, undefined);
+  const again = await send(api, `POST ${services}`, {
+    body: service('late', { ...local, healthCheckNodePort: port }),
+  });
+  assert.deepEqual([again.code, again.object.spec?.healthCheckNodePort], [201, port]);
+  await send(api, `DELETE ${services}/late`);
+  const inside = await mergePatch(api, `${services}/local`, { spec: { type: 'ClusterIP' } });
+  assert.equal(inside.code, 200, inside.object.message);
+  const { externalTrafficPolicy, allocateLoadBalancerNodePorts, ports } = inside.object.spec;
+  assert.deepEqual([externalTrafficPolicy, allocateLoadBalancerNodePorts], [undefined, undefined]);
+  assert.equal(ports[0].nodePort, undefined);
+});
+
+test('what only Services that are reached from outside have is refused elsewhere', async () => {
+  const messageOf = async (spec: object) =>
+    (await send(api, `POST ${services}`, { body: service('inside', spec) })).object.message;
+  assert.match(
+    await messageOf({ externalTrafficPolicy: 'Local' }),
+    /spec.externalTrafficPolicy: Invalid value: "Local": may only be set for externally-accessible services/,
+  );
+  assert.match(
+    await messageOf({ type: 'NodePort', externalTrafficPolicy: 'Local', healthCheckNodePort: 32_000 }),
+    /may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'/,
+  );
+  assert.match(
+    await messageOf({ allocateLoadBalancerNodePorts: false }),
+    /spec.allocateLoadBalancerNodePorts: Forbidden: may only be used when `type` is 'LoadBalancer'/,
+  );
+});
+
 test('node ports are given, asked for, kept and given back', async () => {
   const { object } = await send(api, `POST ${services}`, {
     body: service('balanced', { type: 'LoadBalancer' }),

@@ -1,6 +1,7 @@
 import { invalid } from '../../api/invalid.ts';
 import type { Service } from '../../api/kinds/service.ts';
-import { service as kind } from '../../api/kinds/service.ts';
+import { hasHealthCheck, isExposed, service as kind } from '../../api/kinds/service.ts';
+import { StatusError } from '../../base/errors.ts';
 import type { AddressPool } from './address-pool.ts';
 import type { PortPool } from './port-pool.ts';
 import type { Strategy } from './strategy.ts';
@@ -19,6 +20,7 @@ export function createServiceStrategy(pools: Pools): Strategy<Service> {
     },
     prepareUpdate(next, previous) {
       keepAllocations(next, previous);
+      dropUnused(next, previous);
     },
     allocate(next, previous) {
       const steps: (() => void)[] = [];
@@ -28,6 +30,7 @@ export function createServiceStrategy(pools: Pools): Strategy<Service> {
       try {
         allocateAddress(pools.addresses, next, previous, steps);
         allocatePorts(pools.ports, next, previous, steps);
+        allocateHealthCheckPort(pools.ports, next, previous, steps);
       } catch (error) {
         undo();
         throw error;
@@ -59,8 +62,23 @@ const hasNodePorts = (service: Service) =>
   service.spec?.type === 'NodePort' ||
   (service.spec?.type === 'LoadBalancer' && service.spec.allocateLoadBalancerNodePorts !== false);
 
+/** Of the pool of node ports, all that a Service holds. */
 function nodePortsOf(service: Service): number[] {
-  return (service.spec?.ports ?? []).flatMap((port) => (port.nodePort ? [port.nodePort] : []));
+  const { ports = [], healthCheckNodePort } = service.spec ?? {};
+  const ofPorts = ports.flatMap((port) => (port.nodePort ? [port.nodePort] : []));
+  return healthCheckNodePort ? [...ofPorts, healthCheckNodePort] : ofPorts;
+}
+
+/** What the Service's type no longer has, and its writer left as it was, goes. */
+function dropUnused({ spec: next }: Service, { spec: previous }: Service): void {
+  if (!next || !previous) return;
+  const drop = (field: 'externalTrafficPolicy' | 'healthCheckNodePort' | 'allocateLoadBalancerNodePorts') => {
+    if (next[field] === previous[field]) delete next[field];
+  };
+  if (!isExposed(next)) drop('externalTrafficPolicy');
+  if (!hasHealthCheck(next)) drop('healthCheckNodePort');
+  else if (hasHealthCheck(previous)) next.healthCheckNodePort ||= previous.healthCheckNodePort!;
+  if (next.type !== 'LoadBalancer') drop('allocateLoadBalancerNodePorts');
 }
 
 /** A client that sends a Service without its address or node ports keeps them, as with kubectl replace. */
@@ -135,6 +153,26 @@ function allocatePorts(
       undo.push(() => ports.release(free));
     }
   }
+}
+
+/** The port at which balancers outside ask each node. */
+function allocateHealthCheckPort(
+  ports: PortPool,
+  { spec: next }: Service,
+  previous: Service | undefined,
+  undo: (() => void)[],
+): void {
+  if (!next || !hasHealthCheck(next)) return;
+  const wanted = next.healthCheckNodePort;
+  if (wanted && wanted === previous?.spec?.healthCheckNodePort) return;
+  const refusal = wanted ? ports.take(wanted) : undefined;
+  if (refusal) {
+    const text = `failed to allocate requested HealthCheck NodePort ${wanted}: ${refusal}`;
+    throw new StatusError('InternalError', text);
+  }
+  const port = wanted || ports.takeAny();
+  next.healthCheckNodePort = port;
+  undo.push(() => ports.release(port));
 }
 
 function refused(service: Service, field: string, value: unknown, why: string) {
