@@ -94,7 +94,7 @@ test('a ReplicaSet creates and deletes in bounded bursts and counts what is avai
   const readySince = '2026-01-01T00:00:00Z';
   const status = (afterMs: number) =>
     statusOf(of(1), [pod('a', { readySince })], Date.parse(readySince) + afterMs);
-  assert.deepEqual([status(9000).readyReplicas, status(9000).availableReplicas], [1, 0]);
+  assert.deepEqual([status(9000).readyReplicas, status(9000).availableReplicas], [1, undefined]);
   assert.equal(status(10_000).availableReplicas, 1);
   const failed = statusOf(of(1), [], 0, { reason: 'FailedCreate', message: 'quota' });
   assert.deepEqual(

@@ -68,9 +68,10 @@ export function statusOf(
   }
   return {
     replicas: active.length,
-    fullyLabeledReplicas,
-    readyReplicas,
-    availableReplicas,
+    // What is none is not shown.
+    ...(fullyLabeledReplicas > 0 && { fullyLabeledReplicas }),
+    ...(readyReplicas > 0 && { readyReplicas }),
+    ...(availableReplicas > 0 && { availableReplicas }),
     observedGeneration: replicaSet.metadata?.generation ?? 0,
     ...(conditions.length > 0 && { conditions }),
   };

@@ -281,7 +281,7 @@ test('a ReplicationController keeps its pods, scales, and adopts those that it s
   const scaled = await cluster.client.patch(rcKind, key, scale, { subresource: 'scale' });
   assert.equal((scaled as { status?: { selector?: unknown } }).status?.selector, 'app=old');
   await settled(3);
-  await cluster.client.delete(rcKind, key);
+  await cluster.client.delete(rcKind, key, { propagationPolicy: 'Background' });
   await until('no pods', async () => (await podsOf('old')).length === 0);
   const wrong = { metadata: key, spec: { selector: { app: 'other' }, template } };
   await assert.rejects(cluster.client.create(rcKind, wrong), /`selector` does not match template `labels`/);

@@ -32,11 +32,12 @@ export function statusOf(
     unavailableReplicas: Math.max(0, sum(all, replicasOf) - available),
     ...(deployment.status?.collisionCount && { collisionCount: deployment.status.collisionCount }),
   };
+  const shown = Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== 0));
   let conditions = [...(deployment.status?.conditions ?? [])];
   conditions = put(conditions, availability(deployment, available), nowMs);
   if (options.isRollout) conditions = withFailure(conditions, revisions, nowMs);
   conditions = withProgress(conditions, deployment, revisions, counts, nowMs, options);
-  return { ...counts, conditions };
+  return { ...shown, conditions };
 }
 
 /** When the deadline should be looked at again, in ms from now; undefined when nothing is awaited. */
