@@ -15,7 +15,7 @@ test('a job learns from a table with a model in Keras JSON, and says at once wha
   skip,
   timeout,
 }, async (t) => {
-  const { shell, up } = await cluster(t);
+  const { shell, up } = await cluster(t, (home) => `--allow-host-path ${home}`);
   const rows = Array.from(
     { length: 300 },
     (_, i) => `${(i % 20) / 20},${((i * 7) % 20) / 20},${i % 20 < 10 ? 'low' : 'high'}`,
@@ -68,15 +68,19 @@ test('a job learns from a table with a model in Keras JSON, and says at once wha
   assert.equal(failed.reason, 'InvalidTraining');
   assert.match(failed.message, /absent\.csv/);
 
-  await apply(shell, 'later', { ...spec, suspend: true });
+  // The same table, where it lies on the node.
+  const volume = { hostPath: { path: shell.home } };
+  await apply(shell, 'later', { ...spec, dataset: { ...spec.dataset, volume }, suspend: true });
   await shell.run('kubectl wait --for=condition=Suspended trainingjob/later --timeout=60s');
   assert.match(
     await shell.run('kubectl get pods -l learning.selvage.dev/trainingjob=later'),
     /No resources found/,
   );
-  await shell.run(
-    `kubectl patch tj later --type=merge -p '{"spec":{"suspend":false,"ttlSecondsAfterFinished":0}}'`,
-  );
+  await shell.run(`kubectl patch tj later --type=merge -p '{"spec":{"suspend":false}}'`);
+  await shell.run('kubectl wait --for=condition=Complete trainingjob/later --timeout=180s', {
+    timeoutMs: 200_000,
+  });
+  await shell.run(`kubectl patch tj later --type=merge -p '{"spec":{"ttlSecondsAfterFinished":0}}'`);
   // Done and no longer kept: it is gone with its Job and its checkpoints.
   await eventually(async () => {
     assert.equal(await shell.run('kubectl get tj later --ignore-not-found'), '');
@@ -237,9 +241,12 @@ async function untilLog(shell: Shell, of: string, line: RegExp): Promise<void> {
   await eventually(async () => assert.match(await shell.run(`kubectl logs ${of}`), line), longMs);
 }
 
-async function cluster(t: TestContext): Promise<{ shell: Shell; up: Background }> {
+async function cluster(
+  t: TestContext,
+  flags: (home: string) => string = () => '',
+): Promise<{ shell: Shell; up: Background }> {
   const shell = openShell(t);
-  const up = shell.start('selvage up --port 0');
+  const up = shell.start(`selvage up --port 0 ${flags(shell.home)}`);
   await up.until(/API ready/);
   return { shell, up };
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { dataDir, dataDirHelp } from './data-dir.ts';
-import { allowAddonsOption, allowLocalEgressOption } from './grants-allowed.ts';
+import { allowAddonsOption, allowHostPathOption, allowLocalEgressOption } from './grants-allowed.ts';
 import { portNumber } from './option-numbers.ts';
 
 export interface AgentFlags {
@@ -17,6 +17,7 @@ export interface AgentFlags {
   stopPods?: true;
   allowAddons?: true;
   allowLocalEgress?: true;
+  allowHostPath: string[];
   logLevel: 'debug' | 'info' | 'warn' | 'error';
   dataDir?: string;
 }
@@ -49,6 +50,7 @@ export function defineAgent(program: Command): void {
     )
     .option(...allowAddonsOption)
     .option(...allowLocalEgressOption)
+    .option(...allowHostPathOption)
     .option('--log-level <level>', 'debug, info, warn or error', 'warn')
     .option('--data-dir <folder>', dataDirHelp)
     .action(async (flags: AgentFlags) => {

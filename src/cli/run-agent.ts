@@ -56,6 +56,7 @@ export async function runAgent(flags: AgentFlags, dataDir: DataDir): Promise<voi
       version: version(),
       nodeCertificate: joined,
       grantsAllowed: grantsAllowed(flags),
+      hostPathsAllowed: flags.allowHostPath,
     });
     life.defer(() => (flags.stopPods ? agent.shutdown({ graceSeconds: podGraceSeconds }) : agent.stop()));
     say(`node "${flags.name}" is up, of the cluster at ${flags.server}`);

@@ -171,6 +171,7 @@ async function startLocalNode(
     labels: {},
     version: version(),
     grantsAllowed: grantsAllowed(flags),
+    hostPathsAllowed: flags.allowHostPath,
   });
   const end = () => (flags.keepPods ? agent.stop() : agent.shutdown({ graceSeconds: podGraceSeconds }));
   return { stop: () => end().finally(() => registry.close()) };

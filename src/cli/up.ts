@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { type AuditFlags, addAuditOptions } from './audit-flags.ts';
 import { dataDir, dataDirHelp } from './data-dir.ts';
-import { allowAddonsOption, allowLocalEgressOption } from './grants-allowed.ts';
+import { allowAddonsOption, allowHostPathOption, allowLocalEgressOption } from './grants-allowed.ts';
 import { portNumber, wholeNumber } from './option-numbers.ts';
 
 export interface UpFlags extends AuditFlags {
@@ -15,6 +15,7 @@ export interface UpFlags extends AuditFlags {
   keepPods?: true;
   allowAddons?: true;
   allowLocalEgress?: true;
+  allowHostPath: string[];
   evictAfter: number;
   clusterCidr: string;
   nodeCidrMaskSize: number;
@@ -45,6 +46,7 @@ export function defineUp(program: Command): void {
     .option('--keep-pods', 'leave the pods running when this process ends; the next start takes them over')
     .option(...allowAddonsOption)
     .option(...allowLocalEgressOption)
+    .option(...allowHostPathOption)
     .option(
       '--evict-after <seconds>',
       'how long a node may be silent before its pods are started elsewhere',

@@ -88,7 +88,10 @@ async function hostFolder(path: string, allowed: readonly string[]) {
   const wanted = normalize(path);
   const isAllowed = allowed.some((root) => wanted === root || wanted.startsWith(`${root}/`));
   if (!isAllowed) {
-    throw new StatusError('Forbidden', `hostPath ${path} is not allowed on this node; use another volume`);
+    throw new StatusError(
+      'Forbidden',
+      `hostPath ${path} is not allowed on this node; use another volume, or start the node with --allow-host-path`,
+    );
   }
   if (!(await stat(wanted).catch(() => undefined))) {
     throw new StatusError('NotFound', `hostPath ${path} does not exist on this node`);
