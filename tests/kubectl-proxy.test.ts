@@ -130,6 +130,37 @@ test('kubectl reaches what is behind the API', {
     assert.match(await shell.run('kubectl cluster-info'), /control plane.* is running at/i);
   });
 
+  await t.test('a load balancer that keeps to its nodes: address, node port and health', async () => {
+    await shell.run(
+      'kubectl expose deployment web --name=balanced --type=LoadBalancer --port=18080 --target-port=8080',
+    );
+    const local = '{"spec":{"externalTrafficPolicy":"Local"}}';
+    await shell.run(`kubectl patch service balanced -p '${local}'`);
+    const field = (path: string) => shell.run(`kubectl get service balanced -o jsonpath='{${path}}'`);
+    const nodePort = await field('.spec.ports[0].nodePort');
+    const healthPort = await field('.spec.healthCheckNodePort');
+    const nodeIP = await shell.run(
+      `kubectl get nodes -o jsonpath='{.items[0].status.addresses[?(@.type=="InternalIP")].address}'`,
+    );
+    const curl = 'curl -sS --max-time 10';
+    await eventually(async () =>
+      assert.match(await shell.run(`${curl} http://${nodeIP}:${nodePort}/x`), / GET \/x$/),
+    );
+    await eventually(async () => {
+      const [ip, port] = [
+        await field('.status.loadBalancer.ingress[0].ip'),
+        await field('.status.loadBalancer.ingress[0].ports[0].port'),
+      ];
+      assert.match(await shell.run(`${curl} http://${ip}:${port}/y`), / GET \/y$/);
+    });
+    const health = `curl -s -o ${file('health')} -w '%{http_code}' http://${nodeIP}:${healthPort}/healthz`;
+    await eventually(async () => assert.equal(await shell.run(health), '200'));
+    assert.equal(JSON.parse(readFileSync(file('health'), 'utf8')).localEndpoints, 1);
+    await shell.run('kubectl scale deployment web --replicas=0');
+    await eventually(async () => assert.equal(await shell.run(health), '503'));
+    await shell.run('kubectl delete service balanced');
+  });
+
   await t.test('another API server, which is a pod', async () => {
     await build('wardle', apiProgram);
     await shell.run(

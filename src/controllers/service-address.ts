@@ -1,3 +1,4 @@
+import { type EndpointSlice, endpointSlice as endpointSliceKind } from '../api/kinds/endpointSlice.ts';
 import { type Node, node as nodeKind } from '../api/kinds/node.ts';
 import { type Service, service as serviceKind } from '../api/kinds/service.ts';
 import type { Running } from '../base/lifecycle.ts';
@@ -17,6 +18,8 @@ const controlPlaneLabel = 'node-role.kubernetes.io/control-plane';
 export interface AddressState {
   service: Service;
   nodes: readonly Node[];
+  /** Names of the nodes with ready pods of it. */
+  serving?: ReadonlySet<string>;
   /** Addresses of the other Services. */
   taken: ReadonlySet<string>;
 }
@@ -31,7 +34,7 @@ export interface AddressPlan {
 }
 
 /** Which node listens for a LoadBalancer Service, and on which loopback address. */
-export function plan({ service, nodes, taken }: AddressState): AddressPlan {
+export function plan({ service, nodes, serving, taken }: AddressState): AddressPlan {
   const annotations = service.metadata?.annotations ?? {};
   const { type, loadBalancerClass, loadBalancerIP } = service.spec ?? {};
   const isOurs = type === 'LoadBalancer' && !loadBalancerClass && !service.metadata?.deletionTimestamp;
@@ -43,7 +46,10 @@ export function plan({ service, nodes, taken }: AddressState): AddressPlan {
     return { annotations: gone, clearStatus: given.length > 0 };
   }
   const currentNode = annotations[loadBalancerNode];
-  const node = chooseNode(nodes, currentNode);
+  // Where traffic stays on the node that it met, that must be one that can answer.
+  const isLocal = service.spec?.externalTrafficPolicy === 'Local';
+  const able = nodes.filter(({ metadata }) => isLocal && serving?.has(metadata?.name ?? ''));
+  const node = chooseNode(able.some(isReady) ? able : nodes, currentNode);
   if (!node) return { annotations: {}, clearStatus: false, problem: 'no node is ready to listen for it' };
   const currentIp = annotations[loadBalancerIp];
   const ip = chooseIp(taken, currentIp, loadBalancerIP);
@@ -90,10 +96,22 @@ function isPoolIp(ip: string): boolean {
   return parts !== null && Number(parts[1]) < 256 && Number(parts[2]) < 256;
 }
 
+function serviceKeyOf({ metadata }: EndpointSlice): string {
+  return `${metadata?.namespace}/${metadata?.labels?.['kubernetes.io/service-name'] ?? ''}`;
+}
+
+function nodesOf(key: string, slices: readonly EndpointSlice[]): Set<string> {
+  const own = slices
+    .filter((slice) => serviceKeyOf(slice) === key)
+    .flatMap(({ endpoints = [] }) => endpoints);
+  return new Set(own.flatMap(({ conditions, nodeName }) => (conditions?.ready !== false && nodeName) || []));
+}
+
 /** Gives LoadBalancer Services an address that this machine can bind, and a node that does it. */
 export function run(context: Context): Running {
   const { client, informers } = context;
   const [services, nodes] = [informers.of(serviceKind), informers.of(nodeKind)];
+  const slices = informers.of(endpointSliceKind);
   const events = context.recorder('service-address-controller');
   /** Addresses given out by us, which the cache may not have seen yet. */
   const given = new Map<string, string>();
@@ -103,6 +121,11 @@ export function run(context: Context): Running {
     const before = change.type === 'modified' ? change.previous : undefined;
     const isNews = change.type !== 'modified' || isReady(change.object) !== isReady(before!);
     return isNews ? all().map(keyOf) : [];
+  };
+
+  const keysForSlice = ({ object }: Change<EndpointSlice>): string[] => {
+    const key = serviceKeyOf(object);
+    return services.get(key)?.spec?.externalTrafficPolicy === 'Local' ? [key] : [];
   };
 
   async function reconcile(key: string): Promise<undefined> {
@@ -117,7 +140,9 @@ export function run(context: Context): Running {
       const ip = given.get(otherKey) ?? other.metadata?.annotations?.[loadBalancerIp];
       if (otherKey !== key && ip) taken.add(ip);
     }
-    const { annotations, clearStatus, problem } = plan({ service, nodes: nodes.list(), taken });
+    const serving = nodesOf(key, slices.list());
+    const state = { service, nodes: nodes.list(), serving, taken };
+    const { annotations, clearStatus, problem } = plan(state);
     if (problem) {
       const subject = subjectOf(serviceKind, service);
       events.record(subject, 'Warning', 'NoLoadBalancerAddress', `No address yet: ${problem}`);
@@ -136,7 +161,11 @@ export function run(context: Context): Running {
 
   return runController(context, {
     name: 'service-address',
-    sources: [source(serviceKind, ({ key }) => [key]), source(nodeKind, keysForNode)],
+    sources: [
+      source(serviceKind, ({ key }) => [key]),
+      source(nodeKind, keysForNode),
+      source(endpointSliceKind, keysForSlice),
+    ],
     reconcile,
     // Two at once could take the same address.
     concurrency: 1,

@@ -18,9 +18,10 @@ export function listenersFor(services: Service[], nodeName: string): ListenerSpe
     const ip = annotations[ipAnnotation];
     const isOurs = service.spec?.type === 'LoadBalancer' && annotations[nodeAnnotation] === nodeName;
     if (!isOurs || !ip || deletionTimestamp) return [];
+    const localOnly = service.spec?.externalTrafficPolicy === 'Local';
     return (service.spec?.ports ?? [])
       .filter(({ protocol = 'TCP' }) => protocol === 'TCP')
-      .map(({ port }) => ({ namespace, service: name, port, ip }));
+      .map(({ port }) => ({ namespace, service: name, port, ip, ...(localOnly && { localOnly }) }));
   });
 }
 

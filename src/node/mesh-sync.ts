@@ -12,6 +12,7 @@ import type { EventRecorder } from '../client/events.ts';
 import { createInformer, type Informer } from '../client/informer.ts';
 import { compileRoutes } from '../mesh/compile.ts';
 import type { RouteTable } from '../mesh/route-table.ts';
+import { HealthCheckPorts, healthChecksFor } from './health-check-ports.ts';
 import { listenersFor, reportListeners } from './load-balancers.ts';
 import { NodePortReports, nodePortsFor } from './node-ports.ts';
 import type { ListenerSpec, ListenerState } from './runtimes/shim/client.ts';
@@ -55,11 +56,13 @@ export class MeshSync implements Running {
   #listenersKey = '[]';
   #states: ListenerState[] = [];
   readonly #nodePortReports = new NodePortReports();
+  readonly #healthChecks: HealthCheckPorts;
   readonly #synced = Promise.withResolvers<void>();
 
   constructor(options: MeshSyncOptions) {
     this.#options = options;
-    const { client, clock, log } = options;
+    const { client, clock, log, nodeIP } = options;
+    this.#healthChecks = new HealthCheckPorts({ host: nodeIP, log });
     const onChange = () => this.#changed();
     this.#services = createInformer<Service>({ client, kind: serviceKind, clock, log, onChange });
     this.#slices = createInformer<EndpointSlice>({ client, kind: endpointSliceKind, clock, log, onChange });
@@ -108,6 +111,7 @@ export class MeshSync implements Running {
     this.#stopping.abort();
     this.#timer?.();
     await this.#listening;
+    this.#healthChecks.close();
   }
 
   #changed(): void {
@@ -179,6 +183,7 @@ export class MeshSync implements Running {
       state.saveFact('listeners', this.#wanted);
     }
     if (!this.#hasSynced) return;
+    await this.#healthChecks.set(healthChecksFor(services, this.#slices.list(), nodeName));
     this.#nodePortReports.report(this.#states, { services, recorder });
     const ownAddress = this.#states.filter(({ nodePort }) => nodePort === undefined);
     await reportListeners(ownAddress, { services, client, recorder, log });

@@ -12,6 +12,8 @@ test('a node answers for node ports at its own address', () => {
   assert.deepEqual(nodePortsFor([nodePort], '10.0.0.1'), [spec]);
   const local = service({ ...nodePort.spec, externalTrafficPolicy: 'Local' });
   assert.deepEqual(nodePortsFor([local], '10.0.0.1'), [{ ...spec, localOnly: true }]);
+  const balanced = service({ ...nodePort.spec, type: 'LoadBalancer' });
+  assert.deepEqual(nodePortsFor([balanced], '10.0.0.1'), [spec]);
   for (const other of [
     { type: 'ClusterIP', ports: [{ port: 80 }] },
     { type: 'NodePort', ports: [{ port: 53, nodePort: 30053, protocol: 'UDP' }] },

@@ -8,8 +8,7 @@ export function nodePortsFor(services: Service[], nodeIP: string): ListenerSpec[
   return services.flatMap((service) => {
     const { name = '', namespace = '', deletionTimestamp } = service.metadata ?? {};
     const { type, ports = [], externalTrafficPolicy } = service.spec ?? {};
-    // A load balancer has an address of its own.
-    if (type !== 'NodePort' || deletionTimestamp) return [];
+    if ((type !== 'NodePort' && type !== 'LoadBalancer') || deletionTimestamp) return [];
     const localOnly = externalTrafficPolicy === 'Local';
     return ports.flatMap(({ port, nodePort, protocol = 'TCP' }) =>
       nodePort && protocol === 'TCP'
@@ -19,7 +18,7 @@ export function nodePortsFor(services: Service[], nodeIP: string): ListenerSpec[
   });
 }
 
-/** Tells once of each node port that somebody else has on this node. */
+/** Tells once of each node port that somebody else has on this node; a load balancer has an address of its own. */
 export class NodePortReports {
   readonly #told = new Set<string>();
 
@@ -31,7 +30,7 @@ export class NodePortReports {
       const service = options.services.find(
         ({ metadata }) => metadata?.namespace === state.namespace && metadata.name === state.service,
       );
-      if (!service || this.#told.has(keyOf(state))) continue;
+      if (service?.spec?.type !== 'NodePort' || this.#told.has(keyOf(state))) continue;
       this.#told.add(keyOf(state));
       const why = state.problem ? ` (${state.problem})` : '';
       const message = `${state.ip}:${state.nodePort} could not be bound${why}; this node does not answer on it`;
