@@ -34,6 +34,8 @@ const server = createModelServer({
   metrics,
   version: process.env.SELVAGE_VERSION ?? '',
   hardBelow: options.hardBelow,
+  limits: options.limits,
+  payloadLog: options.payloadLog,
   ...(escalation && { escalation: createEscalation({ ...escalation, clock: systemClock, metrics }) }),
 });
 

@@ -1,5 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { batchRowsMax, latencyBudgetMsMax } from './batching.ts';
+import type { Limits } from './limits.ts';
+import type { PayloadLogOptions } from './payload-log.ts';
 import { inlineMsDefault } from './session.ts';
 
 /** What the environment of the built-in server may set; docs/serving.md has the table. */
@@ -22,6 +24,8 @@ export interface ServerOptions {
   watchMs: number;
   hardBelow: number;
   escalation: { url: string; below: number; ratePerSecond: number; timeoutMs: number } | undefined;
+  limits: Limits;
+  payloadLog: Pick<PayloadLogOptions, 'url' | 'mode' | 'source'> | undefined;
 }
 
 /** Throws an Error that names the variable, and what it must be. */
@@ -58,7 +62,27 @@ export function readOptions(env: Record<string, string | undefined>): ServerOpti
           timeoutMs: integerOf('ESCALATE_TIMEOUT_MS', 1, 60_000, 1_000),
         }
       : undefined,
+    limits: {
+      requestsMax: integerOf('REQUESTS_MAX', 0, 100_000, 0),
+      timeoutMs: 1_000 * numberOf('REQUEST_TIMEOUT_SECONDS', 0, 86_400, 0),
+    },
+    payloadLog: payloadLogOf(env),
   };
+}
+
+function payloadLogOf(env: Record<string, string | undefined>): ServerOptions['payloadLog'] {
+  const { LOGGER_URL: url, LOGGER_MODE: mode = 'all' } = env;
+  if (!url) return undefined;
+  if (!/^https?:\/\//.test(url)) throw new Error(`$LOGGER_URL must be an http:// URL, got "${url}"`);
+  if (mode !== 'all' && mode !== 'request' && mode !== 'response')
+    throw new Error(`$LOGGER_MODE must be all, request or response, got "${mode}"`);
+  const source = {
+    inferenceService: env.LOGGER_INFERENCE_SERVICE ?? '',
+    namespace: env.LOGGER_NAMESPACE ?? '',
+    component: 'predictor',
+    endpoint: env.LOGGER_ENDPOINT ?? 'default',
+  };
+  return { url, mode, source };
 }
 
 /** Two for a single run, as far as there are processors; with several at a time each processor works on one. */

@@ -6,7 +6,9 @@ import { fromFetch, type HttpAnswer, type HttpRequest, jsonAnswer, toFetch } fro
 import { createInference } from './inference.ts';
 import { parseObject, readInferRequest, writeInferResponse } from './inference-protocol.ts';
 import { type Escalation, escalatedHeader } from './joint/escalation.ts';
+import { type Limits, withLimits } from './limits.ts';
 import { expectRepository, indexOf, modelOf } from './models.ts';
+import { type PayloadLogOptions, withPayloadLog } from './payload-log.ts';
 import { imagesRequest, readPredictRequest, writePredictResponse } from './predict-protocol.ts';
 import { createQuality, describeExample } from './quality/quality.ts';
 import type { ModelRepository } from './repository.ts';
@@ -30,6 +32,10 @@ export interface ModelServerOptions {
   escalation?: Escalation;
   /** Rows that the model is less sure of are kept as hard examples; 0: none. */
   hardBelow?: number;
+  /** None unless said. */
+  limits?: Limits;
+  /** None unless said. */
+  payloadLog?: Pick<PayloadLogOptions, 'url' | 'mode' | 'source'> | undefined;
 }
 
 /**
@@ -43,7 +49,11 @@ export function createModelServer(options: ModelServerOptions) {
   const models = repository?.loaded ?? new Map(options.models.map((model) => [model.name, model]));
   const images = createImagePool();
   const quality = createQuality({ clock, metrics, hardBelow });
-  const inference = createInference({ models, metrics, images, quality, escalation: options.escalation });
+  const inference = withLimits(
+    createInference({ models, metrics, images, quality, escalation: options.escalation }),
+    options.limits ?? { requestsMax: 0, timeoutMs: 0 },
+    clock,
+  );
 
   async function infer(
     request: HttpRequest,
@@ -185,14 +195,16 @@ export function createModelServer(options: ModelServerOptions) {
     }
   }
 
+  const { payloadLog } = options;
+  const logged = payloadLog ? withPayloadLog(handle, { ...payloadLog, clock, metrics }) : handle;
   return {
-    handle,
+    handle: logged,
     inference,
     models,
     repository,
     version: options.version,
     async fetch(request: Request): Promise<Response> {
-      return toFetch(await handle(fromFetch(request)), request.method === 'HEAD');
+      return toFetch(await logged(fromFetch(request)), request.method === 'HEAD');
     },
     /** Ends the image decoders; models are closed by who opened them. */
     close: () => images.close(),

@@ -8,7 +8,7 @@ import type { Service } from '../../api/kinds/service.ts';
 import { modelOfAnnotation, modelVolumeAnnotation } from '../../api/model-annotations.ts';
 import { controllerReference } from '../owner.ts';
 import { type ComponentName, componentName, inferenceServiceLabel } from './names.ts';
-import { modelFolder, modelVolume, type Storage } from './storage.ts';
+import { hostOf, modelFolder, modelVolume, type Storage } from './storage.ts';
 
 export const modelServerImage = 'selvage.dev/builtin/model-server';
 const egressAnnotation = 'selvage.dev/egress';
@@ -122,7 +122,9 @@ export function predictorTemplate(inference: InferenceService, storage: Storage 
   const { model, containers = [] } = predictor;
   const pod = podPartOf(predictor);
   if (!model) return templateOf(inference, 'predictor', {}, { ...pod, containers });
-  const egress = [predictor.annotations?.[egressAnnotation], storage?.egress].filter(Boolean).join(',');
+  const logsTo = predictor.logger?.url && hostOf(predictor.logger.url);
+  const grants = [predictor.annotations?.[egressAnnotation], storage?.egress, logsTo];
+  const egress = [...new Set(grants.filter(Boolean))].join(',');
   return templateOf(
     inference,
     'predictor',
@@ -148,7 +150,7 @@ function modelContainer(
   inference: InferenceService,
   storage: Storage | undefined,
 ): PodSpec['containers'][number] {
-  const { model, batcher } = inference.spec!.predictor;
+  const { model, batcher, containerConcurrency, timeout, logger } = inference.spec!.predictor;
   const {
     name,
     modelFormat: _modelFormat,
@@ -181,6 +183,9 @@ function modelContainer(
       { name: 'MODEL_NAME', value: name || inference.metadata?.name || '' },
       ...optional('BATCH_ROWS_MAX', batcher?.maxBatchSize, batchRowsMax),
       ...optional('BATCH_LATENCY_MS', batcher?.maxLatency, batchLatencyMsMax),
+      ...optional('REQUESTS_MAX', containerConcurrency || undefined),
+      ...optional('REQUEST_TIMEOUT_SECONDS', timeout),
+      ...(logger?.url ? loggerVariables(inference, logger.url, logger.mode) : []),
       ...(container.env ?? []),
     ],
     ...(mounts.length > 0 && { volumeMounts: mounts }),
@@ -231,6 +236,15 @@ function templateOf(
   };
 }
 
-function optional(name: string, value: number | undefined, highest: number) {
+function loggerVariables({ metadata }: InferenceService, url: string, mode: string | undefined) {
+  return Object.entries({
+    LOGGER_URL: url,
+    LOGGER_MODE: mode || 'all',
+    LOGGER_INFERENCE_SERVICE: metadata?.name ?? '',
+    LOGGER_NAMESPACE: metadata?.namespace ?? '',
+  }).map(([name, value]) => ({ name, value }));
+}
+
+function optional(name: string, value: number | undefined, highest = Number.POSITIVE_INFINITY) {
   return value === undefined ? [] : [{ name, value: String(Math.min(value, highest)) }];
 }

@@ -22,6 +22,11 @@ export function refusalOf({ spec, metadata }: InferenceService): Refusal | undef
     if (spec?.[name] && !spec[name].containers?.length)
       return invalid(`spec.${name}.containers: Required value: it runs as an ordinary pod`);
   }
+  const { logger } = spec?.predictor ?? {};
+  if (logger && !/^https?:$/.test(URL.parse(logger.url ?? '')?.protocol ?? ''))
+    return invalid(
+      `spec.predictor.logger.url: Invalid value: "${logger.url ?? ''}": must be an http:// or https:// URL`,
+    );
   if (model) return refusalOfModel(model);
   return containers?.length
     ? undefined

@@ -72,7 +72,6 @@ function downloaded(uri: string, keepsName: boolean): Storage | string {
   if (url?.username !== '') return 'must be a URL without a user';
   if (url.hash !== '' && !/^#sha256=[0-9a-f]{64}$/.test(url.hash))
     return 'what follows # must be sha256=<64 hexadecimal digits>, the digest of the file';
-  const port = url.port || (url.protocol === 'https:' ? '443' : '80');
   const name = url.pathname.split('/').at(-1);
   return {
     volume: { name: modelVolume, emptyDir: {} },
@@ -86,6 +85,12 @@ function downloaded(uri: string, keepsName: boolean): Storage | string {
       terminationMessagePolicy: 'FallbackToLogsOnError',
       volumeMounts: [{ name: modelVolume, mountPath: modelFolder }],
     },
-    egress: `${url.hostname}:${port}`,
+    egress: hostOf(uri),
   };
+}
+
+/** `host:port` of an HTTP URL. */
+export function hostOf(uri: string): string {
+  const { hostname, port, protocol } = new URL(uri);
+  return `${hostname}:${port || (protocol === 'https:' ? '443' : '80')}`;
 }
