@@ -4,7 +4,7 @@ import { StatusError } from '../../base/errors.ts';
 import type { PreprocessStep } from '../../ml/export/steps.ts';
 import type { Tensor } from '../datatype.ts';
 import type { TensorMetadata } from '../inference-protocol.ts';
-import { readHeader } from './decode.ts';
+import { pixelsOf } from './decode.ts';
 import { preprocess } from './preprocess.ts';
 
 export interface ImageJob {
@@ -72,10 +72,7 @@ export function createImagePool(): ImagePool {
 
   return {
     async preprocess(images, steps, input) {
-      const pixels = images.reduce((sum, image) => {
-        const { width, height } = readHeader(image);
-        return sum + width * height;
-      }, 0);
+      const pixels = images.reduce((sum, image) => sum + pixelsOf(image), 0);
       if (pixels <= inlinePixelsMax) return preprocess(images, steps, input);
       if (waiting.size >= imagesWaitingMax)
         throw new StatusError('ServiceUnavailable', `${imagesWaitingMax} images wait already; try again`, {

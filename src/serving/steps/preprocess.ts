@@ -2,7 +2,7 @@ import { StatusError } from '../../base/errors.ts';
 import type { PreprocessStep } from '../../ml/export/steps.ts';
 import type { Tensor } from '../datatype.ts';
 import type { TensorMetadata } from '../inference-protocol.ts';
-import { decodeImage, type Picture } from './decode.ts';
+import { decodePicture, type Picture } from './decode.ts';
 import { resize } from './resize.ts';
 
 /** Encoded images as the model's input, one row each. Throws BadRequest if they don't fit. */
@@ -35,7 +35,7 @@ async function prepare(image: Uint8Array, steps: PreprocessStep[], channels: num
   let picture: Picture | undefined;
   let isFirst = false;
   for (const step of steps) {
-    if (step.op === 'decode') picture = await decodeImage(image, channels);
+    if (step.op === 'decode') picture = decodePicture(image, channels);
     else if (step.op === 'transpose') isFirst = true;
     else if (picture) picture = apply(step, picture);
   }

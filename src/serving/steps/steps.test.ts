@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { checkPostprocess, checkPreprocess } from '../../ml/export/steps.ts';
 import type { TensorMetadata } from '../inference-protocol.ts';
-import { decodeImage, pixelsMax, readHeader } from './decode.ts';
+import { decodePicture, pixelsMax, pixelsOf } from './decode.ts';
 import { createImagePool, inlinePixelsMax } from './image-pool.ts';
 import { addedOutputs, postprocess } from './postprocess.ts';
 import { preprocess } from './preprocess.ts';
@@ -28,11 +28,11 @@ function assertNear(actual: ArrayLike<number>, expected: ArrayLike<number>, tole
 
 test('a PNG is decoded to its very pixels, its transparency dropped', async () => {
   for (const name of ['png', 'pngAlpha'])
-    assert.deepEqual((await decodeImage(bytesOf(fixtures[name]), 3)).data, source);
+    assert.deepEqual(decodePicture(bytesOf(fixtures[name]), 3).data, source);
 });
 
 test('one channel is grey as PIL makes it', async () => {
-  const { data, channels } = await decodeImage(bytesOf(fixtures.png), 1);
+  const { data, channels } = decodePicture(bytesOf(fixtures.png), 1);
   assert.equal(channels, 1);
   assertNear(data, bytesOf(fixtures.grey), 0);
 });
@@ -43,7 +43,7 @@ test("baseline JPEG is decoded to libjpeg's pixels but for rounding, progressive
     ['jpegProgressive', 16],
   ] as const) {
     const { bytes, pixels } = fixtures[name];
-    assertNear((await decodeImage(bytesOf(bytes), 3)).data, bytesOf(pixels), tolerance);
+    assertNear(decodePicture(bytesOf(bytes), 3).data, bytesOf(pixels), tolerance);
   }
 });
 
@@ -101,8 +101,8 @@ test('images that the model does not take are refused in words', async () => {
   const png = bytesOf(fixtures.png);
   const refused: [Uint8Array, RegExp][] = [
     [Buffer.from('hello'), /neither a JPEG nor a PNG/],
-    [png.subarray(0, 40), /the PNG can't be decoded/],
-    [bytesOf(fixtures.jpeg.bytes).subarray(0, 100), /JPEG has no frame header|can't be decoded/],
+    [png.subarray(0, 40), /can't be decoded: a damaged PNG/],
+    [bytesOf(fixtures.jpeg.bytes).subarray(0, 100), /can't be decoded: a damaged JPEG/],
     [png, /the image becomes \[1,5,7,3\], the model's "x" takes \[-1,32,32,3\]/],
   ];
   for (const [image, message] of refused)
@@ -113,7 +113,7 @@ test('a header that claims too many pixels is refused before anything is unpacke
   const bomb = Buffer.from(bytesOf(fixtures.png));
   bomb.writeUInt32BE(100_000, 16);
   bomb.writeUInt32BE(pixelsMax, 20);
-  await assert.rejects(decodeImage(bomb, 3), /pixels, allowed are/);
+  assert.throws(() => decodePicture(bomb, 3), /100000 x 16777216 pixels, allowed are 1 to 16777216/);
 });
 
 test('damaged images are refused, whatever the damage', async () => {
@@ -128,9 +128,8 @@ test('damaged images are refused, whatever the damage', async () => {
     const image = Uint8Array.from(images[round % 3]!);
     for (let i = random(6); i >= 0; i--) image[random(image.length)] = random(256);
     try {
-      const { width, height } = readHeader(image);
-      if (width * height > 1_000_000) continue;
-      await decodeImage(image.subarray(0, image.length - random(3) * random(50)), 3);
+      if (pixelsOf(image) > 1_000_000) continue;
+      decodePicture(image.subarray(0, image.length - random(3) * random(50)), 3);
     } catch (error) {
       assert.equal(
         (error as { reason?: string }).reason,

@@ -1,50 +1,48 @@
 import { createRequire } from 'node:module';
+import { type ImageHeader, readImageHeader } from './header.ts';
 import { ImageError, type Pixels } from './pixels.ts';
 
 /** More than this is no photograph but an attack or a mistake. */
-const megapixelsMax = 100;
+const photographPixelsMax = 100_000_000;
+
+export interface DecodeOptions {
+  /** Of an image as its header states it, before anything is unpacked; 4 bytes a pixel are needed. */
+  pixelsMax?: number;
+  /** Takes a JPEG that ends early, or has marks that don't belong there, for what there is of it. */
+  isTolerant?: boolean;
+}
 
 // The libraries are CommonJS; each is loaded when its first file comes.
 const require = createRequire(import.meta.url);
 
 /** Decodes a JPEG or PNG, told by its first bytes, to RGBA.
  * @throws ImageError that says what is wrong with the bytes. */
-export function decodeImage(bytes: Uint8Array): Pixels {
-  if (bytes.length === 0) throw new ImageError('it is empty');
-  if (bytes[0] === 0xff && bytes[1] === 0xd8) return decodeJpeg(bytes);
-  if (pngSignature.every((byte, at) => bytes[at] === byte)) return decodePng(bytes);
-  const start = [...bytes.subarray(0, 4)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
-  throw new ImageError(`not a JPEG and not a PNG: it begins with the bytes ${start}`);
+export function decodeImage(
+  bytes: Uint8Array,
+  { pixelsMax = photographPixelsMax, isTolerant = false }: DecodeOptions = {},
+): Pixels {
+  const header = readImageHeader(bytes);
+  const { format, width, height } = header;
+  const pixels = width * height;
+  if (pixels === 0 || pixels > pixelsMax)
+    throw new ImageError(`a ${format} of ${width} x ${height} pixels, allowed are 1 to ${pixelsMax} in all`);
+  try {
+    const decoded = format === 'PNG' ? decodePng(bytes) : decodeJpeg(bytes, header, isTolerant);
+    if (decoded.length !== pixels * 4) throw new Error('its pixels are not those that the header states');
+    return { width, height, data: decoded };
+  } catch (cause) {
+    throw new ImageError(`a damaged ${format}: ${(cause as Error).message ?? cause}`, { cause });
+  }
 }
 
-const pngSignature = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
-
-function decodeJpeg(bytes: Uint8Array): Pixels {
+function decodeJpeg(bytes: Uint8Array, { width, height }: ImageHeader, isTolerant: boolean): Uint8Array {
   const jpeg: typeof import('jpeg-js') = require('jpeg-js');
-  try {
-    const options = { useTArray: true, tolerantDecoding: false, maxResolutionInMP: megapixelsMax } as const;
-    const { width, height, data } = jpeg.decode(bytes, options);
-    return { width, height, data };
-  } catch (cause) {
-    throw new ImageError(`a damaged JPEG: ${reason(cause)}`, { cause });
-  }
+  // Its own limit counts in millions, and is checked against the same header.
+  const maxResolutionInMP = Math.ceil((width * height) / 1e6);
+  return jpeg.decode(bytes, { useTArray: true, tolerantDecoding: isTolerant, maxResolutionInMP }).data;
 }
 
-function decodePng(bytes: Uint8Array): Pixels {
+function decodePng(bytes: Uint8Array): Uint8Array {
   const { PNG }: typeof import('pngjs') = require('pngjs');
-  // The header chunk always comes first and has the size at these places.
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const claimed = bytes.length < 24 ? 0 : view.getUint32(16) * view.getUint32(20);
-  if (claimed > megapixelsMax * 1e6)
-    throw new ImageError(`a PNG of ${claimed} pixels, more than ${megapixelsMax} million`);
-  try {
-    const { width, height, data } = PNG.sync.read(
-      Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
-    );
-    return { width, height, data };
-  } catch (cause) {
-    throw new ImageError(`a damaged PNG: ${reason(cause)}`, { cause });
-  }
+  return PNG.sync.read(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)).data;
 }
-
-const reason = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));

@@ -90,14 +90,14 @@ test('a file that is no image ends the pass with its name, or is counted and lef
   const strict = await ml.imageFolder(dir, size);
   await assert.rejects(
     Array.fromAsync(strict.dataset),
-    /cat\/7\.jpg: not a JPEG and not a PNG: it begins with the bytes 47 49 46 38\. .*give corrupt: 'skip'/,
+    /cat\/7\.jpg: neither a JPEG nor a PNG: it begins with the bytes 47 49 46 38\. .*give corrupt: 'skip'/,
   );
   const lenient = await ml.imageFolder(dir, { ...size, corrupt: 'skip' });
   assert.equal((await Array.fromAsync(lenient.dataset)).length, 3);
   assert.equal(lenient.skipped.count, 2);
   assert.match(
     lenient.skipped.files.join('\n'),
-    /cat\/7\.jpg: not a JPEG.*\n.*dog\/8\.jpg: a damaged JPEG: /,
+    /cat\/7\.jpg: neither a JPEG.*\n.*dog\/8\.jpg: a damaged JPEG: /,
   );
 });
 
@@ -105,7 +105,10 @@ test('a PNG that claims to be huge is refused before it is unpacked, as is an em
   const bytes = new Uint8Array(await readFile(file('grey.png')));
   new DataView(bytes.buffer).setUint32(16, 100_000);
   new DataView(bytes.buffer).setUint32(20, 100_000);
-  assert.throws(() => decodeImage(bytes), /a PNG of 10000000000 pixels, more than 100 million/);
+  assert.throws(
+    () => decodeImage(bytes),
+    /a PNG of 100000 x 100000 pixels, allowed are 1 to 100000000 in all/,
+  );
   assert.throws(() => decodeImage(new Uint8Array()), /it is empty/);
 });
 
