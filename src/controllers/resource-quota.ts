@@ -1,3 +1,4 @@
+import { isEqualSemantically } from '../api/equal.ts';
 import type { KindDefinition } from '../api/kind.ts';
 import type { Pod } from '../api/kinds/pod.ts';
 import { resourceQuota as quotaKind, type ResourceQuota } from '../api/kinds/resourceQuota.ts';
@@ -85,9 +86,7 @@ export function run(context: Context, kinds: readonly KindDefinition[]): Running
 function needsCount(change: Change<ResourceQuota>): boolean {
   if (change.type === 'deleted') return false;
   if (change.type === 'added') return true;
-  return (
-    change.object.metadata?.generation !== change.previous.metadata?.generation || !change.object.status?.hard
-  );
+  return !isEqualSemantically(change.object.spec, change.previous.spec) || !change.object.status?.hard;
 }
 
 /** Whether the change leaves more room than there was. */
