@@ -1,3 +1,4 @@
+import { isEqualSemantically } from '../api/equal.ts';
 import type { KindDefinition } from '../api/kind.ts';
 import { customResourceDefinition } from '../api/kinds/customResourceDefinition.ts';
 import {
@@ -101,15 +102,15 @@ export function run(
     const spec = autoscaler.spec!;
     const answers = await Promise.all((spec.metrics ?? []).map((each) => propose(each, subject, metrics)));
     const decision = fromMetrics({ spec, current, answers, history, nowMs });
-    const isUnknown = decision.conditions.some(
-      ({ type, status: is }) => type === 'ScalingActive' && is === 'False',
-    );
-    if (isUnknown) tell(autoscaler, 'Warning', 'FailedComputeMetricsReplicas', decision.why);
+    if (isUnknown(decision.conditions))
+      tell(autoscaler, 'Warning', 'FailedComputeMetricsReplicas', decision.why);
     return decision;
   }
 
-  function stay(look: Look, { replicas, metrics: currentMetrics }: Decision): Promise<boolean> {
-    return write(look, { currentReplicas: replicas, desiredReplicas: replicas, currentMetrics });
+  function stay(look: Look, { replicas, conditions, metrics: currentMetrics }: Decision): Promise<boolean> {
+    const counts = { currentReplicas: replicas, currentMetrics };
+    // What was wanted when it was known last.
+    return write(look, isUnknown(conditions) ? counts : { ...counts, desiredReplicas: replicas });
   }
 
   async function rescale(look: Look, current: number, decision: Decision): Promise<void> {
@@ -124,7 +125,7 @@ export function run(
       tell(autoscaler, 'Warning', 'FailedRescale', text);
       const message = `the HPA controller was unable to update the target scale: ${messageOf(error)}`;
       said.push({ type: 'AbleToScale', status: 'False', reason: 'FailedUpdateScale', message });
-      await write(look, { currentReplicas: current, desiredReplicas: current, currentMetrics });
+      await write(look, { currentReplicas: current, currentMetrics });
       throw error;
     }
     tell(autoscaler, 'Normal', 'SuccessfulRescale', `New size: ${replicas}; reason: ${why}`);
@@ -147,14 +148,12 @@ export function run(
     for (const each of said) {
       conditions = withCondition(conditions, { ...each, lastTransitionTime: toTime(nowMs) });
     }
-    const observedGeneration = autoscaler.metadata?.generation ?? 0;
     return writeStatus(client, autoscalerKind, autoscaler, {
       ...before,
       ...changed,
       ...(measured && { currentMetrics: measured }),
       // Nothing was looked at: what was seen last still holds.
       ...(Object.keys(change).length === 0 && currentMetrics && { currentMetrics }),
-      observedGeneration,
       conditions,
     });
   }
@@ -162,10 +161,11 @@ export function run(
   return runController(context, {
     name: 'horizontal-pod-autoscaler',
     sources: [
-      source(autoscalerKind, ({ type, key, object, ...change }) => {
-        const before = 'previous' in change ? change.previous?.metadata?.generation : undefined;
+      source(autoscalerKind, (change) => {
         // Our own status writes call for nothing.
-        return type === 'modified' && before === object.metadata?.generation ? [] : [key];
+        const isOwn =
+          change.type === 'modified' && isEqualSemantically(change.object.spec, change.previous.spec);
+        return isOwn ? [] : [change.key];
       }),
       source(podKind, () => []),
       source(customResourceDefinition, () => []),
@@ -173,6 +173,12 @@ export function run(
     reconcile,
   });
 }
+
+const isUnknown = (conditions: Decision['conditions']) =>
+  conditions.some(
+    ({ type, status, reason }) =>
+      type === 'ScalingActive' && status === 'False' && reason !== 'ScalingDisabled',
+  );
 
 type StatusChange = {
   [K in keyof HorizontalPodAutoscalerStatus]?: HorizontalPodAutoscalerStatus[K] | undefined;

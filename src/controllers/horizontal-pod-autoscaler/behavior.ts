@@ -22,6 +22,8 @@ export interface Limited {
 
 /** kube-controller-manager's --horizontal-pod-autoscaler-downscale-stabilization. */
 const downStabilizationSeconds = 300;
+/** So many replicas may be there after one step up, whatever the current number is. */
+const upAtOnceMin = 4;
 const defaultUp: ScalingRules = {
   stabilizationWindowSeconds: 0,
   selectPolicy: 'Max',
@@ -51,25 +53,35 @@ export function limit(options: {
   nowMs: number;
 }): Limited {
   const { current, desired, min, max, behavior, history, nowMs } = options;
-  const up = { ...defaultUp, ...behavior?.scaleUp };
-  const down = { ...defaultDown, ...behavior?.scaleDown };
+  if (!behavior) return limitPlainly(options);
+  const up = { ...defaultUp, ...behavior.scaleUp };
+  const down = { ...defaultDown, ...behavior.scaleDown };
   const stable = stabilize(desired, current, { up, down, history, nowMs });
-  const stabilized =
-    stable === desired
-      ? undefined
-      : stable > desired
-        ? {
-            reason: 'ScaleDownStabilized',
-            message:
-              'recent recommendations were higher than current one, applying the highest recent recommendation',
-          }
-        : {
-            reason: 'ScaleUpStabilized',
-            message:
-              'recent recommendations were lower than current one, applying the lowest recent recommendation',
-          };
+  const why = desired >= current ? upStabilized : downStabilized;
+  const stabilized = stable === desired ? undefined : why;
   const bounded = pace(stable, { current, min, max, up, down, history, nowMs });
   return { ...bounded, ...(stabilized && { stabilized }) };
+}
+
+/** Without a behavior: down to the highest recommendation of the window, up to the double or to four at once. */
+function limitPlainly({
+  current,
+  desired,
+  min,
+  max,
+  history,
+  nowMs,
+}: Omit<Parameters<typeof limit>[0], 'behavior'>): Limited {
+  const sinceMs = nowMs - downStabilizationSeconds * 1000;
+  const recent = history.recommendations.filter(({ atMs }) => atMs >= sinceMs);
+  const stable = Math.max(desired, ...recent.map(({ replicas }) => replicas));
+  const stabilized = stable === desired ? {} : { stabilized: downStabilized };
+  const most = Math.max(2 * current, upAtOnceMin);
+  if (stable < min) return { replicas: min, limited: tooFew, ...stabilized };
+  if (stable <= Math.min(most, max)) return { replicas: stable, limited: undefined, ...stabilized };
+  return max > most
+    ? { replicas: most, limited: tooFast('ScaleUpLimit', 'increasing'), ...stabilized }
+    : { replicas: max, limited: tooMany, ...stabilized };
 }
 
 /** Up only as far as the lowest, down only as far as the highest recommendation of the window. */
@@ -141,6 +153,14 @@ function limitOf(
   return sign > 0 === isMost ? Math.max(...limits) : Math.min(...limits);
 }
 
+const downStabilized = {
+  reason: 'ScaleDownStabilized',
+  message: 'recent recommendations were higher than current one, applying the highest recent recommendation',
+};
+const upStabilized = {
+  reason: 'ScaleUpStabilized',
+  message: 'recent recommendations were lower than current one, applying the lowest recent recommendation',
+};
 const tooMany = {
   reason: 'TooManyReplicas',
   message: 'the desired replica count is more than the maximum replica count',

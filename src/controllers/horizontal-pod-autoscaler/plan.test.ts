@@ -56,7 +56,9 @@ test('windows, policies and bounds hold a change back, and say which did', () =>
   };
   assert.equal(said({ desired: 15 }), '15');
   assert.equal(said({ desired: 50 }), '20 ScaleUpLimit');
-  assert.equal(said({ current: 1, desired: 50 }), '5 ScaleUpLimit');
+  assert.equal(said({ current: 1, desired: 50 }), '4 ScaleUpLimit');
+  assert.equal(said({ current: 3, desired: 50 }), '6 ScaleUpLimit');
+  assert.equal(said({ current: 1, desired: 50, behavior: {} }), '5 ScaleUpLimit');
   assert.equal(said({ desired: 50, max: 12 }), '12 TooManyReplicas');
   assert.equal(said({ desired: 1, min: 3 }), '3 TooFewReplicas');
   const recommendations = [{ replicas: 8, atMs: nowMs - 60_000 }];
@@ -64,7 +66,13 @@ test('windows, policies and bounds hold a change back, and say which did', () =>
   const old = [{ replicas: 8, atMs: nowMs - 301_000 }];
   assert.equal(said({ desired: 2, history: { ...none, recommendations: old } }), '2');
   const ups = [{ change: 5, atMs: nowMs - 5_000 }];
-  assert.equal(said({ desired: 50, history: { ...none, ups } }), '10 ScaleUpLimit');
+  assert.equal(said({ desired: 50, behavior: {}, history: { ...none, ups } }), '10 ScaleUpLimit');
+  assert.equal(said({ desired: 50, history: { ...none, ups } }), '20 ScaleUpLimit');
+  const calm = { scaleUp: { stabilizationWindowSeconds: 120 } };
+  assert.equal(
+    said({ desired: 50, behavior: calm, history: { ...none, recommendations } }),
+    '10 ScaleUpStabilized',
+  );
   const policies = [{ type: 'Pods', value: 1, periodSeconds: 60 }] as const;
   const slow = { scaleDown: { policies: [...policies] } };
   assert.equal(said({ desired: 2, behavior: slow }), '9 ScaleDownLimit');
