@@ -4,7 +4,7 @@ import { immutable } from '../immutable.ts';
 import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
 import { dns1123Label } from '../names.ts';
 import { federatedTrainingStatus } from '../parts/federatedTraining.ts';
-import { isClassifying, type TrainingJobSpec, trainingJobSpec } from '../parts/trainingJob.ts';
+import { isClassifying, modelsPrefix, type TrainingJobSpec, trainingJobSpec } from '../parts/trainingJob.ts';
 import {
   boolean,
   integer,
@@ -109,8 +109,13 @@ export const trainingJob = defineKind<TrainingJob>({
   schema,
   // Its Job and the volume of its checkpoints are named after it.
   nameRule: dns1123Label,
-  check({ spec }, report, root) {
+  check({ metadata, spec }, report, root) {
     const at = root.child('spec');
+    const { namespace = 'default' } = metadata ?? {};
+    if (spec?.output !== undefined && !belongsTo(namespace, spec.output)) {
+      const detail = `must be models/${namespace}/<name>:<tag>: other places belong to other namespaces`;
+      report.invalid(at.child('output'), spec.output, detail);
+    }
     if (spec?.promote && spec.output === undefined) {
       report.required(at.child('output'), 'a model must be in the registry to be promoted');
     }
@@ -165,6 +170,14 @@ export const trainingJob = defineKind<TrainingJob>({
     },
   ],
 });
+
+/** So that nobody overwrites another namespace's models: `models/<name>` is of `default`, `models/<namespace>/…` of that. */
+function belongsTo(namespace: string, output: string): boolean {
+  const [first, ...rest] = output.slice(modelsPrefix.length).split('/');
+  // What does not begin so is refused already.
+  if (!output.startsWith(modelsPrefix)) return true;
+  return rest.length === 0 ? namespace === 'default' : first === namespace;
+}
 
 /** What may be said of a job after it was made; another training is another job. */
 const changeable = ['activeDeadlineSeconds', 'backoffLimit', 'suspend', 'ttlSecondsAfterFinished'];

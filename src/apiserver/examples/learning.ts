@@ -45,6 +45,12 @@ export const learningExamples: Example[] = [
         ],
       ],
       [
+        { spec: { output: 'models/team/parts:v2' } },
+        [
+          'spec.output: Invalid value: "models/team/parts:v2": must be models/default/<name>:<tag>: other places belong to other namespaces',
+        ],
+      ],
+      [
         { spec: { output: null } },
         ['spec.output: Required value: a model must be in the registry to be promoted'],
       ],
