@@ -2,11 +2,18 @@ import { StatusError } from '../../base/errors.ts';
 
 const portMin = 30000;
 const portMax = 32767;
+/** The lowest ports are left to those who ask for one by number, as in Kubernetes, while there are others. */
+const chosenMin = portMin + 86;
 
 /** The node ports of the cluster's Services: 30000 to 32767. */
 export class PortPool {
   #taken = new Set<number>();
-  #next = portMin;
+  readonly #random: () => number;
+
+  /** `random` gives numbers from 0 to below 1. */
+  constructor(random: () => number = Math.random) {
+    this.#random = random;
+  }
 
   /** Takes this port, or says why it can't be had. */
   take(port: number): string | undefined {
@@ -18,18 +25,26 @@ export class PortPool {
     return undefined;
   }
 
+  /** Anywhere in the range, so that two clusters on one machine hardly meet. */
   takeAny(): number {
-    for (let tries = portMin; tries <= portMax; tries++) {
-      const port = this.#next;
-      this.#next = port === portMax ? portMin : port + 1;
-      if (this.#taken.has(port)) continue;
-      this.#taken.add(port);
-      return port;
+    const start = chosenMin + Math.floor(this.#random() * (portMax - chosenMin + 1));
+    const port =
+      this.#firstFree(start, portMax) ??
+      this.#firstFree(chosenMin, start) ??
+      this.#firstFree(portMin, chosenMin);
+    if (port === undefined) {
+      throw new StatusError(
+        'InternalError',
+        `failed to allocate a nodePort: all of ${portMin}-${portMax} are taken; delete Services that are not needed`,
+      );
     }
-    throw new StatusError(
-      'InternalError',
-      `failed to allocate a nodePort: all of ${portMin}-${portMax} are taken; delete Services that are not needed`,
-    );
+    this.#taken.add(port);
+    return port;
+  }
+
+  #firstFree(from: number, to: number): number | undefined {
+    for (let port = from; port <= to; port++) if (!this.#taken.has(port)) return port;
+    return undefined;
   }
 
   release(port: number): void {

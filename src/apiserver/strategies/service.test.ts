@@ -149,7 +149,11 @@ test('a pool that is used up says so', () => {
   assert.equal(new Set(taken).size, 5);
   assert.ok(!taken.includes('10.9.0.1'), 'the first is for the kubernetes Service');
   assert.throws(() => addresses.takeAny(), /all 6 addresses of 10.9.0.0\/29 are taken/);
-  const ports = new PortPool();
+  let turn = 0;
+  // Also at both ends of the range.
+  const ports = new PortPool(() => [0, 0.5, 1 - Number.EPSILON][turn++ % 3]!);
+  assert.equal(ports.takeAny(), 30086);
+  ports.release(30086);
   for (let count = 30000; count <= 32767; count++) ports.takeAny();
   assert.throws(() => ports.takeAny(), /all of 30000-32767 are taken/);
 });
