@@ -1,7 +1,8 @@
 /*
  * New weights for a served model, in place (θ swap) against a full redeploy (a new server process with graph and weights,
  * until it is ready), with clients asking all the time. Time from the new file's being there to the first answer by it, and
- * the bytes that travel to the node; refused or failed requests are counted. Run: node benchmarks/theta-swap.ts [--rounds N]
+ * the bytes that travel to the node; refused or failed requests are counted. Then the same of an InferenceService in a
+ * started cluster. Run: node benchmarks/theta-swap.ts [--rounds N]
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,6 +12,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { cifar10Network } from '../src/cli/training/network.ts';
 import { exportModel } from '../src/ml/index.ts';
+import { measureCluster } from './theta-swap/cluster.ts';
 
 const { values: options } = parseArgs({ options: { rounds: { type: 'string', default: '5' } } });
 const main = new URL('../src/serving/main.ts', import.meta.url).pathname;
@@ -59,6 +61,15 @@ console.log(
   `swap / redeploy: time ${(swap / redeploy).toFixed(2)}, bytes ${(weights[0]!.length / full).toFixed(3)}`,
 );
 console.log(`${asked} requests during ${swapMs.length} swaps, ${failed} failed`);
+
+const cluster = await measureCluster(Number(options.rounds));
+console.log('in a cluster, from the changed storageUri until all pods answer by the new model:');
+for (const [name, { ms, bytes, asked: during, failed: lost }] of Object.entries(cluster))
+  console.log(
+    `${name.padEnd(9)} ${ms.toFixed(0)} ms, ${bytes} bytes fetched; of ${during} requests ${lost} failed`,
+  );
+const [times, fetched] = [cluster.swap.ms / cluster.redeploy.ms, cluster.swap.bytes / cluster.redeploy.bytes];
+console.log(`swap / redeploy: time ${times.toFixed(2)}, bytes ${fetched.toFixed(3)}`);
 
 async function put(bytes: Uint8Array): Promise<void> {
   await writeFile(join(folder, 'new'), bytes);
