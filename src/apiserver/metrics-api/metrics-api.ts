@@ -38,8 +38,11 @@ export async function answerMetrics(context: Context, usage: NodeUsage, call: Ca
   if (info.verb === 'list')
     return { apiVersion, kind: `${kind.kind}List`, metadata: {}, items } as KubeObject;
   const [one] = items;
-  if (!one) throw notFound(kind, info.name!);
-  return one;
+  if (one) return one;
+  // As metrics-server tells what is not there from what has not been measured yet.
+  if (objects.length === 0) throw notFound({ ...kind, group: '' }, info.name!);
+  const name = info.namespace ? `${info.namespace}/${info.name}` : info.name!;
+  throw notFound({ ...kind, plural: kind.kind.toLowerCase() }, name);
 }
 
 async function nodeMetrics(
