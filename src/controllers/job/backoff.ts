@@ -4,8 +4,8 @@ import { endedMs, hasFailed } from './pod.ts';
 
 /** The wait before the first replacement; it doubles with every failure since the last success. */
 export const backoffInitialMs = 10_000;
-/** https://kubernetes.io/docs/concepts/workloads/controllers/job/#pod-backoff-failure-policy: six minutes. */
-export const backoffMaxMs = 360_000;
+/** As kube-controller-manager waits; its documentation says six minutes. */
+export const backoffMaxMs = 600_000;
 
 /** How long no pod may be created after what became of these; 0 when one may. Read from the pods, so a restart keeps it. */
 export function creationBackoffMs(job: Job, pods: readonly Pod[], nowMs: number): number {

@@ -88,5 +88,6 @@ export function endedMs(pod: Pod, nowMs: number): number {
   const known = times.filter((time) => !Number.isNaN(time));
   if (known.length > 0) return Math.max(...known);
   const ready = conditions.find(({ type, status }) => type === 'Ready' && status === 'False');
-  return Date.parse(ready?.lastTransitionTime ?? pod.metadata?.deletionTimestamp ?? '') || nowMs;
+  const { deletionTimestamp, creationTimestamp = '' } = pod.metadata ?? {};
+  return Date.parse(ready?.lastTransitionTime ?? deletionTimestamp ?? creationTimestamp) || nowMs;
 }
