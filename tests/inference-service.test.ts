@@ -55,6 +55,30 @@ const onnx = Buffer.from('ONNX', 'base64');
 export default { fetch: () => new Response(onnx) };
 `;
 
+/** Puts what is fetched there into a claim. */
+const loader = `
+import { mkdirSync, writeFileSync } from 'node:fs';
+const folder = JSON.parse(process.env.SELVAGE_MOUNTS)['/models'] + '/a/b';
+const response = await fetch('http://files.default/');
+if (!response.ok) throw new Error('answered ' + response.status);
+const bytes = new Uint8Array(await response.arrayBuffer());
+mkdirSync(folder, { recursive: true });
+writeFileSync(folder + '/model.onnx', bytes);
+process.exit(0);
+`;
+
+/** Says which events came. */
+const sink = `
+export default {
+  async fetch(request) {
+    const of = (name) => request.headers.get('ce-' + name);
+    const text = await request.text();
+    console.log(of('type').split('.').at(-1) + ' of ' + of('namespace') + '/' + of('inferenceservicename') + ': ' + text);
+    return new Response();
+  },
+};
+`;
+
 async function build(shell: Shell, name: string, files: Record<string, string | Uint8Array>): Promise<void> {
   const folder = join(shell.home, name.replace(/[/:]/g, '-'));
   mkdirSync(folder);
@@ -169,7 +193,9 @@ test('a canary', { skip: missing('kubectl'), timeout: 600_000 }, async (t) => {
       assert.equal(told, 'BlockedByFailedLoad ModelLoadFailed');
     }, 120_000);
     const message = '{.status.modelStatus.lastFailureInfo.message}';
-    assert.match(await shell.run(`kubectl get isvc m -o jsonpath='${message}'`), /graph\.onnx|ONNX|protobuf/);
+    await eventually(async () =>
+      assert.match(await shell.run(`kubectl get isvc m -o jsonpath='${message}'`), /graph|ONNX|protobuf/i),
+    );
     assert.equal(await row(shell, 'm'), `${url('m')} False 100 ${first}`);
     assert.deepEqual(await ask(predict, 40), { 1: 40 });
   });
@@ -236,8 +262,13 @@ test('a model with what belongs to it', { skip: missing('kubectl'), timeout: 600
   const { graph, weights } = modelOf(7);
   const onnx = Buffer.from(bake(graph, weights)).toString('base64');
   await build(shell, 'files:1', isolate('files', files.replace('ONNX', onnx)));
-  await shell.run('kubectl create deployment files --image=files:1 --port=8080');
-  await shell.run('kubectl expose deployment files --port=80 --target-port=8080');
+  await build(shell, 'loader:1', isolate('loader', loader));
+  await build(shell, 'sink:1', isolate('sink', sink));
+  for (const name of ['files', 'sink']) {
+    await shell.run(`kubectl create deployment ${name} --image=${name}:1 --port=8080`);
+    await shell.run(`kubectl expose deployment ${name} --port=80 --target-port=8080`);
+    await shell.run(`kubectl rollout status deployment/${name} --timeout=120s`);
+  }
 
   await t.test('a transformer stands before it, and asks it', async () => {
     const container = { name: 'kserve-container', image: 'doubler:1' };
@@ -261,6 +292,44 @@ test('a model with what belongs to it', { skip: missing('kubectl'), timeout: 600
       assert.match(told, /has the SHA-256 [0-9a-f]{64}, but storageUri says 0000/);
     }, 120_000);
     assert.equal(await row(shell, 'forged'), `${url('forged')} False`);
+  });
+
+  await t.test('it lies in a claim', async () => {
+    const claim = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Mi' } } };
+    await apply(shell, {
+      apiVersion: 'v1',
+      kind: 'PersistentVolumeClaim',
+      metadata: { name: 'models' },
+      spec: claim,
+    });
+    const container = {
+      name: 'loader',
+      image: 'loader:1',
+      volumeMounts: [{ name: 'models', mountPath: '/models' }],
+    };
+    const spec = {
+      restartPolicy: 'OnFailure',
+      containers: [container],
+      volumes: [{ name: 'models', persistentVolumeClaim: { claimName: 'models' } }],
+    };
+    await apply(shell, { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'loader' }, spec });
+    await apply(shell, service('kept', 'pvc://models/a/b'));
+    await shell.run('kubectl wait --for=condition=Ready isvc/kept --timeout=180s');
+    assert.deepEqual(await ask(`${url('kept')}/v1/models/kept:predict`, 5), { 7: 5 });
+  });
+
+  await t.test('what it is asked and answers is logged', async () => {
+    const logger = { url: 'http://sink.default/', mode: 'all' };
+    await apply(shell, service('told', 'oci://m:v1', { logger, containerConcurrency: 2, timeout: 30 }));
+    await shell.run('kubectl wait --for=condition=Ready isvc/told --timeout=120s');
+    assert.deepEqual(await ask(`${url('told')}/v1/models/told:predict`, 3), { 1: 3 });
+    await eventually(async () => {
+      const events = (await shell.run('kubectl logs deployment/sink')).trim().split('\n').sort();
+      assert.deepEqual(events, [
+        ...Array(3).fill('request of default/told: {"instances":[[1,1]]}'),
+        ...Array(3).fill('response of default/told: {"predictions":[[1]]}'),
+      ]);
+    });
   });
 
   await t.test('gRPC reaches it in its isolate', async () => {

@@ -175,8 +175,9 @@ function modelContainer(
       // KServe's and Knative's name for HTTP/2 without TLS, which is gRPC's.
       { name: 'h2c', containerPort: grpcPort, protocol: 'TCP' },
     ],
-    terminationMessagePolicy: 'FallbackToLogsOnError',
     ...container,
+    // In the model's field its default cannot be told from a wish; a file that is written comes first in both.
+    terminationMessagePolicy: 'FallbackToLogsOnError',
     name: 'kserve-container',
     image: container.image || modelServerImage,
     env: [
