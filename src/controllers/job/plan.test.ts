@@ -456,7 +456,7 @@ test('a job that is being deleted starts nothing more', () => {
 
 test('the time that a plan takes grows with the pods, not with their square', () => {
   const limits = { backoffLimitPerIndex: 3, parallelism: 1 };
-  /** The best of three: other work of the machine must not count. */
+  /** Time of the processor, and the best of three: other work of the machine must not count. */
   const msFor = (count: number): number => {
     const world = new World({ completionMode: 'Indexed', completions: count, ...limits });
     world.pods = Array.from({ length: count }, (_, index) => {
@@ -465,11 +465,11 @@ test('the time that a plan takes grows with the pods, not with their square', ()
       return { ...pod, metadata, status: { phase: 'Failed' } };
     });
     const times = Array.from({ length: 3 }, () => {
-      const beginMs = performance.now();
+      const begin = process.cpuUsage();
       plan({ job: world.job, pods: world.pods, nowMs: world.nowMs });
-      return performance.now() - beginMs;
+      return process.cpuUsage(begin).user / 1000;
     });
-    return Math.min(...times);
+    return Math.max(1, Math.min(...times));
   };
   const [few, many] = [msFor(2_000), msFor(16_000)];
   // Eight times the pods: eight times as long, where the square would be sixty-four times.
