@@ -13,7 +13,7 @@ const repeatMs = 60_000;
 
 test('kubectl shows and says what it does with Kubernetes', {
   skip: missing('kubectl', 'diff', 'curl'),
-  timeout: 240_000,
+  timeout: 600_000,
   concurrency: 3,
 }, async (t) => {
   assert.ok(files.length > 0, 'no sessions');
