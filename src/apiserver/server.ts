@@ -45,6 +45,7 @@ import { customResourceDefinitionStrategy } from './strategies/custom-resource-d
 import { createStrategies } from './strategies/index.ts';
 import { storageStrategies } from './strategies/persistent-volume.ts';
 import type { Strategy } from './strategies/strategy.ts';
+import { validatingAdmissionPolicyStrategy } from './strategies/validating-admission-policy.ts';
 import { podDial } from './streaming/pod-dial.ts';
 import { openPodStream } from './streaming/pod-stream.ts';
 import { type Authenticator, certificateAuthenticator, inProcessAdmin, type User } from './user.ts';
@@ -113,6 +114,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       ...storageStrategies(store),
       ['customresourcedefinitions.apiextensions.k8s.io', customResourceDefinitionStrategy(clock)],
       ['apiservices.apiregistration.k8s.io', apiServiceStrategy(clock) as Strategy],
+      [
+        'validatingadmissionpolicies.admissionregistration.k8s.io',
+        validatingAdmissionPolicyStrategy(() => served.kinds) as Strategy,
+      ],
     ],
   });
   for (const { value } of store.list(prefixOf({ group: '', plural: 'services' })).items)

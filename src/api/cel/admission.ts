@@ -63,20 +63,22 @@ export interface PolicyVariables {
   hasAuthorizer: boolean;
   /** `variables.name`, by their types. */
   variables?: Readonly<Record<string, CelType>>;
+  /** Of what kind the objects and the parameters are, where that is to be held against the expression. */
+  types?: { object?: CelType | undefined; params?: CelType | undefined };
 }
 
 /** Compiles an expression of an admission policy or of a match condition. Throws CelCompileError. */
 export function compileForAdmission(
   source: string,
-  { hasParams, hasAuthorizer, variables }: PolicyVariables,
+  { hasParams, hasAuthorizer, variables, types }: PolicyVariables,
 ): CelProgram {
   return compile(source, {
     variables: {
-      object: dynType,
-      oldObject: dynType,
+      object: types?.object ?? dynType,
+      oldObject: types?.object ?? dynType,
       request: requestType,
       namespaceObject: namespaceType,
-      ...(hasParams && { params: dynType }),
+      ...(hasParams && { params: types?.params ?? dynType }),
       ...(hasAuthorizer && { authorizer: authorizerType, 'authorizer.requestResource': resourceCheckType }),
       ...(variables && { variables: objectType('kubernetes.variables', variables) }),
     },

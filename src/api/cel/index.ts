@@ -19,6 +19,7 @@ export {
   CheckValue,
   resourceCheckType,
 } from './functions/authorizer.ts';
+export { checkTypes, type ExpressionWarning } from './policy-types.ts';
 export { CelCostError } from './run.ts';
 export { typeOfSchema } from './schema-types.ts';
 export { CelCompileError, CelError } from './source.ts';

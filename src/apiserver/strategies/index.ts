@@ -8,7 +8,6 @@ import { PortPool } from './port-pool.ts';
 import { priorityClassStrategy } from './priority-class.ts';
 import { adoptService, createServiceStrategy } from './service.ts';
 import type { Strategy } from './strategy.ts';
-import { validatingAdmissionPolicyStrategy } from './validating-admission-policy.ts';
 
 export interface Strategies {
   /** By `plural` or `plural.group`; kinds without one need none. */
@@ -30,10 +29,6 @@ export function createStrategies(
     ['services', createServiceStrategy(pools)],
     ['certificatesigningrequests.certificates.k8s.io', certificateSigningRequestStrategy],
     ['priorityclasses.scheduling.k8s.io', priorityClassStrategy as Strategy],
-    [
-      'validatingadmissionpolicies.admissionregistration.k8s.io',
-      validatingAdmissionPolicyStrategy as Strategy,
-    ],
     ['leases.coordination.k8s.io', { isCreatedOnUpdate: true }],
     ['events', { isCreatedOnUpdate: true }],
     ['events.events.k8s.io', { isCreatedOnUpdate: true }],

@@ -254,3 +254,20 @@ test('a policy for one version judges writes of custom resources in another, unl
   assert.equal((await write('yes', 'v1beta1')).code, 201);
   await unbind('exact');
 });
+
+test('what does not fit the kinds of the rules is told in the status, and written anew with the policy', async () => {
+  const typed = { validations: [{ expression: 'object.data.size() < 3 && object.spec.replicas > 1' }] };
+  const made = await policy('typed', typed);
+  assert.equal(made.code, 201, made.object.message);
+  const [warning] = made.object.status.typeChecking.expressionWarnings;
+  assert.equal(warning.fieldRef, 'spec.validations[0].expression');
+  assert.match(
+    warning.warning,
+    /^v1, Kind=ConfigMap: compilation failed: ERROR: <input>:1:33: undefined field 'spec'/,
+  );
+  const { object } = await send(api, `PATCH ${group}/validatingadmissionpolicies/typed`, {
+    body: { spec: { validations: [{ expression: 'object.data.size() < 3' }] } },
+    headers: { 'content-type': 'application/merge-patch+json' },
+  });
+  assert.deepEqual(object.status, { observedGeneration: 2, typeChecking: {} });
+});

@@ -98,16 +98,8 @@ type CelModule = typeof import('../../../api/cel/index.ts');
 const loadCel = (): Promise<CelModule> => import('../../../api/cel/index.ts');
 
 async function compileCondition(expression: string): Promise<CelProgram> {
-  const { authorizerType, boolType, compile, dynType, resourceCheckType } = await loadCel();
-  const program = compile(expression, {
-    variables: {
-      object: dynType,
-      oldObject: dynType,
-      request: dynType,
-      authorizer: authorizerType,
-      'authorizer.requestResource': resourceCheckType,
-    },
-  });
+  const { boolType, compileForAdmission, dynType } = await loadCel();
+  const program = compileForAdmission(expression, { hasParams: false, hasAuthorizer: true });
   if (program.type !== boolType && program.type !== dynType) throw new Error('must evaluate to bool');
   return program;
 }

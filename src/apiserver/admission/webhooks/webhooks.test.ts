@@ -274,6 +274,15 @@ test('conditions choose by what is in the request, and one that fails fails the 
     wrong.object.message!,
     /webhooks\[0\]\.matchConditions\[0\]\.expression: Invalid value: "object\.": compilation failed: /,
   );
+  const unknown = await send(api, `POST ${registration}/validatingwebhookconfigurations`, {
+    body: { metadata: { name: 'wrong' }, webhooks: [hook('wrong', conditions('request.verb == "GET"'))] },
+  });
+  assert.match(unknown.object.message!, /compilation failed: ERROR: <input>:1:8: undefined field 'verb'/);
+  const known = 'request.operation == "CREATE" && namespaceObject.metadata.name == "default"';
+  const right = await send(api, `POST ${registration}/validatingwebhookconfigurations?dryRun=All`, {
+    body: { metadata: { name: 'right' }, webhooks: [hook('right', conditions(known))] },
+  });
+  assert.equal(right.code, 201, right.object.message);
 });
 
 test('who asks for one version is shown writes in the others too, unless it wants exactly that one', async () => {
