@@ -10,7 +10,7 @@ import type {
   TrainableModel,
 } from '../../ml/index.ts';
 import type { RegistryEndpoint } from '../../oci/registry-client.ts';
-import { joinExamples, takeExamples } from './split-examples.ts';
+import { joinExamples, spreadExamples } from './split-examples.ts';
 import type { Trained } from './train.ts';
 import type { Examples, TrainingData } from './training-data.ts';
 import { untilReachable } from './until-reachable.ts';
@@ -73,7 +73,7 @@ async function exported({ model, data, metrics }: Delivered, spec: TrainingModel
 async function statisticsOf(model: TrainableModel, train: Examples | BatchSource): Promise<DataStatistics> {
   const { dataStatistics } = await import('../../ml/index.ts');
   const { softmax } = await import('../../serving/steps/postprocess.ts');
-  const examples = 'batches' in train ? await first(train) : takeExamples(train, 0, statisticsExamplesMax).x;
+  const examples = 'batches' in train ? await first(train) : spreadExamples(train, statisticsExamplesMax).x;
   const outputs = model.loss?.fromLogits === undefined ? undefined : await model.predict(examples);
   const name = model.architecture.input.name ?? 'input';
   const classes = outputs?.shape.at(-1) ?? 0;

@@ -20,6 +20,9 @@ export async function fetchModel(
     throw new Error(`"${storageUri}" is not in the registry of the cluster (${ociScheme}…)`);
   const { registry, folder, clock } = options;
   const reference = storageUri.slice(ociScheme.length);
+  const { parseReference } = await import('../../oci/reference.ts');
+  if (parseReference(reference).host !== undefined)
+    throw new Error(`"${storageUri}" is in another registry than that of the cluster`);
   const { ContentStore } = await import('../../oci/content-store.ts');
   const { pull } = await import('../../oci/pull.ts');
   const { readImage } = await import('../../oci/image.ts');

@@ -33,6 +33,16 @@ export function takeExamples({ x, y }: Examples, from: number, count: number): E
   return { x: rows(x, shape), y: Array.prototype.slice.call(y, from, end) };
 }
 
+/** At most `most` of the examples, from all over: data are often sorted by class. */
+export function spreadExamples(all: Examples, most: number): Examples {
+  const count = all.x.shape[0]!;
+  if (count <= most) return all;
+  return pickExamples(
+    all,
+    Uint32Array.from({ length: most }, (_, row) => Math.floor((row * count) / most)),
+  );
+}
+
 /** Tensors [count, …] of one type and shape as one. */
 export function joinExamples(parts: Tensor[]): Tensor {
   const [{ dtype, shape }] = parts as [Tensor];

@@ -52,6 +52,16 @@ test('a lost link is told once and loses old progress only', async () => {
   ]);
 });
 
+test('what was on its way when the link broke goes along with the last word', async () => {
+  const { clock, sent, state, reporter } = reporting();
+  state.isDown = true;
+  reporter.tell({ progress: { step: 9 } });
+  await clock.advance(reportIntervalMs);
+  state.isDown = false;
+  await reporter.insist({ result: { parameters: 1 } });
+  assert.deepEqual(sent, [{ progress: { step: 9 }, result: { parameters: 1 } }]);
+});
+
 test('the last word waits for the link, and takes along what was not told yet', async () => {
   const { clock, sent, state, reporter } = reporting();
   state.isDown = true;

@@ -26,6 +26,8 @@ export function createStatusReporter(options: {
 }): StatusReporter {
   const { send, clock, say } = options;
   let waiting: StatusPatch | undefined;
+  /** What did not arrive, as long as nothing newer did. */
+  let lost: StatusPatch | undefined;
   let sending: Promise<void> | undefined;
   let cancel: CancelTimer | undefined;
   let lastMs = Number.NEGATIVE_INFINITY;
@@ -37,10 +39,12 @@ export function createStatusReporter(options: {
       await send(status);
       if (isDown) say('the API server is back');
       isDown = false;
+      lost = undefined;
       return true;
     } catch (error) {
       if (!isDown) say(`the API server does not hear of the progress; training goes on: ${messageOf(error)}`);
       isDown = true;
+      lost = { ...lost, ...status };
       return false;
     }
   }
@@ -70,9 +74,10 @@ export function createStatusReporter(options: {
       schedule();
     },
     async insist(status, signal) {
-      const all = { ...waiting, ...status };
+      const last = { ...waiting, ...status };
       drop();
       await sending;
+      const all = { ...lost, ...last };
       while (!(await attempt(all))) {
         signal?.throwIfAborted();
         await sleep(clock, retryMs, signal);

@@ -162,6 +162,16 @@ test('what can never be learned is said so, with the field or the file', async (
     [{ model: { keras: '{"class_name":"Odd"}' } }, /^HopelessError.*spec\.model\.keras/s],
     [{ model: { module: { image: 'a', path: 'app/absent.ts' } } }, /the image has no app\/absent\.ts/],
     [
+      { model: { keras, labels: ['a'] } },
+      /spec\.model\.labels: Invalid value: 1 names: the model has 2 outputs/,
+    ],
+    [{ model: { keras, preprocess: [{ op: 'odd' }] } }, /spec\.model\.preprocess/],
+    [
+      { model: { keras: JSON.stringify(toJSON(sequential([input([3]), dense(2)]))) } },
+      /the model takes \[N, 3\]/,
+    ],
+    [{ optimizer: { name: 'sgd', learningRate: 1e30 } }, /the loss is no number any more/],
+    [
       { optimizer: { name: 'adam', clipnorm: 1, globalClipnorm: 1 } },
       /only one of clipnorm and globalClipnorm/,
     ],

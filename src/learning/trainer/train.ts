@@ -47,27 +47,44 @@ export async function train(job: TrainerJob, options: TrainOptions): Promise<Tra
     `${model.name}: ${model.architecture.parameterCount} parameters, ${data.examples ?? 'unknown'} examples of ${data.source}\n`,
   );
   if (resumedFromStep !== undefined) write(`going on from the checkpoint of step ${resumedFromStep}\n`);
-  const { progressBar } = await import('../../ml/index.ts');
+  const { progressBar, terminateOnNaN } = await import('../../ml/index.ts');
   const fitOptions = {
     epochs,
-    callbacks: [progressBar({ write }), progressOf({ clock, resumedFromStep, tell })],
+    callbacks: [progressBar({ write }), progressOf({ clock, resumedFromStep, tell }), terminateOnNaN()],
     checkpoint: { dir, everyBatches: checkpoint?.everyBatches ?? 100 },
     ...(signal && { signal }),
   };
   const { validationSplit } = spec.dataset;
-  if ('batches' in data.train) await model.fit(data.train, fitOptions);
-  else {
-    const split = validationSplit ? { validationSplit } : {};
-    await model.fit(data.train.x, data.train.y, { ...fitOptions, batchSize, ...split });
-  }
+  const fitted =
+    'batches' in data.train
+      ? model.fit(data.train, fitOptions)
+      : model.fit(data.train.x, data.train.y, {
+          ...fitOptions,
+          batchSize,
+          ...(validationSplit && { validationSplit }),
+        });
+  await fitted.catch(async (error: Error) => {
+    throw (await isMismatch(error)) ? new HopelessError(error.message, { cause: error }) : error;
+  });
   signal?.throwIfAborted();
   const metrics = await measure(model, data, batchSize);
+  if (metrics.loss === undefined) {
+    throw new HopelessError(
+      'the loss is no number any more: lower spec.optimizer.learningRate, or clip gradients',
+    );
+  }
   write(
     `on the test set: ${Object.entries(metrics)
       .map(([name, value]) => `${name} ${value.toFixed(4)}`)
       .join('  ')}\n`,
   );
   return { model, data, metrics };
+}
+
+/** Model, loss and data do not fit each other, as `fit` says before its first step. */
+async function isMismatch(error: Error): Promise<boolean> {
+  const { ShapeError } = await import('../../ml/index.ts');
+  return error instanceof ShapeError || error instanceof RangeError;
 }
 
 /** Model and data, made to fit each other. */
