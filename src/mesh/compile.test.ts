@@ -110,3 +110,32 @@ test('headless Services have no address, and ExternalName Services no route', ()
     [{ name: 'web', clusterIPs: [] }],
   );
 });
+
+test('shares come from an annotation, and one that is no list of shares counts for nothing', () => {
+  const splitOf = (text: string) => {
+    const annotations = { 'selvage.dev/traffic-split': text };
+    const shared = { ...service, metadata: { ...service.metadata, annotations } };
+    return compileRoutes({ services: [shared], endpointSlices: [], nodes, node: 'a' }).routes[0]?.split;
+  };
+  assert.deepEqual(
+    splitOf(
+      '[{"service":"a","percent":90},{"service":"b","percent":10,"more":1},{"service":"c","percent":0}]',
+    ),
+    [
+      { service: 'a', percent: 90 },
+      { service: 'b', percent: 10 },
+    ],
+  );
+  for (const wrong of [
+    '',
+    'none',
+    '{}',
+    'null',
+    '[null]',
+    '[{"service":1,"percent":5}]',
+    '[{"service":"a"}]',
+  ])
+    assert.equal(splitOf(wrong), undefined, wrong);
+  const many = Array.from({ length: 100 }, (_, at) => ({ service: `s${at}`, percent: 1 }));
+  assert.equal(splitOf(JSON.stringify(many))?.length, 16);
+});

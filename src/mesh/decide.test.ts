@@ -125,6 +125,50 @@ test('endpoints that were tried are not tried again', () => {
   });
 });
 
+const shares = (percent: number) => [
+  { service: 'web', percent: 100 - percent },
+  { service: 'new', percent },
+];
+const shared = (percent: number, endpoints: { web?: Endpoint[]; next?: Endpoint[] } = {}) => {
+  const { web = [endpoint('10.42.0.2')], next = [endpoint('10.42.0.3')] } = endpoints;
+  return tableOf(route('web', web, { split: shares(percent) }), route('new', next));
+};
+
+test('requests fall into their Service’s shares, as they are drawn', () => {
+  let drawn = 0;
+  const balance = new Balance({ random: () => (drawn++ % 100) / 100 });
+  const found = ips(shared(10), balance, 100);
+  assert.equal(found.filter((ip) => ip === '10.42.0.3').length, 10);
+  assert.deepEqual(new Set(ips(shared(0), balance, 50)), new Set(['10.42.0.2']));
+  assert.deepEqual(new Set(ips(shared(100), balance, 50)), new Set(['10.42.0.3']));
+  const direct = decide(shared(0), request('new'), balance);
+  assert.equal(direct.kind === 'endpoint' && direct.endpoint.ip, '10.42.0.3', 'it has its own name too');
+});
+
+test('a share without endpoints, of no Service, or all of whose endpoints were tried falls to the others', () => {
+  const balance = new Balance();
+  assert.deepEqual(new Set(ips(shared(50, { next: [] }), balance, 20)), new Set(['10.42.0.2']));
+  assert.deepEqual(new Set(ips(shared(50, { web: [] }), balance, 20)), new Set(['10.42.0.3']));
+  const [only] = shared(50).routes;
+  assert.deepEqual(new Set(ips(tableOf(only!), balance, 20)), new Set(['10.42.0.2']));
+  assert.deepEqual(ips(shared(50, { web: [], next: [] }), balance, 1), ['refused']);
+  const again = decide(shared(100), request('web'), balance, new Set(['10.42.0.3:8080']));
+  assert.equal(again.kind === 'endpoint' && again.endpoint.ip, '10.42.0.2');
+});
+
+test('with session affinity a client stays in its share', () => {
+  const [web, next] = shared(50).routes;
+  const table = tableOf({ ...web!, isSticky: true }, next!);
+  const balance = new Balance();
+  const ipFor = (client: string) => {
+    const decision = decide(table, { ...request('web'), client }, balance);
+    return decision.kind === 'endpoint' ? decision.endpoint.ip : '';
+  };
+  const clients = Array.from({ length: 40 }, (_, at) => `10.42.1.${at}`);
+  for (const client of clients) assert.equal(new Set(Array.from({ length: 9 }, () => ipFor(client))).size, 1);
+  assert.equal(new Set(clients.map(ipFor)).size, 2);
+});
+
 test('what leads nowhere is refused with the reason', () => {
   const table = tableOf(route('web', []));
   assert.deepEqual(decide(table, request('web'), new Balance()), {

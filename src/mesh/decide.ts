@@ -48,14 +48,16 @@ export function decide(
 /** An endpoint of the Service into whose share the request falls; of the next one with any, if that has none. */
 function pickShare(
   table: RouteTable,
-  { split = [], namespace }: Route,
+  { split = [], namespace, isSticky }: Route,
   request: MeshRequest,
   balance: Balance,
   tried: ReadonlySet<string> | undefined,
 ): Endpoint | undefined {
   let open: RouteShare[] = split;
   while (open.length > 0) {
-    const chosen = shareAt(open, balance.draw());
+    // With session affinity a client stays in its share, too.
+    const drawn = isSticky && request.client ? hashOf(request.client) / 2 ** 32 : balance.draw();
+    const chosen = shareAt(open, drawn);
     const route = indexOf(table).byName.get(`${namespace}/${chosen.service}`);
     const routePort = route?.ports.find(({ port }) => port === request.port);
     const endpoint = route && routePort && pickEndpoint(table, { route, routePort, request }, balance, tried);
