@@ -37,6 +37,10 @@ test('the coordinator sees no data, keeps its rounds on the claim, and alone has
   const [container] = pod.containers;
   assert.equal(container!.image, 'selvage.dev/builtin/federated-coordinator');
   assert.equal(pod.nodeSelector, undefined);
+  const [preferred] = pod.affinity!.nodeAffinity!.preferredDuringSchedulingIgnoredDuringExecution!;
+  assert.deepEqual(preferred!.preference.matchExpressions, [
+    { key: 'data', operator: 'NotIn', values: ['here'] },
+  ]);
   assert.equal(container!.resources, undefined);
   assert.deepEqual(
     container!.volumeMounts?.map(({ name }) => name),

@@ -5,7 +5,7 @@ import type { Pod } from '../../api/kinds/pod.ts';
 import type { Secret } from '../../api/kinds/secret.ts';
 import type { Service } from '../../api/kinds/service.ts';
 import type { TrainingJob } from '../../api/kinds/trainingJob.ts';
-import type { Toleration } from '../../api/parts/affinity.ts';
+import type { Affinity, Toleration } from '../../api/parts/affinity.ts';
 import {
   clientCountVariable,
   clientImage,
@@ -36,8 +36,21 @@ export function coordinatorJobFor(training: TrainingJob, clients: number): Job {
     seesData: false,
     keepsCheckpoints: true,
   });
-  job.spec!.template.metadata = { labels: labelsOf(training, 'coordinator') };
+  const { template } = job.spec!;
+  template.metadata = { labels: labelsOf(training, 'coordinator') };
+  const affinity = ratherElsewhere(training);
+  if (affinity) template.spec = { ...template.spec!, affinity };
   return job;
+}
+
+/** Nodes that have data drop out: the coordinator rather runs on another one. */
+function ratherElsewhere({ spec }: TrainingJob): Affinity | undefined {
+  const terms = Object.entries(spec.nodeSelector ?? {}).map(([key, value]) => {
+    const matchExpressions = [{ key, operator: 'NotIn' as const, values: [value] }];
+    return { weight: 100, preference: { matchExpressions } };
+  });
+  if (terms.length === 0) return undefined;
+  return { nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: terms } };
 }
 
 /** Where the clients find the coordinator. */

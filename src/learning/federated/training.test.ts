@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { FakeClock, systemClock } from '../../base/clock.ts';
+import { type Clock, FakeClock, systemClock } from '../../base/clock.ts';
 import { isStatus, StatusError } from '../../base/errors.ts';
 import { type ClientOptions, type LocalTrainer, takePart } from './client.ts';
 import { Coordinator } from './coordinator.ts';
@@ -95,6 +95,12 @@ async function serve(t: TestContext, coordinator: Coordinator): Promise<Served> 
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, dismissed, close };
 }
 
+/** A second of waiting is a twentieth here. */
+const hurried: Clock = {
+  nowMs: () => systemClock.nowMs(),
+  after: (delayMs, action) => systemClock.after(delayMs / 20, action),
+};
+
 const clientOf = (
   url: string,
   name: string,
@@ -108,7 +114,7 @@ const clientOf = (
   clipNorm: undefined,
   staleness: 0,
   encoding: 'float32' as const,
-  clock: systemClock,
+  clock: hurried,
   say: (text: string) => void said.push(`${name}: ${text}`),
   signal: AbortSignal.timeout(60_000),
   ...changes,
