@@ -130,6 +130,35 @@ test('kubectl reaches what is behind the API', {
     assert.match(await shell.run('kubectl cluster-info'), /control plane.* is running at/i);
   });
 
+  await t.test('names of a pod’s own lead where it says, by fetch and by http', async () => {
+    const ip = (await shell.run("kubectl get service web -o jsonpath='{.spec.clusterIP}'")).trim();
+    await apply('aliased.json', {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'aliased' },
+      spec: {
+        terminationGracePeriodSeconds: 1,
+        hostAliases: [{ ip, hostnames: ['Front.example', 'front'] }],
+        containers: [{ name: 'main', image: 'web:1' }],
+      },
+    });
+    await shell.run('kubectl wait --for=condition=Ready pod/aliased --timeout=120s');
+    for (const name of ['front.example', 'FRONT']) {
+      await eventually(async () =>
+        assert.match(
+          await shell.run(`kubectl exec aliased -- wget -qO- http://${name}/z`),
+          /^web-\S+ GET \/z/,
+        ),
+      );
+    }
+    const script = 'http.get("http://front/y", (r) => r.pipe(process.stdout))';
+    assert.match(
+      await shell.run(`kubectl exec aliased -- node -e 'const http = require("http"); ${script}'`),
+      /^web-\S+ GET \/y/,
+    );
+    await shell.run('kubectl delete pod aliased --grace-period=1 --wait=false');
+  });
+
   await t.test('a load balancer that keeps to its nodes: address, node port and health', async () => {
     await shell.run(
       'kubectl expose deployment web --name=balanced --type=LoadBalancer --port=18080 --target-port=8080',

@@ -1,6 +1,7 @@
 import http from 'node:http';
 import { Readable } from 'node:stream';
 import { decide } from './decide.ts';
+import { aliased } from './host-aliases.ts';
 import { ConnectError, type MeshAgent, type MeshRequestOptions } from './mesh-agent.ts';
 import type { MeshState } from './mesh-client.ts';
 import { type PreparedRequest, prepare, redirected } from './prepare.ts';
@@ -92,7 +93,7 @@ async function choose(
   tried: { keys: Set<string>; error: unknown },
 ): Promise<{ name: string; endpoint?: Endpoint }> {
   const { url } = request;
-  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const host = aliased(state.hostAliases, url.hostname.replace(/^\[|\]$/g, ''));
   const port = Number(url.port) || (url.protocol === 'https:' ? 443 : 80);
   const { namespace, client } = state;
   const asked = { host, port, namespace, client };

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import { adviseUnreachable } from './advice.ts';
 import { endpointKey } from './balance.ts';
 import { decide } from './decide.ts';
+import { aliased } from './host-aliases.ts';
 import type { MeshState } from './mesh-client.ts';
 import type { Endpoint } from './route-table.ts';
 import type { TlsDialer } from './tls-dialer.ts';
@@ -73,8 +74,10 @@ export class MeshAgent extends http.Agent {
   }
 
   async #connect(options: MeshRequestOptions): Promise<Duplex> {
-    const { balance, holding, namespace, client } = this.#state;
-    let host = (options.host ?? 'localhost').replace(/^\[|\]$/g, '');
+    const { balance, holding, namespace, client, hostAliases } = this.#state;
+    const name = (options.host ?? 'localhost').replace(/^\[|\]$/g, '');
+    let host = aliased(hostAliases, name);
+    const isAlias = host !== name;
     const port = Number(options.port ?? (this.#isTls ? 443 : 80));
     let endpoint = options.endpoint;
     if (!endpoint) {
@@ -89,11 +92,13 @@ export class MeshAgent extends http.Agent {
       else host = decision.host;
     }
     if (endpoint) {
-      if (this.#isTls) return this.#dialer.toService(endpoint, host);
+      if (this.#isTls) return this.#dialer.toService(endpoint, isAlias ? name : host);
       return this.#dialer.toEndpoint(endpoint);
     }
     try {
-      return await (this.#isTls ? this.#dialer.toHost(host, port) : this.#dialer.plainToHost(host, port));
+      return await (this.#isTls
+        ? this.#dialer.toHost(host, port, isAlias ? name : host)
+        : this.#dialer.plainToHost(host, port));
     } catch (error) {
       if ((error as { code?: string }).code !== 'EEGRESS') throw error;
       throw new Error(adviseUnreachable(this.#state.table, { host, port, namespace }));

@@ -1,6 +1,7 @@
 import { Balance } from './balance.ts';
 import { createFetch } from './fetch.ts';
 import { Holding } from './holding.ts';
+import type { HostAliases } from './host-aliases.ts';
 import { MeshAgent } from './mesh-agent.ts';
 import type { RouteTable } from './route-table.ts';
 import { Telemetry } from './telemetry.ts';
@@ -26,6 +27,7 @@ export interface MeshClient {
 export interface MeshState {
   table: RouteTable;
   readonly namespace: string;
+  readonly hostAliases: HostAliases;
   /** The pod's own address. */
   readonly client: string;
   readonly balance: Balance;
@@ -37,6 +39,7 @@ export interface MeshState {
 export function createMeshClient(options: {
   namespace: string;
   podIP?: string;
+  hostAliases?: HostAliases | undefined;
   dial: Dial;
   balance?: Balance;
   /** Told of each Service (`namespace/name`) that requests begin to wait for. */
@@ -45,6 +48,7 @@ export function createMeshClient(options: {
   const state: MeshState = {
     table: { version: '', node: { name: '', zone: '' }, routes: [] },
     namespace: options.namespace,
+    hostAliases: options.hostAliases ?? {},
     client: options.podIP ?? '',
     balance: options.balance ?? new Balance(),
     telemetry: new Telemetry(),

@@ -74,11 +74,12 @@ export class TlsDialer {
     });
   }
 
-  /** To a host outside the mesh, trusting the public roots. */
-  async toHost(host: string, port: number): Promise<Socket> {
+  /** To a host outside the mesh, known by `name`, trusting the public roots. */
+  async toHost(host: string, port: number, name = host): Promise<Socket> {
     const socket = await this.#dial({ host, port });
-    const isName = !/^[\d.]+$|:/.test(host);
-    return this.#handshake(socket, `${host}:${port}`, { host, ...(isName && { servername: host }) });
+    const isName = !/^[\d.]+$|:/.test(name);
+    const options = { host: name, ...(isName && { servername: name }) };
+    return this.#handshake(socket, `${name} ${host}:${port}`, options);
   }
 
   async plainToHost(host: string, port: number): Promise<Socket> {

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { quantityNumber } from '../../api/quantity.ts';
 import { StatusError } from '../../base/errors.ts';
+import { hostAliasesOf } from '../../mesh/host-aliases.ts';
 import { isKnown } from '../runtimes/isolate/applets/index.ts';
 import { commandMarker } from '../runtimes/isolate/messages.ts';
 import type { ContainerSpec } from '../runtimes/runtime.ts';
@@ -54,6 +55,7 @@ export function containerSpec(options: {
       ip: record.ip ?? '',
       serviceAccount: spec?.serviceAccountName ?? 'default',
       labels: { ...metadata?.labels },
+      ...(spec?.hostAliases?.length && { hostAliases: hostAliasesOf(spec.hostAliases) }),
     },
     container: container.name,
     rootDir: image.rootDir,

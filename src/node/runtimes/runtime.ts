@@ -12,6 +12,8 @@ export interface ContainerSpec {
     ip: string;
     serviceAccount: string;
     labels: Record<string, string>;
+    /** Names of its own, in lower case, and the addresses that they stand for. */
+    hostAliases?: Readonly<Record<string, string>>;
   };
   container: string;
   /** The image's unpacked root folder. */

@@ -98,10 +98,11 @@ function onListenChange(ports: number[]): void {
   else channel.release();
 }
 
-function createMesh({ namespace, podIP }: Program): MeshClient {
+function createMesh({ namespace, podIP, hostAliases }: Program): MeshClient {
   const created = createMeshClient({
     namespace,
     podIP,
+    hostAliases,
     dial: (target) => channel.dial(target),
     onHold: (service) => channel.hold(service),
   });

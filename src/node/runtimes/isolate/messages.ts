@@ -37,6 +37,8 @@ export interface Program {
   namespace: string;
   podName: string;
   podIP: string;
+  /** Names of its own, in lower case, and the addresses that they stand for. */
+  hostAliases?: Readonly<Record<string, string>>;
   /** Whether standard input comes from a person at a terminal. */
   tty?: boolean;
   /** A command beside the container's own program: it serves nothing. */

@@ -244,6 +244,7 @@ export function programOf(spec: ContainerSpec, processes: PodProcess[]): Program
     namespace: pod.namespace,
     podName: pod.name,
     podIP: pod.ip,
+    ...(pod.hostAliases && { hostAliases: pod.hostAliases }),
     files: { rootDir, mounts },
     processes,
     ...(tty && { tty }),
