@@ -10,7 +10,7 @@ import { type Pod, pod as podKind } from '../api/kinds/pod.ts';
 import { type StatefulSet, statefulSet as statefulSetKind } from '../api/kinds/statefulSet.ts';
 import { labelSelector } from '../api/label-selector.ts';
 import type { PodTemplateSpec } from '../api/parts/podSpec.ts';
-import { isStatus, messageOf, StatusError } from '../base/errors.ts';
+import { isStatus, messageOf } from '../base/errors.ts';
 import type { Running } from '../base/lifecycle.ts';
 import { type Change, keyOf } from '../client/cache.ts';
 import { subjectOf } from '../client/events.ts';
@@ -24,7 +24,7 @@ import {
   removeRevisions,
   surplusRevisions,
 } from './revisions.ts';
-import { claimsOf, hasOtherController, isLeftBy, ownersOf } from './statefulset/claims.ts';
+import { claimsKeeper } from './statefulset/claims-keeper.ts';
 import { plan } from './statefulset/plan.ts';
 import { missingIdentity, ordinalOf, podOf, revisionOf } from './statefulset/pod.ts';
 import { writeStatus } from './write-status.ts';
@@ -36,6 +36,7 @@ export function run(context: Context): Running {
   const [pods, revisions] = [informers.of(podKind), informers.of(revisionKind)];
   const claims = informers.of(claimKind);
   const events = context.recorder('statefulset-controller');
+  const ownClaims = claimsKeeper({ client, claims, events });
 
   const ownerKey = (object: Pod | ControllerRevision): string | undefined => {
     const owner = controllerOf(object);
@@ -111,32 +112,6 @@ export function run(context: Context): Running {
     }
   }
 
-  /** Claims are made before their pod, and those that are there are used again. */
-  async function makeClaims(statefulSet: StatefulSet, ordinal: number): Promise<void> {
-    const { name, namespace } = statefulSet.metadata ?? {};
-    const subject = subjectOf(statefulSetKind, statefulSet);
-    const failures: string[] = [];
-    for (const claim of claimsOf(statefulSet, ordinal)) {
-      const claimName = claim.metadata?.name ?? '';
-      const present = claims.get(`${namespace}/${claimName}`);
-      if (present?.metadata?.deletionTimestamp) failures.push(`pvc ${claimName} is being deleted`);
-      if (present) continue;
-      const [what, on] = [`create Claim ${claimName}`, `Pod ${name}-${ordinal} in StatefulSet ${name}`];
-      try {
-        await client.create(claimKind, claim);
-        events.record(subject, 'Normal', 'SuccessfulCreate', `${what} ${on} success`);
-      } catch (error) {
-        if (isStatus(error, 'AlreadyExists')) continue;
-        const message = messageOf(error);
-        failures.push(`failed to create PVC ${claimName}: ${message}`);
-        events.record(subject, 'Warning', 'FailedCreate', `${what} for ${on} failed error: ${message}`);
-      }
-    }
-    const [first, ...more] = new Set(failures);
-    if (first === undefined) return;
-    throw new StatusError('Conflict', more.length > 0 ? `[${[first, ...more].join(', ')}]` : first);
-  }
-
   /** What a pod has from its name: labels where it was taken in without, and the claims, which others may have deleted. */
   async function keepIdentity(statefulSet: StatefulSet, pod: Pod): Promise<void> {
     const ordinal = ordinalOf(statefulSet, pod) ?? -1;
@@ -145,17 +120,17 @@ export function run(context: Context): Running {
     const isCondemned = ordinal < start || ordinal >= start + replicas;
     if (hasPodEnded(pod) && !isCondemned) return;
     if (isCondemned) {
-      await settleClaims(statefulSet, pod, { isCondemned });
+      await ownClaims.settle(statefulSet, pod, { isCondemned });
       return;
     }
     if (pod.status?.phase === 'Pending') {
-      await makeClaims(statefulSet, ordinal);
-      await settleClaims(statefulSet, pod, { isCondemned });
+      await ownClaims.make(statefulSet, ordinal);
+      await ownClaims.settle(statefulSet, pod, { isCondemned });
     }
     const labels = missingIdentity(pod, ordinal);
     try {
       if (labels) await client.patch(podKind, keyOfMeta(pod.metadata ?? {}), labelling(pod, labels));
-      const isSettled = await settleClaims(statefulSet, pod, { isCondemned });
+      const isSettled = await ownClaims.settle(statefulSet, pod, { isCondemned });
       if (labels || isSettled) tell(statefulSet, 'Update', pod);
     } catch (error) {
       tell(statefulSet, 'Update', pod, error);
@@ -167,30 +142,6 @@ export function run(context: Context): Running {
     type: 'merge' as const,
     body: { metadata: { uid: metadata?.uid, labels } },
   });
-
-  /** Lets the pod or the set own the pod's claims, as the retention policy says. Answers whether something changed. */
-  async function settleClaims(
-    statefulSet: StatefulSet,
-    pod: Pod,
-    { isCondemned }: { isCondemned: boolean },
-  ): Promise<boolean> {
-    let isChanged = false;
-    for (const { metadata } of claimsOf(statefulSet, ordinalOf(statefulSet, pod) ?? -1)) {
-      const claim = claims.get(`${metadata?.namespace}/${metadata?.name}`);
-      if (!claim) continue;
-      const ownerReferences = ownersOf(claim, { statefulSet, pod, isCondemned });
-      if (hasOtherController(claim, statefulSet, pod) && (ownerReferences || isNew(pod))) {
-        const message = `PersistentVolumeClaim ${metadata?.name} has a conflicting OwnerReference that acts as a manging controller, the retention policy is ignored for this claim`;
-        events.record(subjectOf(statefulSetKind, statefulSet), 'Warning', 'ConflictingController', message);
-      }
-      if (!ownerReferences) continue;
-      await client.update(claimKind, { ...claim, metadata: { ...claim.metadata, ownerReferences } });
-      isChanged = true;
-    }
-    return isChanged;
-  }
-
-  const isNew = ({ status }: Pod) => status?.phase === 'Pending';
 
   /** A claim that has come or gone lets its set's pods come. */
   const keysForClaim = ({ object, type }: Change<PersistentVolumeClaim>): string[] => {
@@ -207,17 +158,9 @@ export function run(context: Context): Running {
   };
 
   async function create(statefulSet: StatefulSet, pod: Pod, ordinal: number): Promise<void> {
-    // A claim that goes with the pod that was scaled down: a new pod gets a new one.
-    const { namespace } = statefulSet.metadata ?? {};
-    const { name = '' } = pod.metadata ?? {};
-    for (const { metadata } of claimsOf(statefulSet, ordinal)) {
-      const present = claims.get(`${namespace}/${metadata?.name}`);
-      if (present && isLeftBy(present, name)) {
-        throw new StatusError('Conflict', `pvc ${metadata?.name} goes with its former pod`);
-      }
-    }
+    ownClaims.refuseLeft(statefulSet, pod, ordinal);
     try {
-      await makeClaims(statefulSet, ordinal);
+      await ownClaims.make(statefulSet, ordinal);
       await client.create(podKind, pod);
     } catch (error) {
       if (isStatus(error, 'AlreadyExists')) {
