@@ -54,9 +54,13 @@ export function decode<T extends KubeObject>(
 /** Throws BadRequest for what is no object, or one of another kind or version. */
 export function checkType(kind: KindDefinition, value: unknown): void {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    const why =
+      value === undefined
+        ? 'unexpected end of JSON input (<empty>)'
+        : `json: cannot unmarshal ${jsonTypeOf(value)} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }`;
     throw new StatusError(
       'BadRequest',
-      `couldn't get version/kind; json parse error: json: cannot unmarshal ${jsonTypeOf(value)} into Go value of type struct { APIVersion string; Kind string }`,
+      `the object provided is unrecognized (must be of type ${kind.kind}): couldn't get version/kind; json parse error: ${why}`,
     );
   }
   const { apiVersion, kind: name } = value as KubeObject;

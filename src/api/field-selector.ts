@@ -35,7 +35,14 @@ function reader<T extends KubeObject>(kind: KindDefinition<T>, field: string): (
   if (field === 'metadata.namespace' && kind.namespaced) return (object) => object.metadata?.namespace ?? '';
   const read = kind.selectableFields[field];
   if (read) return read;
-  throw new StatusError('BadRequest', `field label not supported: ${field}`);
+  throw new StatusError('BadRequest', notSupported(kind, field));
+}
+
+/** Kinds without fields of their own share another text. */
+function notSupported(kind: KindDefinition, field: string): string {
+  if (kind.kind === 'Job') return `field label "${field}" not supported for Job`;
+  if (Object.keys(kind.selectableFields).length > 0) return `field label not supported: ${field}`;
+  return `"${field}" is not a known field selector: only "metadata.name", "metadata.namespace"`;
 }
 
 // A comma or backslash in a value is written with a backslash before it.

@@ -93,15 +93,19 @@ export function parseLabelSelector(text: string): Requirement[] {
     switch (operator) {
       case '=':
       case '==':
-        return { key: name, operator: 'In', values: [value()] };
+        return { key: name, operator: 'In', values: [value(name)] };
       case '!=':
-        return { key: name, operator: 'NotIn', values: [value()] };
+        return { key: name, operator: 'NotIn', values: [value(name)] };
       case '>':
       case '<':
-        return { key: name, operator: operator === '>' ? 'Gt' : 'Lt', values: [number(value(), operator)] };
+        return {
+          key: name,
+          operator: operator === '>' ? 'Gt' : 'Lt',
+          values: [number(value(name), operator)],
+        };
       case 'in':
       case 'notin':
-        return { key: name, operator: operator === 'in' ? 'In' : 'NotIn', values: values() };
+        return { key: name, operator: operator === 'in' ? 'In' : 'NotIn', values: values(name) };
       default:
         return fail(`found '${operator}', expected: in, notin, =, ==, !=, gt, lt`);
     }
@@ -112,24 +116,27 @@ export function parseLabelSelector(text: string): Requirement[] {
     if (/^[=<>!(),]/.test(found) || found === '')
       fail(`found '${found}', expected: !, identifier, or 'end of string'`);
     const [wrong] = qualifiedName(found);
-    if (wrong) fail(`key: Invalid value: ${JSON.stringify(found)}: ${wrong}`);
+    // Kubernetes names no field here.
+    if (wrong) fail(`<nil>: Invalid value: ${JSON.stringify(found)}: ${wrong}`);
     return found;
   }
 
-  function value(): string {
+  function value(name: string): string {
     const found = tokens[at];
     if (found === undefined || found === ',' || found === ')') return '';
+    if (/^[=<>!(]/.test(found)) fail(`found '${found}', expected: identifier`);
     at++;
     const [wrong] = labelValue(found);
-    if (wrong) fail(`values[0]: Invalid value: ${JSON.stringify(found)}: ${wrong}`);
+    if (wrong) fail(`values[0][${name}]: Invalid value: ${JSON.stringify(found)}: ${wrong}`);
     return found;
   }
 
-  function values(): string[] {
+  function values(name: string): string[] {
     if (tokens[at++] !== '(') fail(`found '${tokens[at - 1] ?? ''}' expected: '('`);
     const found: string[] = [];
     for (;;) {
-      found.push(value());
+      if (tokens[at] === undefined && found.length === 0) fail("found '', expected: ',', ')' or identifier");
+      found.push(value(name));
       const next = tokens[at++];
       if (next === ')') return found;
       if (next !== ',') fail(`found '${next ?? ''}', expected: ',' or ')'`);

@@ -63,6 +63,8 @@ export interface SchemaNode {
   // biome-ignore lint/suspicious/noExplicitAny: as above.
   readonly checkUpdate?: UpdateCheck<any>;
   readonly values?: readonly string[];
+  /** Its values are told in their order, rather than by name. */
+  readonly inOrder?: true;
   /** What `refine` and `required` started from: what is true of the type rather than of one field. */
   readonly base?: SchemaNode;
   /** An object's name among the OpenAPI components, e.g. `io.k8s.api.core.v1.Container`. */
@@ -119,7 +121,10 @@ export const intOrString = (traits?: Traits<number | string>): Optional<number |
 export const any = (traits?: Traits<unknown>): Optional<unknown> => ({ type: 'any', ...traits });
 
 /** A string that must be one of `values`. */
-export const oneOf = <const V extends string>(values: readonly V[], traits?: Traits<V>): Optional<V> => ({
+export const oneOf = <const V extends string>(
+  values: readonly V[],
+  traits?: Traits<V> & { inOrder?: true },
+): Optional<V> => ({
   type: 'string',
   values,
   ...traits,

@@ -17,7 +17,7 @@ export interface Table {
   apiVersion: string;
   metadata: object;
   columnDefinitions: { name: string; type: string; format: string; description: string; priority: number }[];
-  rows: { cells: (string | number | boolean | null)[]; object?: object }[];
+  rows: { cells: (string | number | boolean | null)[]; object: object | null }[];
 }
 
 /** The objects as `meta.k8s.io/v1` Table: what `kubectl get` shows, wide columns (priority 1) included. */
@@ -63,8 +63,24 @@ export const ageColumn: Column<KubeObject> = {
   value: (object, nowMs) => ageOf(object.metadata?.creationTimestamp, nowMs),
 };
 
-function rowObject(kind: KindDefinition, object: KubeObject, apiVersion: string, include: string): object {
-  if (include === 'None') return {};
+/** Of kinds that Kubernetes has no printer for. */
+export const plainColumns: readonly Column<KubeObject>[] = [
+  nameColumn,
+  {
+    name: 'Created At',
+    type: 'date',
+    doc: 'When it was created.',
+    value: ({ metadata }) => metadata?.creationTimestamp ?? '',
+  },
+];
+
+function rowObject(
+  kind: KindDefinition,
+  object: KubeObject,
+  apiVersion: string,
+  include: string,
+): { object: object | null } {
+  if (include === 'None') return { object: null };
   if (include === 'Object') return { object: { ...object, apiVersion: apiVersionOf(kind), kind: kind.kind } };
   return { object: { kind: 'PartialObjectMetadata', apiVersion, metadata: object.metadata ?? {} } };
 }

@@ -73,7 +73,7 @@ test('what is wrong with a pod is said in the words that Kubernetes uses', () =>
     ],
     [
       podWith({ restartPolicy: 'Sometimes' }),
-      'spec.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "Never", "OnFailure"',
+      'spec.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "OnFailure", "Never"',
     ],
     [
       containerWith({ ports: [{ containerPort: 70000 }] }),
@@ -208,7 +208,7 @@ test('what is wrong with other kinds is said in the words that Kubernetes uses',
     [
       deployment,
       deploymentWith({ selector: { matchLabels: { app: 'x' } } }),
-      'spec.template.metadata.labels: Invalid value: {"app":"web"}: `selector` does not match template `labels`',
+      'spec.template.metadata.labels: Invalid value: map[string]string{"app":"web"}: `selector` does not match template `labels`',
     ],
     [
       deployment,
@@ -310,13 +310,13 @@ test('fields that may not change are refused on an update', () => {
       deployment,
       deploymentWith({}),
       deploymentWith({ selector: { matchLabels: { app: 'x' } } }),
-      'spec.selector: Invalid value: {"matchLabels":{"app":"x"}}: field is immutable',
+      'spec.selector: Invalid value: v1.LabelSelector{MatchLabels:map[string]string{"app":"x"}, MatchExpressions:[]v1.LabelSelectorRequirement(nil)}: field is immutable',
     ],
     [
       service,
       serviceWith({ clusterIP: '10.43.0.9' }),
       serviceWith({ clusterIP: '10.43.0.8' }),
-      'spec.clusterIPs[0]: Invalid value: ["10.43.0.8"]: may not change once set',
+      'spec.clusterIPs[0]: Invalid value: []string{"10.43.0.8"}: may not change once set',
     ],
     [secret, { metadata }, { metadata, type: 'x' }, 'type: Invalid value: "x": field is immutable'],
     [

@@ -57,7 +57,7 @@ function validateNode(schema: SchemaNode, value: unknown, at: Path, report: Repo
     return;
   }
   if (schema.values && !schema.values.includes(value as string)) {
-    report.unsupported(at, value, schema.values);
+    report.unsupported(at, value, schema.values, schema.inOrder);
     return;
   }
   if (typeof value === 'number') validateRange(schema, value, at, report);

@@ -1,7 +1,7 @@
 import { duplicateFields } from '../api/duplicate-fields.ts';
 import { messageOf, StatusError } from '../base/errors.ts';
 import type { ApiRequest } from '../client/transport.ts';
-import { badRequest } from './failures.ts';
+import { badRequest, unsupportedMediaType } from './failures.ts';
 
 /** A request's body, at most; Kubernetes' own bound. */
 export const bodyBytesMax = 3 * 1024 * 1024;
@@ -17,26 +17,69 @@ export interface ParsedBody {
 /** What was odd in the text of a request's body; only requests that came as text are here. */
 export const parsedBody = new WeakMap<ApiRequest, ParsedBody>();
 
+/** Bodies that could not be read. Who may ask at all is settled before it is said, and what for decides how. */
+const unreadable = new WeakMap<ApiRequest, { why: string; bytes: Buffer; isYaml: boolean }>();
+
+/** Throws BadRequest in Kubernetes' words where the body of a request for objects of `kind` could not be read. */
+export function checkReadable(request: ApiRequest, kind: string): void {
+  const found = unreadable.get(request);
+  if (!found) return;
+  const { why, bytes, isYaml } = found;
+  if (request.method === 'PATCH') throw badRequest(`error decoding ${isYaml ? 'YAML' : 'patch'}: ${why}`);
+  const what = isYaml ? why : `couldn't get version/kind; json parse error: ${why}`;
+  throw badRequest(
+    `the object provided is unrecognized (must be of type ${kind}): ${what} (${summaryOf(bytes)})`,
+  );
+}
+
+const summaryBytes = 30;
+
+/** The beginning of a body: as it is where it may be JSON, else in hexadecimal. */
+function summaryOf(bytes: Buffer): string {
+  const shown = bytes.subarray(0, summaryBytes);
+  const text = shown[0] === 0x7b ? shown.toString('utf8') : shown.toString('hex');
+  return bytes.length > summaryBytes ? `${text} ...` : text;
+}
+
+/** Parses what came as the body of a request into it. */
+export async function takeBody(request: ApiRequest, bytes: Buffer): Promise<void> {
+  const type = mediaTypeOf(request);
+  if (request.method === 'PATCH' && !patchTypes.includes(type)) throw unsupportedMediaType();
+  try {
+    const body = await parseBody(bytes, type);
+    request.body = body.value;
+    parsedBody.set(request, body);
+  } catch (error) {
+    if (!(error instanceof UnreadableError)) throw error;
+    unreadable.set(request, { why: error.message, bytes, isYaml: yamlTypes.includes(type) });
+  }
+}
+
+class UnreadableError extends Error {}
+
+// Clients without a content type (curl -d) are taken to send what everybody sends.
+const mediaTypeOf = ({ headers }: ApiRequest) =>
+  (headers['content-type'] || 'application/json').split(';')[0]!.trim().toLowerCase();
+
 const protobufType = 'application/vnd.kubernetes.protobuf';
-const jsonTypes = [
-  'application/json',
+const yamlTypes = ['application/yaml', 'application/apply-patch+yaml'];
+const jsonPatchTypes = [
   'application/json-patch+json',
   'application/merge-patch+json',
   'application/strategic-merge-patch+json',
 ];
+const patchTypes = [...jsonPatchTypes, 'application/apply-patch+yaml'];
+const jsonTypes = ['application/json', ...jsonPatchTypes];
 
-/** Parses a body of JSON, YAML or Kubernetes' protobuf; throws UnsupportedMediaType, or BadRequest in kubectl's words. */
-export async function parseBody(bytes: Buffer, contentType: string | undefined): Promise<ParsedBody> {
-  // Clients without a content type (curl -d) are taken to send what everybody sends.
-  const type = (contentType || 'application/json').split(';')[0]!.trim().toLowerCase();
+/** Parses a body of JSON, YAML or Kubernetes' protobuf; throws UnsupportedMediaType, or UnreadableError in Go's words. */
+async function parseBody(bytes: Buffer, type: string): Promise<ParsedBody> {
   if (type === protobufType) {
     const { decodeProtobufBody } = await import('./protobuf/decode-body.ts');
     return { value: decodeProtobufBody(bytes), duplicates: [] };
   }
   const text = bytes.toString('utf8');
   // JSON is YAML too, and kubectl applies JSON: the YAML parser is loaded only for what needs it.
-  const isYaml = type === 'application/yaml' || type === 'application/apply-patch+yaml';
-  if (isYaml) return parseJsonObject(text) ?? parseYaml(text);
+  if (yamlTypes.includes(type)) return parseJsonObject(text) ?? parseYaml(text);
   if (!jsonTypes.includes(type) && type !== 'application/x-www-form-urlencoded') {
     throw new StatusError(
       'UnsupportedMediaType',
@@ -47,10 +90,20 @@ export async function parseBody(bytes: Buffer, contentType: string | undefined):
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw badRequest(`couldn't get version/kind; json parse error: ${messageOf(error)}`, error);
+    throw new UnreadableError(goSyntaxError(text, messageOf(error)), { cause: error });
   }
   checkDepth(value);
-  return { value, duplicates: duplicateFields(text) };
+  // Go reads null as an object without fields.
+  return { value: value ?? {}, duplicates: duplicateFields(text) };
+}
+
+/** What Go says of a text that is no JSON, from what JavaScript says of it. */
+function goSyntaxError(text: string, said: string): string {
+  const position = Number(/at position (\d+)/.exec(said)?.[1] ?? text.search(/\S/));
+  if (/end of JSON input/i.test(said) || position < 0 || position >= text.trimEnd().length)
+    return 'unexpected end of JSON input';
+  const place = /property name/.test(said) ? 'object key string' : 'value';
+  return `invalid character '${text[position]}' looking for beginning of ${place}`;
 }
 
 /** Undefined for what is no JSON object. */
@@ -67,14 +120,31 @@ function parseJsonObject(text: string): ParsedBody | undefined {
 }
 
 async function parseYaml(text: string): Promise<ParsedBody> {
-  const { parseDocument } = await import('yaml');
+  const { parseDocument, visit, isPair, isSeq } = await import('yaml');
   // uniqueKeys would make a duplicate an error; here it is a warning, or an error where the client asks for that.
   const document = parseDocument(text, { uniqueKeys: false, maxAliasCount: 100 } as object);
   const [error] = document.errors;
-  if (error) throw badRequest(`error converting YAML to JSON: yaml: ${error.message}`, error);
+  if (error) {
+    const line = error.linePos?.[0].line ?? 1;
+    const what = error.message.split(' at line ')[0]!;
+    throw new UnreadableError(`error converting YAML to JSON: yaml: line ${line}: ${what}`, { cause: error });
+  }
   const value: unknown = document.toJS({ maxAliasCount: 100 });
   checkDepth(value);
-  return { value, duplicates: [] };
+  const duplicates: string[] = [];
+  visit(document, {
+    Map(_key, { items }, above) {
+      const names = items.map(({ key }) => String(key));
+      const again = names.find((name, index) => names.indexOf(name) < index);
+      if (again === undefined) return;
+      const path = above.map((node, index) => {
+        if (isSeq(node)) return `[${node.items.indexOf(above[index + 1] ?? items)}]`;
+        return isPair(node) ? `.${node.key}` : '';
+      });
+      duplicates.push(`${path.join('')}.${again}`.slice(1));
+    },
+  });
+  return { value, duplicates };
 }
 
 function checkDepth(value: unknown): void {

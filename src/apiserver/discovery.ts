@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { byPriority } from '../api/custom/definition/versions.ts';
 import type { KindDefinition } from '../api/kind.ts';
 import type { ApiRequest } from '../client/transport.ts';
@@ -88,6 +89,16 @@ export class Discovery {
     return { object: this.#legacy(root!, rest), contentType: 'application/json' };
   }
 
+  /** Of the groups and versions. */
+  paths(): string[] {
+    this.#refresh();
+    const below = [...this.#groups].flatMap(([group, versions]) => {
+      const path = group === '' ? '/api' : `/apis/${group}`;
+      return [path, ...[...versions.keys()].map((version) => `${path}/${version}`)];
+    });
+    return [...below, '/apis', '/apis/'];
+  }
+
   #refresh(): void {
     const revision = `${this.#served.revision} ${this.#remotes.revision}`;
     if (this.#revision === revision) return;
@@ -97,6 +108,7 @@ export class Discovery {
     for (const kind of this.#served.kinds) this.#add(kind, resourcesOf(kind));
     for (const review of this.#reviews) this.#add(review, [reviewResource(review)]);
     for (const view of this.#views) this.#add(view, [viewResource(view)]);
+    this.#groups = inOrder(this.#groups);
     const remote = this.#remotes.versions();
     this.#remote = new Map(remote.map((one) => [`${one.group}/${one.version}`, one]));
     if (remote.length === 0) return;
@@ -141,7 +153,8 @@ export class Discovery {
     if (!resources || !isWhole) throw noSuchPath();
     return {
       kind: 'APIResourceList',
-      apiVersion: 'v1',
+      // Kubernetes leaves it out of the list of its oldest group.
+      ...(group !== '' && { apiVersion: 'v1' }),
       groupVersion: group === '' ? version : `${group}/${version}`,
       resources,
     };
@@ -171,6 +184,39 @@ export class Discovery {
     this.#aggregated.set(root + version, list);
     return list;
   }
+}
+
+/** The groups in the order in which Kubernetes prefers them; others come last, as they come. */
+const groupOrder = [
+  '',
+  'apiregistration.k8s.io',
+  'apps',
+  'events.k8s.io',
+  'authentication.k8s.io',
+  'authorization.k8s.io',
+  'autoscaling',
+  'batch',
+  'certificates.k8s.io',
+  'networking.k8s.io',
+  'policy',
+  'rbac.authorization.k8s.io',
+  'storage.k8s.io',
+  'admissionregistration.k8s.io',
+  'apiextensions.k8s.io',
+  'scheduling.k8s.io',
+  'coordination.k8s.io',
+  'node.k8s.io',
+  'discovery.k8s.io',
+  'flowcontrol.apiserver.k8s.io',
+];
+
+/** As Kubernetes lists them: the groups by preference, the resources of each version by name. */
+function inOrder(groups: Groups): Groups {
+  const placeOf = (group: string) =>
+    groupOrder.includes(group) ? groupOrder.indexOf(group) : groupOrder.length;
+  for (const versions of groups.values())
+    for (const resources of versions.values()) resources.sort((a, b) => (a.name < b.name ? -1 : 1));
+  return new Map([...groups].sort(([a], [b]) => placeOf(a) - placeOf(b)));
 }
 
 const coreVersions = {
@@ -209,6 +255,7 @@ function resourcesOf(kind: KindDefinition): DiscoveredResource[] {
     verbs: kind.verbs,
     ...(kind.shortNames.length > 0 && { shortNames: kind.shortNames }),
     ...(kind.categories.length > 0 && { categories: kind.categories }),
+    ...(kind.verbs.includes('watch') && !kind.custom && { storageVersionHash: storageVersionHash(kind) }),
   };
   const change = ['get', 'patch', 'update'];
   const resources = [main];
@@ -224,6 +271,15 @@ function resourcesOf(kind: KindDefinition): DiscoveredResource[] {
 }
 
 const proxyVerbs = ['create', 'delete', 'get', 'patch', 'update'];
+
+const hashBytes = 8;
+
+/** Changes when the version changes in which objects are stored; the same as Kubernetes' for the same version. */
+function storageVersionHash(kind: KindDefinition): string {
+  const stored = kind.storedAs?.kind ?? kind;
+  const text = `${stored.group}/${stored.version}/${stored.kind}`;
+  return createHash('sha256').update(text).digest().subarray(0, hashBytes).toString('base64');
+}
 
 /** Subresources that are code of this server rather than part of a kind's declaration. */
 const extraSubresources: Record<string, ({ name: string; verbs: string[] } & Partial<DiscoveredResource>)[]> =

@@ -52,13 +52,17 @@ export function badRequest(message: string, cause?: unknown): StatusError {
   return new StatusError('BadRequest', message, { cause });
 }
 
-export function methodNotSupported(kind: Named, action: string): StatusError {
+/** Kubernetes' answer to a patch of a type that it does not know. */
+export function unsupportedMediaType(): StatusError {
+  return new StatusError('UnsupportedMediaType', '415: Unsupported Media Type', { details: {} });
+}
+
+/** Kubernetes' answer to a method that a path does not take. */
+export function methodNotAllowed(): StatusError {
   return new StatusError(
     'MethodNotAllowed',
-    `${action} is not supported on resources of kind "${groupResource(kind)}"`,
-    {
-      details: { ...(kind.group !== '' && { group: kind.group }), kind: kind.plural },
-    },
+    'the server does not allow this method on the requested resource',
+    { details: {} },
   );
 }
 

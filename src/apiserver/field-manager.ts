@@ -2,6 +2,7 @@ import { managersIn, type Writer } from '../api/apply/managers.ts';
 import { isEqualJson } from '../api/equal.ts';
 import { invalid } from '../api/invalid.ts';
 import { apiVersionOf, type KubeObject } from '../api/object.ts';
+import { goQuoted } from '../api/report.ts';
 import type { Call } from './context.ts';
 import { isTrue } from './request-info.ts';
 import type { User } from './user.ts';
@@ -78,8 +79,11 @@ export function checkFieldManager(call: Call): void {
     const text = `Too long: may not be more than ${fieldManagerBytesMax} bytes`;
     throw invalidOption(options, 'fieldManager', 'FieldValueTooLong', text);
   }
-  if (/[^\P{C}]|[^\P{Z} ]/u.test(manager)) {
-    const text = `Invalid value: ${JSON.stringify(manager)}: should only contain printable characters`;
+  const odd = /[^\P{C}]|[^\P{Z} ]/u.exec(manager);
+  if (odd) {
+    const code = odd[0].codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0');
+    const at = Buffer.byteLength(manager.slice(0, odd.index));
+    const text = `Invalid value: ${goQuoted(manager)}: invalid character U+${code} (at position ${at})`;
     throw invalidOption(options, 'fieldManager', 'FieldValueInvalid', text);
   }
   if (call.request.query.has('force') && verb === 'patch' && !isApply(call)) {

@@ -63,6 +63,14 @@ export class HealthChecks {
     return failure === undefined ? text(200, 'ok') : text(500, `internal server error: ${failure}\n`);
   }
 
+  /** Where the checks are asked for, together and one by one. */
+  paths(): string[] {
+    return ['healthz', 'livez', 'readyz'].flatMap((endpoint) => [
+      `/${endpoint}`,
+      ...this.#checksOf(endpoint).map(({ name }) => `/${endpoint}/${name}`),
+    ]);
+  }
+
   #checksOf(endpoint: string): Check[] {
     const hooks = [...this.#hooks].map(([hook, isFinished]) => ({
       name: `poststarthook/${hook}`,

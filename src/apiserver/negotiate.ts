@@ -16,7 +16,10 @@ const jsonTypes = ['application/json', 'application/*', '*/*'];
 export function negotiate(accept: string | undefined, query: URLSearchParams): Representation {
   const includeObject = query.get('includeObject') || 'Metadata';
   if (includeObject !== 'None' && includeObject !== 'Metadata' && includeObject !== 'Object') {
-    throw new StatusError('BadRequest', 'the includeObject parameter must be None, Metadata or Object');
+    throw new StatusError(
+      'BadRequest',
+      `Unable to convert to Table as requested: includeObject: Invalid value: ${JSON.stringify(includeObject)}: must be 'Metadata', 'Object', 'None', or empty`,
+    );
   }
   for (const { type, parameters } of readAccept(accept || '*/*')) {
     const format = jsonTypes.includes(type) ? 'json' : type === 'application/yaml' ? 'yaml' : undefined;

@@ -1,5 +1,7 @@
 import { invalid } from '../api/invalid.ts';
-import { type StatusCause, StatusError } from '../base/errors.ts';
+import { goQuoted } from '../api/report.ts';
+import type { StatusCause, StatusError } from '../base/errors.ts';
+import type { ApiRequest } from '../client/transport.ts';
 import { badRequest } from './failures.ts';
 import { isTrue } from './request-info.ts';
 
@@ -11,28 +13,46 @@ export interface WriteOptions {
   fieldValidation: FieldValidation;
 }
 
+const optionsOf: Partial<Record<ApiRequest['method'], string>> = {
+  PUT: 'UpdateOptions',
+  PATCH: 'PatchOptions',
+};
+
 /** Reads the options of a write from its query; refuses unknown values as Kubernetes does. */
-export function readWriteOptions(query: URLSearchParams): WriteOptions {
+export function readWriteOptions({ method, query }: Pick<ApiRequest, 'method' | 'query'>): WriteOptions {
+  const options = optionsOf[method] ?? 'CreateOptions';
   const fieldValidation = query.get('fieldValidation') || 'Warn';
   if (fieldValidation !== 'Strict' && fieldValidation !== 'Warn' && fieldValidation !== 'Ignore') {
-    throw new StatusError(
-      'Invalid',
-      `fieldValidation: Unsupported value: ${JSON.stringify(fieldValidation)}: supported values: "Ignore", "Strict", "Warn"`,
-    );
+    throw unsupportedOption(options, 'fieldValidation', JSON.stringify(fieldValidation), [
+      '',
+      'Ignore',
+      'Strict',
+      'Warn',
+    ]);
   }
-  return { dryRun: readDryRun(query.getAll('dryRun')), fieldValidation };
+  return { dryRun: readDryRun(query.getAll('dryRun'), options), fieldValidation };
 }
 
-function readDryRun(values: readonly string[]): boolean {
+function readDryRun(values: readonly string[], options: string): boolean {
   const given = values.filter((value) => value !== '');
   const unknown = given.find((value) => value !== 'All');
   if (unknown !== undefined) {
-    throw new StatusError(
-      'Invalid',
-      `dryRun: Unsupported value: ${JSON.stringify(unknown)}: supported values: "All"`,
-    );
+    throw unsupportedOption(options, 'dryRun', `[]string{${given.map(goQuoted).join(', ')}}`, ['All']);
   }
   return given.length > 0;
+}
+
+function unsupportedOption(
+  options: string,
+  field: string,
+  value: string,
+  supported: readonly string[],
+): StatusError {
+  const values = supported.map((one) => JSON.stringify(one)).join(', ');
+  const message = `Unsupported value: ${value}: supported values: ${values}`;
+  return invalid({ group: 'meta.k8s.io', kind: options }, '', [
+    { field, reason: 'FieldValueNotSupported', message },
+  ]);
 }
 
 /** `metav1.DeleteOptions`. */
@@ -57,18 +77,19 @@ export function readDeleteOptions(query: URLSearchParams, body: unknown): Delete
     propagationPolicy ??= orphanDependents === true ? 'Orphan' : 'Background';
   }
   if (propagationPolicy && !['Orphan', 'Background', 'Foreground'].includes(String(propagationPolicy))) {
-    throw new StatusError(
-      'Invalid',
-      `DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Unsupported value: ${JSON.stringify(propagationPolicy)}: ` +
-        'supported values: "Foreground", "Background", "Orphan"',
-    );
+    throw unsupportedOption('DeleteOptions', 'propagationPolicy', JSON.stringify(propagationPolicy), [
+      'Foreground',
+      'Background',
+      'Orphan',
+      'nil',
+    ]);
   }
   const dryRun = [source.dryRun ?? [], query.getAll('dryRun')].flat().map(String);
   return {
     gracePeriodSeconds: typeof gracePeriodSeconds === 'number' ? Math.max(0, gracePeriodSeconds) : undefined,
     propagationPolicy: (propagationPolicy || undefined) as DeleteOptions['propagationPolicy'],
     preconditions: isRecord(preconditions) ? (preconditions as { uid?: string }) : undefined,
-    dryRun: readDryRun(dryRun),
+    dryRun: readDryRun(dryRun, 'DeleteOptions'),
   };
 }
 

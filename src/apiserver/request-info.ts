@@ -35,6 +35,9 @@ export function readResourceInfo(request: ApiRequest): ResourceInfo | undefined 
   const parts = request.path.split('/').filter((part) => part !== '');
   const head = parts[0] === 'api' ? parts.splice(0, 2) : parts[0] === 'apis' ? parts.splice(0, 3) : [];
   if (head.length < 2 || (head[0] === 'apis' && head.length < 3) || parts.length === 0) return undefined;
+  // The oldest form of a watch.
+  const isWatch = parts[0] === 'watch' && parts.length > 1 && request.method === 'GET';
+  if (isWatch) parts.shift();
   const version = head.at(-1)!;
   const group = head[0] === 'api' ? '' : head[1]!;
 
@@ -48,7 +51,7 @@ export function readResourceInfo(request: ApiRequest): ResourceInfo | undefined 
   // What follows `proxy` is the path of another server.
   const subresource = rest[0] === 'proxy' ? 'proxy' : rest.length > 0 ? rest.join('/') : undefined;
   if (resource === 'namespaces' && name !== undefined) namespace = name;
-  const verb = verbOf(request, name, subresource);
+  const verb = isWatch ? 'watch' : verbOf(request, name, subresource);
   return { verb, group, version, namespace, resource, name, subresource };
 }
 

@@ -1,17 +1,18 @@
 import { binding } from '../api/kinds/binding.ts';
 import { componentStatus } from '../api/kinds/componentStatus.ts';
-import { type Status, StatusError } from '../base/errors.ts';
+import type { Status, StatusError } from '../base/errors.ts';
 import type { ApiRequest, ApiResponse } from '../client/transport.ts';
 import type { ServiceAccountTokens } from '../identity/service-account-token.ts';
 import type { Aggregation, Remote } from './aggregation/aggregation.ts';
 import type { Answer } from './answer.ts';
 import { annotationsOf, noteDecision } from './audit/notes.ts';
 import { type Attributes, type Decision, refusal } from './authorization/authorize.ts';
+import { checkReadable } from './body.ts';
 import { getComponentStatus, listComponentStatuses } from './component-status.ts';
 import type { Call, Context, Resource } from './context.ts';
 import { readObject } from './decode.ts';
 import { type Discovery, extraSubresourcesOf, type ReviewKind } from './discovery.ts';
-import { badRequest, methodNotSupported, noSuchPath } from './failures.ts';
+import { badRequest, methodNotAllowed, noSuchPath } from './failures.ts';
 import type { HealthChecks } from './health-checks.ts';
 import { answerMetrics, metricsGroup } from './metrics-api/metrics-api.ts';
 import type { NodeUsage } from './metrics-api/node-usage.ts';
@@ -71,13 +72,15 @@ export async function route(router: Router, request: ApiRequest, user: User): Pr
   if (!info) {
     const verb = isRead(request) ? 'get' : request.method.toLowerCase();
     allow(router, { user, fieldSelector: '', path: request.path, verb }, request);
-    return remote ? passedOn(remote, request, user) : answerPath(router, request, user);
+    if (remote) return passedOn(remote, request, user);
+    return answerPath(router, request, user);
   }
   const fieldSelector = request.query.get('fieldSelector') ?? '';
   allow(router, { user, fieldSelector, resource: info, body: request.body }, request);
   if (remote) return passedOn(remote, request, user);
   const resource = router.resources.get(`${info.group}/${info.version}/${info.resource}`);
   if (resource) {
+    checkReadable(request, resource.kind.kind);
     const warnings = resource.kind.deprecation ? [resource.kind.deprecation] : [];
     const call = { request, info, user, resource, warnings, auditAnnotations: annotationsOf(request) };
     return answerResource(await seenBy(router, call), call);
@@ -94,7 +97,9 @@ export async function route(router: Router, request: ApiRequest, user: User): Pr
     };
   }
   const kind = reviewKinds.find((one) => isReview(one, info));
+  if (!kind && isKnownReview(info)) throw methodNotAllowed();
   if (!kind) throw noSuchPath();
+  checkReadable(request, kind.kind);
   // A review has no columns.
   if (negotiate(request.headers.accept, request.query).as === 'table')
     throw notAcceptable(['application/json']);
@@ -102,6 +107,11 @@ export async function route(router: Router, request: ApiRequest, user: User): Pr
   const asked = { body: request.body, namespace: info.namespace, user, nowMs };
   const answer = await review(kind, asked, router.reviewers);
   return { code: 201, headers: json, kind: 'object', object: answer };
+}
+
+/** Whether it is a review's path, whatever is asked of it. */
+function isKnownReview(info: ResourceInfo): boolean {
+  return reviewKinds.some((one) => isReview(one, { ...info, verb: 'create' }));
 }
 
 /** A version of a custom resource has its own view of the store. */
@@ -134,7 +144,7 @@ async function passedOn(...to: Parameters<PassOn>): Promise<Answer> {
 type PassOn = typeof import('./aggregation/pass-on.ts').passOn;
 
 async function answerPath(router: Router, request: ApiRequest, user: User): Promise<Answer> {
-  if (!isRead(request)) throw new StatusError('MethodNotAllowed', notAllowedText);
+  if (!isRead(request)) throw methodNotAllowed();
   const [root] = request.path.slice(1).split('/');
   switch (root) {
     case 'api':
@@ -162,7 +172,7 @@ async function answerPath(router: Router, request: ApiRequest, user: User): Prom
         code: 200,
         headers: json,
         kind: 'object',
-        object: { paths: ['/api', '/apis', '/metrics', '/openapi/v2', '/openapi/v3', '/readyz', '/version'] },
+        object: { paths: pathsOf(router) },
       };
     default:
       throw noSuchPath();
@@ -173,6 +183,13 @@ async function answerPath(router: Router, request: ApiRequest, user: User): Prom
 function remoteDescribed({ aggregation }: Router, path: string): Remote | undefined {
   const [, at] = /^\/openapi\/v3(\/apis\/.+)$/.exec(path) ?? [];
   return at === undefined ? undefined : aggregation.find(at);
+}
+
+/** Every path that is no resource's. */
+function pathsOf({ discovery, health }: Router): string[] {
+  const fixed = ['/metrics', '/openapi/v2', '/openapi/v3', '/openapi/v3/', '/openid/v1/jwks', '/version'];
+  const all = ['/.well-known/openid-configuration', ...discovery.paths(), ...health.paths(), ...fixed];
+  return all.sort();
 }
 
 /** HEAD takes the same right as GET, and the body of its answer is left out. */
@@ -187,15 +204,13 @@ function text(content: string, contentType: string): ApiResponse {
   return { code: 200, headers: { 'content-type': contentType }, kind: 'bytes', bytes };
 }
 
-const notAllowedText = 'the server does not allow this method on the requested resource';
-
 async function answerResource(router: Router, call: Call): Promise<Answer> {
   const { info, resource, request } = call;
   if (isProxied(info)) {
     const { proxy } = await import('./proxy/proxy.ts');
     return proxy(router.context, call, router);
   }
-  if ((request.method as string) === 'HEAD') throw new StatusError('MethodNotAllowed', notAllowedText);
+  if ((request.method as string) === 'HEAD') throw methodNotAllowed();
   if (info.subresource === 'log' && resource.kind.plural === 'pods' && info.verb === 'get') {
     const bytes = await readLog(router.context, call, router.kubelet);
     return { code: 200, headers: { 'content-type': 'text/plain' }, kind: 'bytes', bytes };
@@ -283,7 +298,7 @@ function answerVerb(router: Router, call: Call): Promise<Outcome> {
     case 'deletecollection':
       return ok(deleteCollection(context, call));
     default:
-      throw new StatusError('MethodNotAllowed', notAllowedText);
+      throw methodNotAllowed();
   }
 }
 
@@ -311,18 +326,18 @@ function checkVerb({ info, resource: { kind } }: Call): void {
     const has = (subresource === 'status' && status) || (subresource === 'scale' && scale);
     const verbs = has ? changes : extraSubresourcesOf(kind).get(subresource);
     if (!verbs || name === undefined) throw noSuchPath();
-    if (!verbs.includes(verb)) throw new StatusError('MethodNotAllowed', notAllowedText);
+    if (!verbs.includes(verb)) throw methodNotAllowed();
   } else if (
     verb === 'create' ? name !== undefined : ['update', 'patch'].includes(verb) && name === undefined
   ) {
-    throw new StatusError('MethodNotAllowed', notAllowedText);
+    throw methodNotAllowed();
   } else if (!kind.verbs.includes(verb)) {
-    throw methodNotSupported(kind, verb);
+    throw methodNotAllowed();
   }
   if (!kind.namespaced) {
     if (namespace !== undefined && kind.plural !== 'namespaces') throw noSuchPath();
   } else if (namespace === undefined && !['list', 'watch'].includes(verb)) {
-    throw name === undefined ? new StatusError('MethodNotAllowed', notAllowedText) : noSuchPath();
+    throw name === undefined ? methodNotAllowed() : noSuchPath();
   } else if (namespace === '') {
     throw badRequest('the namespace in the path is empty');
   }

@@ -1,8 +1,9 @@
 import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
 import { pathSegment } from '../names.ts';
 import { labelSelector } from '../parts/meta.ts';
-import { checkRules, rbacGroup, roleColumns, rules } from '../parts/rbac.ts';
+import { checkRules, rbacGroup, rules } from '../parts/rbac.ts';
 import { list, object } from '../schema.ts';
+import { plainColumns } from '../table.ts';
 
 const aggregationRule = object(
   'io.k8s.api.rbac.v1.AggregationRule',
@@ -34,6 +35,6 @@ export const clusterRole = defineKind<ClusterRole>({
   namespaced: false,
   nameRule: pathSegment,
   schema,
-  columns: roleColumns,
+  columns: plainColumns,
   check: (object, report, root) => checkRules(object.rules, root.child('rules'), report, false),
 });

@@ -118,5 +118,5 @@ function checkAudiences(...[requests, at, report]: Parameters<Check<{ audience: 
 }
 
 function checkModes(...[wanted, at, report]: Parameters<Check<string[]>>): void {
-  for (const mode of wanted) if (!modes.includes(mode)) report.unsupported(at, mode, modes);
+  for (const mode of wanted) if (!modes.includes(mode)) report.unsupported(at, mode, modes, true);
 }

@@ -5,7 +5,7 @@ import { dns1123Subdomain } from '../names.ts';
 import { labelSelector } from '../parts/meta.ts';
 import { compareQuantities } from '../quantity.ts';
 import { quantity, refine, required, string } from '../schema.ts';
-import { nameColumn } from '../table.ts';
+import { plainColumns } from '../table.ts';
 
 const schema = kindSchema(
   'io.k8s.api.storage.v1.CSIStorageCapacity',
@@ -46,13 +46,5 @@ export const csiStorageCapacity = defineKind<CSIStorageCapacity>({
   plural: 'csistoragecapacities',
   namespaced: true,
   schema,
-  columns: [
-    nameColumn,
-    {
-      name: 'StorageClassName',
-      doc: 'Its StorageClass.',
-      value: ({ storageClassName }) => storageClassName ?? '',
-    },
-    { name: 'Capacity', doc: 'How much is left.', value: ({ capacity }) => capacity ?? '<unset>' },
-  ],
+  columns: plainColumns,
 });

@@ -32,8 +32,8 @@ const schema = kindSchema(
     message: string({ doc: 'What happened, for people.' }),
     reason: string({ doc: 'Why, in one word, for programs.' }),
     related: objectReference,
-    reportingComponent: string({ doc: 'Who reports it.' }),
-    reportingInstance: string({ doc: 'Which instance reports it.' }),
+    reportingComponent: string({ doc: 'Who reports it.', default: '' }),
+    reportingInstance: string({ doc: 'Which instance reports it.', default: '' }),
     series: eventSeries,
     source: eventSource,
     type: string({ doc: 'Normal or Warning.' }),
@@ -79,7 +79,7 @@ export const event = defineKind<Event>({
       name: 'Count',
       priority: 1,
       doc: 'How often it happened.',
-      value: ({ series, count }) => String(series?.count ?? (count || 1)),
+      value: ({ series, count }) => series?.count ?? (count || 1),
     },
     { ...nameColumn, priority: 1 },
   ],
@@ -109,7 +109,7 @@ export function checkEvent(event: Event, report: Report, root: Path, reporterFie
   const namespaceAt = root.child('involvedObject').child('namespace');
   const about = event.involvedObject?.namespace ?? '';
   const place = event.metadata?.namespace ?? '';
-  const isNew = event.eventTime !== undefined;
+  const isNew = Boolean(event.eventTime);
   const fits = about === '' ? place === 'default' || (isNew && place === 'kube-system') : about === place;
   // Of a new event only the lack of a namespace is held against it.
   if (!fits && (about === '' || !isNew)) report.invalid(namespaceAt, about, 'does not match event.namespace');

@@ -97,7 +97,7 @@ function fromStored(stored: Event): EventsV1Event {
 // Kubernetes names the fields as the core group does, also here.
 function checkCreate(next: EventsV1Event, report: Report, root: Path): void {
   checkSeries(next, report, root);
-  if (next.eventTime === undefined) report.required(root.child('eventTime'));
+  if (!next.eventTime) report.required(root.child('eventTime'));
   if (next.type !== 'Normal' && next.type !== 'Warning') {
     report.invalid(root.child('type'), '', `has invalid value: ${next.type ?? ''}`);
   }

@@ -113,7 +113,7 @@ export const ingressLoadBalancerStatus = object(name('IngressLoadBalancerStatus'
 });
 
 export const ingressStatus = object(name('IngressStatus'), {
-  loadBalancer: refine(ingressLoadBalancerStatus, { doc: 'Where it is reached.' }),
+  loadBalancer: refine(ingressLoadBalancerStatus, { doc: 'Where it is reached.', default: {} }),
 });
 
 const schema = kindSchema(

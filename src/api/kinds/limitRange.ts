@@ -4,7 +4,7 @@ import type { Path } from '../path.ts';
 import { compareQuantities, quantityNumber, quantityValue } from '../quantity.ts';
 import type { Report } from '../report.ts';
 import { list, map, object, quantity, required, string } from '../schema.ts';
-import { nameColumn } from '../table.ts';
+import { plainColumns } from '../table.ts';
 
 const amounts = (doc: string) => map(quantity(), { doc });
 
@@ -53,15 +53,7 @@ export const limitRange = defineKind<LimitRange>({
   shortNames: ['limits'],
   namespaced: true,
   schema,
-  columns: [
-    nameColumn,
-    {
-      name: 'Created At',
-      type: 'date',
-      doc: 'When it was created.',
-      value: ({ metadata }) => metadata?.creationTimestamp ?? '',
-    },
-  ],
+  columns: plainColumns,
 });
 
 /** A limit that is not named is the maximum, a request that is not named the limit, or else the minimum. */

@@ -161,6 +161,6 @@ function checkTypes(...[types, at, report]: Parameters<Check<string[]>>): void {
     return;
   }
   for (const [index, type] of types.entries()) {
-    if (!policyTypes.includes(type)) report.unsupported(at.index(index), type, policyTypes);
+    if (!policyTypes.includes(type)) report.unsupported(at.index(index), type, policyTypes, true);
   }
 }

@@ -43,11 +43,11 @@ export type PodDisruptionBudgetSpec = TypeOf<typeof podDisruptionBudgetSpec>;
 
 export const podDisruptionBudgetStatus = object('io.k8s.api.policy.v1.PodDisruptionBudgetStatus', {
   conditions: keyedList(['type'], condition, { doc: 'DisruptionAllowed.' }),
-  currentHealthy: required(integer({ doc: 'Pods that are ready.' })),
-  desiredHealthy: required(integer({ doc: 'Pods that must be ready.' })),
+  currentHealthy: required(integer({ doc: 'Pods that are ready.', default: 0 })),
+  desiredHealthy: required(integer({ doc: 'Pods that must be ready.', default: 0 })),
   disruptedPods: map(time(), { doc: 'Pods whose eviction was granted and has not been seen yet.' }),
-  disruptionsAllowed: required(integer({ doc: 'How many more pods may be evicted now.' })),
-  expectedPods: required(integer({ doc: 'Pods that it protects.' })),
+  disruptionsAllowed: required(integer({ doc: 'How many more pods may be evicted now.', default: 0 })),
+  expectedPods: required(integer({ doc: 'Pods that it protects.', default: 0 })),
   observedGeneration: integer({ doc: 'The generation that the controller has seen.' }),
 });
 export type PodDisruptionBudgetStatus = TypeOf<typeof podDisruptionBudgetStatus>;

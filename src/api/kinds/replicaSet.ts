@@ -34,7 +34,7 @@ export const replicaSetStatus = object('io.k8s.api.apps.v1.ReplicaSetStatus', {
   fullyLabeledReplicas: integer({ doc: 'Pods with all labels of the template.' }),
   observedGeneration: integer({ doc: 'The generation that the controller has seen.' }),
   readyReplicas: integer({ doc: 'Pods that are ready.' }),
-  replicas: required(integer({ doc: 'Pods there are.' })),
+  replicas: required(integer({ doc: 'Pods there are.', default: 0 })),
 });
 export type ReplicaSetStatus = TypeOf<typeof replicaSetStatus>;
 

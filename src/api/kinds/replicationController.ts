@@ -63,7 +63,7 @@ export const replicationControllerStatus = object('io.k8s.api.core.v1.Replicatio
   fullyLabeledReplicas: integer({ doc: 'Pods with all labels of the template.' }),
   observedGeneration: integer({ doc: 'The generation that the controller has seen.' }),
   readyReplicas: integer({ doc: 'Pods that are ready.' }),
-  replicas: required(integer({ doc: 'Pods there are.' })),
+  replicas: required(integer({ doc: 'Pods there are.', default: 0 })),
 });
 
 const schema = kindSchema(

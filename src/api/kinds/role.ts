@@ -1,6 +1,7 @@
 import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
 import { pathSegment } from '../names.ts';
-import { checkRules, rbacGroup, roleColumns, rules } from '../parts/rbac.ts';
+import { checkRules, rbacGroup, rules } from '../parts/rbac.ts';
+import { plainColumns } from '../table.ts';
 
 const schema = kindSchema(
   'io.k8s.api.rbac.v1.Role',
@@ -19,6 +20,6 @@ export const role = defineKind<Role>({
   namespaced: true,
   nameRule: pathSegment,
   schema,
-  columns: roleColumns,
+  columns: plainColumns,
   check: (object, report, root) => checkRules(object.rules, root.child('rules'), report, true),
 });

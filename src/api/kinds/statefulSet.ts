@@ -97,14 +97,14 @@ export const statefulSetCondition = object('io.k8s.api.apps.v1.StatefulSetCondit
 });
 
 export const statefulSetStatus = object('io.k8s.api.apps.v1.StatefulSetStatus', {
-  availableReplicas: integer({ doc: 'Pods that were ready for long enough.' }),
+  availableReplicas: integer({ doc: 'Pods that were ready for long enough.', default: 0 }),
   collisionCount: integer({ doc: 'How often the name of a new revision was taken.' }),
   conditions: keyedList(['type'], statefulSetCondition, { doc: 'Conditions.' }),
   currentReplicas: integer({ doc: 'Pods of the revision before.' }),
   currentRevision: string({ doc: 'The revision before.' }),
   observedGeneration: integer({ doc: 'The generation that the controller has seen.' }),
   readyReplicas: integer({ doc: 'Pods that are ready.' }),
-  replicas: required(integer({ doc: 'Pods there are.' })),
+  replicas: required(integer({ doc: 'Pods there are.', default: 0 })),
   updateRevision: string({ doc: "The template's revision." }),
   updatedReplicas: integer({ doc: "Pods of the template's revision." }),
 });

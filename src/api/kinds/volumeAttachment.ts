@@ -52,7 +52,7 @@ export const volumeError = object('io.k8s.api.storage.v1.VolumeError', {
 
 export const volumeAttachmentStatus = object('io.k8s.api.storage.v1.VolumeAttachmentStatus', {
   attachError: refine(volumeError, { doc: 'Why it could not be attached.' }),
-  attached: required(boolean({ doc: 'Whether it is attached.' })),
+  attached: required(boolean({ doc: 'Whether it is attached.', default: false })),
   attachmentMetadata: map(string(), { doc: 'What the driver needs to know of it later.' }),
   detachError: refine(volumeError, { doc: 'Why it could not be detached.' }),
 });

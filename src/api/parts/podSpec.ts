@@ -73,8 +73,10 @@ export type PodOS = TypeOf<typeof podOS>;
 export const podSpec = object(
   'io.k8s.api.core.v1.PodSpec',
   {
-    initContainers: keyedList(['name'], container, {
-      doc: 'Containers that run one after the other before the others start.',
+    // In the order in which Kubernetes tells what is wrong.
+    volumes: keyedList(['name'], volume, {
+      doc: 'Folders that the containers can mount.',
+      check: distinct<Volume>('name'),
     }),
     containers: required(
       keyedList(['name'], container, {
@@ -82,14 +84,14 @@ export const podSpec = object(
         check: distinct<Container>('name'),
       }),
     ),
-    ephemeralContainers: keyedList(['name'], ephemeralContainer, { doc: 'Added later, to debug the pod.' }),
-    volumes: keyedList(['name'], volume, {
-      doc: 'Folders that the containers can mount.',
-      check: distinct<Volume>('name'),
+    initContainers: keyedList(['name'], container, {
+      doc: 'Containers that run one after the other before the others start.',
     }),
+    ephemeralContainers: keyedList(['name'], ephemeralContainer, { doc: 'Added later, to debug the pod.' }),
     restartPolicy: oneOf(['Always', 'OnFailure', 'Never'], {
       doc: 'Which ended containers are started again.',
       default: 'Always',
+      inOrder: true,
     }),
     terminationGracePeriodSeconds: integer({
       doc: 'Seconds between the request to stop and the kill.',

@@ -1,7 +1,7 @@
 import { dns1123Subdomain, pathSegment } from '../names.ts';
 import type { KubeObject } from '../object.ts';
 import type { Path } from '../path.ts';
-import type { Report } from '../report.ts';
+import { GoText, goQuoted, type Report } from '../report.ts';
 import { list, object, required, string, type TypeOf } from '../schema.ts';
 import { ageColumn, nameColumn } from '../table.ts';
 
@@ -118,18 +118,11 @@ export function checkBindingUpdate(next: Binding, previous: Binding, report: Rep
   const isSame = (['apiGroup', 'kind', 'name'] as const).every(
     (field) => next.roleRef[field] === previous.roleRef[field],
   );
-  if (!isSame) report.invalid(root.child('roleRef'), next.roleRef, 'cannot change roleRef');
+  if (isSame) return;
+  const { apiGroup = '', kind, name } = next.roleRef;
+  const fields = `APIGroup:${goQuoted(apiGroup)}, Kind:${goQuoted(kind)}, Name:${goQuoted(name)}`;
+  report.invalid(root.child('roleRef'), new GoText(`rbac.RoleRef{${fields}}`), 'cannot change roleRef');
 }
-
-export const roleColumns = [
-  nameColumn,
-  {
-    name: 'Created At',
-    type: 'date' as const,
-    doc: 'When the object was created.',
-    value: ({ metadata }: KubeObject) => metadata?.creationTimestamp ?? '',
-  },
-];
 
 const namesOf = (binding: Binding, kind: string) =>
   (binding.subjects ?? [])

@@ -176,7 +176,7 @@ test('a policy that is wrong is refused with its place', () =>
       ],
       [
         `${head}rules:\n- level: None\n  resources: [{ group: "", resourceNames: [a] }]`,
-        /resourceNames: Invalid value: \["a"\]: using resourceNames requires at least one resource/,
+        /resourceNames: Invalid value: \[\]string\{"a"\}: using resourceNames requires at least one resource/,
       ],
       ['kind: Policy\nrules: [}', /at line 2, column/],
       ['apiVersion: v1\nkind: Pod', /expected API version \(audit.k8s.io\/v1\)/],

@@ -293,7 +293,7 @@ test('roles and bindings are checked in the words of Kubernetes', async () => {
       metadata: { name: 'r' },
       rules: [{ verbs: ['get'], nonResourceURLs: ['/a'] }],
     }),
-    /rules\[0\]\.nonResourceURLs: Invalid value: \["\/a"\]: namespaced rules cannot apply to non-resource URLs/,
+    /rules\[0\]\.nonResourceURLs: Invalid value: \[\]string\{"\/a"\}: namespaced rules cannot apply to non-resource URLs/,
   );
   assert.match(
     await message(`${rbac}/clusterrolebindings`, bindingOf('b', 'Role', 'x')),

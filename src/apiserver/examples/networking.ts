@@ -34,7 +34,7 @@ export const networkingExamples: Example[] = [
     invalid: [
       [
         { spec: { defaultBackend: null, rules: null } },
-        ['spec: Invalid value: null: either `defaultBackend` or `rules` must be specified'],
+        ['spec: Invalid value: "null": either `defaultBackend` or `rules` must be specified'],
       ],
       [
         { spec: { rules: [{ host: '10.0.0.1', http: { paths: [{ path: 'cart', backend }] } }] } },
@@ -129,7 +129,7 @@ export const networkingExamples: Example[] = [
       ],
       [
         { spec: { policyTypes: ['Inward'] } },
-        ['spec.policyTypes[0]: Unsupported value: "Inward": supported values: "Egress", "Ingress"'],
+        ['spec.policyTypes[0]: Unsupported value: "Inward": supported values: "Ingress", "Egress"'],
       ],
     ],
   },

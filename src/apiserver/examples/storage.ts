@@ -22,7 +22,7 @@ export const storageExamples: Example[] = [
       [
         { spec: { volumeLifecycleModes: ['Fleeting'] } },
         [
-          'spec.volumeLifecycleModes: Unsupported value: "Fleeting": supported values: "Ephemeral", "Persistent"',
+          'spec.volumeLifecycleModes: Unsupported value: "Fleeting": supported values: "Persistent", "Ephemeral"',
         ],
       ],
       [

@@ -13,7 +13,7 @@ export const workloadExamples: Example[] = [
       invalid: [
         [
           { spec: { template: { metadata: { labels: { app: 'y' } } } } },
-          [`spec.template.metadata.labels: Invalid value: {"app":"y"}: ${mismatch}`],
+          [`spec.template.metadata.labels: Invalid value: map[string]string{"app":"y"}: ${mismatch}`],
         ],
         [
           { spec: { minReadySeconds: -1 } },

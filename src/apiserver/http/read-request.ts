@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { StatusError } from '../../base/errors.ts';
 import type { ApiRequest } from '../../client/transport.ts';
-import { bodyBytesMax, parseBody, parsedBody } from '../body.ts';
+import { bodyBytesMax, takeBody } from '../body.ts';
 import { badRequest } from '../failures.ts';
 import type { Target } from './target.ts';
 
@@ -38,9 +38,7 @@ export async function readBody(message: IncomingMessage, request: ApiRequest): P
   }
   const bytes = await readBytes(message);
   if (bytes.length === 0) return;
-  const body = await parseBody(bytes, headers['content-type']);
-  request.body = body.value;
-  parsedBody.set(request, body);
+  await takeBody(request, bytes);
 }
 
 async function readBytes(message: IncomingMessage): Promise<Buffer> {

@@ -1,6 +1,7 @@
 import { invalid } from '../../api/invalid.ts';
 import type { Service } from '../../api/kinds/service.ts';
 import { hasHealthCheck, isExposed, service as kind } from '../../api/kinds/service.ts';
+import { goValue } from '../../api/report.ts';
 import { StatusError } from '../../base/errors.ts';
 import type { AddressPool } from './address-pool.ts';
 import type { PortPool } from './port-pool.ts';
@@ -177,6 +178,6 @@ function allocateHealthCheckPort(
 
 function refused(service: Service, field: string, value: unknown, why: string) {
   return invalid(kind, service.metadata?.name ?? '', [
-    { reason: 'FieldValueInvalid', message: `Invalid value: ${JSON.stringify(value)}: ${why}`, field },
+    { reason: 'FieldValueInvalid', message: `Invalid value: ${goValue(value)}: ${why}`, field },
   ]);
 }

@@ -27,6 +27,10 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   isCreatedOnUpdate?: boolean;
   /** A deletion is answered with the object rather than with a Status. */
   answersDeleteWithObject?: boolean;
+  /** Who says nothing of its dependents leaves them behind. */
+  orphansByDefault?: boolean;
+  /** What a client is told of a deletion that is fine but hardly what it meant. */
+  warnDelete?(options: DeleteOptions): string | undefined;
 }
 
 /** What a write took and no longer needs; exactly one of the two is called. */

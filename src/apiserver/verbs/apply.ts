@@ -49,7 +49,7 @@ export function applyConfig(
   const { kind } = call.resource;
   return change(context, call, {
     part: call.info.subresource === 'status' ? 'status' : 'main',
-    dryRun: readWriteOptions(call.request.query).dryRun,
+    dryRun: readWriteOptions(call.request).dryRun,
     isApplied: true,
     ...(seenAs && { seenAs }),
     next: (live) => {
@@ -65,7 +65,7 @@ function createApplied(context: Context, call: Call, config: KubeObject): Promis
   const { kind } = call.resource;
   const time = toTime(context.clock.nowMs());
   const applied = applyConfiguration({ kind, writer, time, live: undefined, config, force });
-  const { dryRun } = readWriteOptions(call.request.query);
+  const { dryRun } = readWriteOptions(call.request);
   return createObject(context, call, structuredClone(applied.object), dryRun, applied.managedFields ?? []);
 }
 
@@ -73,7 +73,7 @@ function createApplied(context: Context, call: Call, config: KubeObject): Promis
 function readConfiguration(call: Call, body: unknown): KubeObject {
   readApplyOptions(call);
   const { kind } = call.resource;
-  const { fieldValidation } = readWriteOptions(call.request.query);
+  const { fieldValidation } = readWriteOptions(call.request);
   if (!isRecord(body)) throw badRequest('error decoding YAML: an applied configuration must be an object');
   checkVersion(call, body);
   const { duplicates } = parsedBody.get(call.request) ?? { duplicates: [] };
@@ -106,11 +106,20 @@ function checkVersion(call: Call, { apiVersion, kind }: Record<string, unknown>)
   if (typeof kind !== 'string' || kind === '') {
     throw badRequest("Object 'Kind' is missing in the applied configuration");
   }
+  if (kind !== call.resource.kind.kind || !apiVersion) {
+    throw badRequest(`invalid object type: ${groupVersionText(apiVersion)}, Kind=${kind}`);
+  }
   if (apiVersion !== expected) {
     throw badRequest(
-      `Incorrect version specified in apply patch. Specified patch version: ${apiVersion ?? '/'}, expected: ${expected}`,
+      `Incorrect version specified in apply patch. Specified patch version: ${apiVersion}, expected: ${expected}`,
     );
   }
+}
+
+/** With the slash that Go prints also where there is no group. */
+function groupVersionText(apiVersion: unknown): string {
+  const text = typeof apiVersion === 'string' ? apiVersion : '';
+  return text.includes('/') ? text : `/${text}`;
 }
 
 /** The status is applied through its subresource, and nothing but the status there. */

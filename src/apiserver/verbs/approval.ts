@@ -8,7 +8,7 @@ import { change } from './update.ts';
 
 /** Answers a PUT or PATCH of a certificate request's approval: it changes the conditions and nothing else. */
 export function approve(context: Context, call: Call): Promise<KubeObject> {
-  const options = readWriteOptions(call.request.query);
+  const options = readWriteOptions(call.request);
   const apply = call.info.verb === 'patch' ? readPatch(call) : () => call.request.body;
   return change(context, call, {
     part: 'status',

@@ -9,7 +9,7 @@ import { change } from './update.ts';
 
 /** Answers a POST of a Binding: gives an unscheduled pod its node. */
 export async function bind(context: Context, call: Call): Promise<Status> {
-  const { dryRun } = readWriteOptions(call.request.query);
+  const { dryRun } = readWriteOptions(call.request);
   const form = { apiVersion: 'v1', kind: 'Binding' };
   const body = await admitSubresource(context, call, { form, body: call.request.body, dryRun });
   const target = isRecord(body.target) ? body.target : {};

@@ -20,7 +20,7 @@ const generateTriesMax = 8;
 
 /** Makes an object from the request's body. */
 export async function create(context: Context, call: Call): Promise<KubeObject> {
-  const options = readWriteOptions(call.request.query);
+  const options = readWriteOptions(call.request);
   checkFieldManager(call);
   const object = readObject(call, call.request.body, options.fieldValidation);
   return createObject(context, call, object, options.dryRun);
@@ -74,9 +74,9 @@ export async function createObject(
   metadata.creationTimestamp = toTime(context.clock.nowMs());
   const prepared = prepareForCreate(kind, object);
   strategy.prepareCreate?.(prepared, call.user);
-  const complete = defaults(kind, prepared) as KubeObject & { status?: object };
   // Client libraries in languages with types expect a status to be there, even if it says nothing yet.
-  if (kind.subresources.status && !kind.custom) complete.status ??= {};
+  if (kind.subresources.status && !kind.custom) (prepared as { status?: object }).status ??= {};
+  const complete = defaults(kind, prepared) as KubeObject & { status?: object };
   strategy.admit?.(complete, undefined, call.user);
   const causes = [...validate(kind, complete), ...validateCreate(kind, complete)];
   if (causes.length > 0) throw invalid(kind, metadata.name, causes);

@@ -20,6 +20,8 @@ const foregroundFinalizer = 'foregroundDeletion';
 export async function deleteOne(context: Context, call: Call): Promise<KubeObject | Status> {
   const options = readDeleteOptions(call.request.query, call.request.body);
   const name = call.info.name!;
+  const warning = call.resource.strategy.warnDelete?.(options);
+  if (warning) call.warnings.push(warning);
   const { object, isRemoved } = await deleteObject(context, call, name, options);
   if (!isRemoved || call.resource.strategy.answersDeleteWithObject) return object;
   const { kind } = call.resource;
@@ -108,8 +110,10 @@ async function deleteStored(
     await context.admission.begin(one, write)?.admit();
   }
   if (isGone(call, next)) {
-    if (options.dryRun) return { object: next, isRemoved: true };
-    return { object: await remove(context, call, stored.key, stored.revision, next), isRemoved: true };
+    // What goes at once was never being deleted, but for kinds that have a time of grace.
+    const last = call.resource.strategy.graceSeconds ? next : current;
+    if (options.dryRun) return { object: last, isRemoved: true };
+    return { object: await remove(context, call, stored.key, stored.revision, last), isRemoved: true };
   }
   if (options.dryRun || next === current) return { object: next, isRemoved: false };
   const updated = await context.store.update(
@@ -145,7 +149,8 @@ function beginDeletion(
   const { strategy } = call.resource;
   const held = current.metadata!;
   const graceSeconds = strategy.graceSeconds?.(current, options) ?? 0;
-  const finalizers = finalizersFor(held.finalizers ?? [], options.propagationPolicy);
+  const policy = options.propagationPolicy ?? (strategy.orphansByDefault ? 'Orphan' : undefined);
+  const finalizers = finalizersFor(held.finalizers ?? [], policy);
   const isShorter = graceSeconds < (held.deletionGracePeriodSeconds ?? 0);
   const isBegun = held.deletionTimestamp !== undefined;
   if (isBegun && !isShorter && finalizers.length === (held.finalizers ?? []).length) return current;

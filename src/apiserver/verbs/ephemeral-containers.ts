@@ -27,7 +27,7 @@ const forbiddenFields = [
 
 /** Answers a PUT or PATCH of a pod's ephemeral containers: new ones are added, nothing else changes. */
 export function changeEphemeralContainers(context: Context, call: Call): Promise<KubeObject> {
-  const options = readWriteOptions(call.request.query);
+  const options = readWriteOptions(call.request);
   const apply = call.info.verb === 'patch' ? readPatch(call) : () => call.request.body;
   return change(context, call, {
     part: 'main',

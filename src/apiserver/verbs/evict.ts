@@ -27,7 +27,7 @@ export async function evict(context: Context, call: Call): Promise<Status> {
   if (named !== undefined && named !== name)
     throw badRequest('name in URL does not match name in Eviction object');
   const isTried =
-    readWriteOptions(query).dryRun || readDeleteOptions(query, asked.deleteOptions ?? {}).dryRun;
+    readWriteOptions(call.request).dryRun || readDeleteOptions(query, asked.deleteOptions ?? {}).dryRun;
   const form = { apiVersion: 'policy/v1', kind: 'Eviction' };
   const eviction = await admitSubresource(context, call, { form, body: asked, dryRun: isTried });
   const options = readDeleteOptions(query, eviction.deleteOptions ?? {});

@@ -7,7 +7,7 @@ import { change } from './update.ts';
 
 /** Answers a PUT of a namespace's finalizers: when none is left and deletion has begun, the namespace goes. */
 export function finalize(context: Context, call: Call): Promise<KubeObject> {
-  const options = readWriteOptions(call.request.query);
+  const options = readWriteOptions(call.request);
   const body = readObject(call, call.request.body, options.fieldValidation) as Namespace;
   return change(context, call, {
     part: 'any',

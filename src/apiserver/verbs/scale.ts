@@ -36,7 +36,7 @@ export async function scale(context: Context, call: Call): Promise<KubeObject> {
   if (isApply(call)) {
     return scaleOf(await applyConfig(context, call, configurationOf(call, paths), seenAs), paths);
   }
-  const { dryRun } = readWriteOptions(call.request.query);
+  const { dryRun } = readWriteOptions(call.request);
   const next = verb === 'update' ? () => call.request.body : readScalePatch(call);
   const changed = await change(context, call, {
     part: 'main',

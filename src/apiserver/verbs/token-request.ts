@@ -40,7 +40,7 @@ export async function requestToken(
   const namespace = call.info.namespace!;
   const account = read(context, 'serviceaccounts', namespace, name);
   if (!account) throw notFound(call.resource.kind, name);
-  const { dryRun } = readWriteOptions(call.request.query);
+  const { dryRun } = readWriteOptions(call.request);
   const form = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest' };
   const body = await admitSubresource(context, call, { form, body: call.request.body, dryRun });
   const spec = readSpec(call.info, body, tokens);

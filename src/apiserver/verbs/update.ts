@@ -30,7 +30,7 @@ export async function update(
   call: Call,
   allowCreate: () => void,
 ): Promise<{ code: number; object: KubeObject }> {
-  const options = readWriteOptions(call.request.query);
+  const options = readWriteOptions(call.request);
   checkFieldManager(call);
   const body = readObject(call, call.request.body, options.fieldValidation);
   const name = call.info.name!;

@@ -82,7 +82,7 @@ for (const [name, value, expected] of [
   [
     'no storage version',
     definition({ versions: [version(plain, { storage: false })] }),
-    'spec.versions: Invalid value: ["v1"]: must have exactly one version marked as storage version',
+    'spec.versions: Invalid value: []string{"v1"}: must have exactly one version marked as storage version',
   ],
   [
     'a version without a schema',
