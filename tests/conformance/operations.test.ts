@@ -180,7 +180,7 @@ for (const each of cases) {
     assert.deepEqual([stale.code, stale.object.reason], [409, 'Conflict']);
     assert.deepEqual(await take(events, 3), ['ADDED first', 'MODIFIED first', 'MODIFIED first']);
 
-    assert.equal((await send(api, `DELETE ${own}/first`)).code, 200);
+    assert.equal((await send(api, `DELETE ${own}/first?propagationPolicy=Background`)).code, 200);
     assert.equal((await send(api, `GET ${own}/first`)).code, 404);
     assert.deepEqual(await take(events, 1), ['DELETED first']);
     stop.abort();
@@ -190,7 +190,10 @@ for (const each of cases) {
     const other = each.clusterScoped ? own : pathsOf(each, 'two').own;
     await send(api, `POST ${other}`, { body: objectOf(each, 'third') });
     assert.deepEqual(await namesIn(`${all}?labelSelector=${labels}`), ['second', 'third']);
-    assert.equal((await send(api, `DELETE ${own}?labelSelector=${labels}`)).code, 200);
+    assert.equal(
+      (await send(api, `DELETE ${own}?propagationPolicy=Background&labelSelector=${labels}`)).code,
+      200,
+    );
     assert.deepEqual(await namesIn(`${all}?labelSelector=${labels}`), each.clusterScoped ? [] : ['third']);
   });
 }
