@@ -15,6 +15,9 @@ export interface PodChanges {
   subject: EventSubject;
 }
 
+/** What is asked in one turn of the event loop holds up everybody else: 500 at once did for 70 to 130 ms. */
+const batchMax = 32;
+
 /** In batches of 1, 2, 4, …: when creating fails for all alike, few requests are wasted. Tells the first error. */
 export async function createPods(
   { client, events, expectations, key, subject }: PodChanges,
@@ -22,7 +25,7 @@ export async function createPods(
 ): Promise<{ created: number; error?: unknown }> {
   if (pods.length > 0) expectations.expectCreations(key, pods.length);
   let [created, tried] = [0, 0];
-  for (let batch = 1; tried < pods.length; batch *= 2) {
+  for (let batch = 1; tried < pods.length; batch = Math.min(2 * batch, batchMax)) {
     const results = await Promise.allSettled(
       pods.slice(tried, tried + batch).map((pod) => client.create(podKind, pod)),
     );
@@ -66,19 +69,19 @@ export async function deletePods(
     );
   }
   let failure: unknown;
-  await Promise.all(
-    pods.map(async ({ metadata = {} }) => {
-      const { uid = '' } = metadata;
-      try {
-        await client.delete(podKind, keyOfMeta(metadata), { preconditions: { uid } });
-        events.record(subject, 'Normal', 'SuccessfulDelete', `Deleted pod: ${metadata.name}`);
-      } catch (error) {
-        expectations.deletionSeen(key, uid);
-        if (isStatus(error, 'NotFound')) return;
-        events.record(subject, 'Warning', 'FailedDelete', `Error deleting: ${messageOf(error)}`);
-        failure ??= error;
-      }
-    }),
-  );
+  const deleteOne = async ({ metadata = {} }: Pod) => {
+    const { uid = '' } = metadata;
+    try {
+      await client.delete(podKind, keyOfMeta(metadata), { preconditions: { uid } });
+      events.record(subject, 'Normal', 'SuccessfulDelete', `Deleted pod: ${metadata.name}`);
+    } catch (error) {
+      expectations.deletionSeen(key, uid);
+      if (isStatus(error, 'NotFound')) return;
+      events.record(subject, 'Warning', 'FailedDelete', `Error deleting: ${messageOf(error)}`);
+      failure ??= error;
+    }
+  };
+  for (let from = 0; from < pods.length; from += batchMax)
+    await Promise.all(pods.slice(from, from + batchMax).map(deleteOne));
   return failure;
 }
