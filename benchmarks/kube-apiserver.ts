@@ -1,14 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import https from 'node:https';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { freePort } from '../src/cli/demo/free-port.ts';
-import { memoryOfAll } from '../src/cli/terminal/memory.ts';
+import { type MemoryUse, memoryOfAll } from '../src/cli/terminal/memory.ts';
 import { openAuthority } from '../src/identity/authority.ts';
 import { readKubeconfig } from '../src/identity/kubeconfig.ts';
 import { type Endpoint, httpsSubject, listed, measure, median, round, type Sample } from './api/load.ts';
@@ -16,7 +16,7 @@ import { type Endpoint, httpsSubject, listed, measure, median, round, type Sampl
 /**
  * The same load on `selvage up` (API server, controllers and scheduler in one process) and on Kubernetes' own API
  * server with etcd, without controllers, one after the other on the same cores, with the same client over HTTP/1.1.
- * Run: `node benchmarks/kube-apiserver.ts --kube-apiserver FILE --etcd FILE [--rounds N] [--watchers N]`.
+ * Run: `node benchmarks/kube-apiserver.ts --kube-apiserver FILE --etcd FILE [--rounds N] [--rest SECONDS] [--watchers N]`.
  */
 
 const { values: flags } = parseArgs({
@@ -24,12 +24,16 @@ const { values: flags } = parseArgs({
     'kube-apiserver': { type: 'string' },
     etcd: { type: 'string' },
     rounds: { type: 'string', default: '3' },
+    rest: { type: 'string', default: '60' },
     watchers: { type: 'string', default: '1000' },
   },
 });
 const rounds = Number(flags.rounds);
 const fan = { watchers: Number(flags.watchers), changes: 30 };
-const settleMs = 3000;
+/** By then both have collected the garbage of their start. */
+const settleMs = 10_000;
+/** By then both have given back what the load took. */
+const restMs = Number(flags.rest) * 1000;
 const startTimeoutMs = 60_000;
 
 interface Server {
@@ -40,9 +44,10 @@ interface Server {
 
 interface Figures {
   samples: Record<string, Sample>;
-  /** Resident bytes of all processes, before and after the load. */
-  idleBytes: number;
-  loadedBytes: number;
+  /** Of all processes: before the load, right after it, and when it is over for a while. */
+  idle: MemoryUse;
+  loaded: MemoryUse;
+  rested: MemoryUse;
 }
 
 const ours: Figures[] = [];
@@ -63,9 +68,12 @@ async function figuresOf(server: Server): Promise<Figures> {
   const { subject, agent } = httpsSubject(server.endpoint);
   try {
     await delay(settleMs);
-    const idleBytes = residentBytes(server);
-    const samples = await measure(subject, fan);
-    return { samples, idleBytes, loadedBytes: residentBytes(server) };
+    const idle = memoryOfServer(server);
+    const samples = await measure(subject, fan, () => cpuMsOf(server));
+    const loaded = memoryOfServer(server);
+    agent.destroy();
+    await delay(restMs);
+    return { samples, idle, loaded, rested: memoryOfServer(server) };
   } finally {
     agent.destroy();
     await end(server);
@@ -162,8 +170,17 @@ async function until(isSo: () => boolean | Promise<boolean>, child: ChildProcess
   }
 }
 
-function residentBytes({ processes }: Server): number {
-  return memoryOfAll(processes.map(({ pid }) => pid!)).residentBytes;
+/** User and system time of all its threads; the kernel counts it in hundredths of a second. */
+function cpuMsOf({ processes }: Server): number {
+  const ticks = processes.map(({ pid }) => {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)!.split(' ');
+    return Number(fields[11]) + Number(fields[12]);
+  });
+  return ticks.reduce((sum, each) => sum + each, 0) * 10;
+}
+
+function memoryOfServer({ processes }: Server): MemoryUse {
+  return memoryOfAll(processes.map(({ pid }) => pid!));
 }
 
 async function end({ processes, dir }: Server): Promise<void> {
@@ -181,20 +198,36 @@ function report(): void {
   const rows = Object.keys(ours[0]!.samples).map((name) => {
     const rate = (all: Figures[]) => middle(all, ({ samples }) => samples[name]!.perSecond);
     const p99 = (all: Figures[]) => round(middle(all, ({ samples }) => samples[name]!.p99Ms));
-    const own = { 'selvage /s': Math.round(rate(ours)), 'p99 ms': p99(ours) };
+    const cpu = (all: Figures[]) => Math.round(middle(all, ({ samples }) => samples[name]!.cpuUs));
+    const own = { 'selvage /s': Math.round(rate(ours)), 'p99 ms': p99(ours), 'CPU us': cpu(ours) };
     if (theirs.length === 0) return [name, own];
-    const kube = { 'kubernetes /s': Math.round(rate(theirs)), 'its p99 ms': p99(theirs) };
-    return [name, { ...own, ...kube, ratio: round(rate(ours) / rate(theirs)) }];
+    const kube = {
+      'kubernetes /s': Math.round(rate(theirs)),
+      'its p99 ms': p99(theirs),
+      'its CPU us': cpu(theirs),
+    };
+    return [
+      name,
+      {
+        ...own,
+        ...kube,
+        ratio: round(rate(ours) / rate(theirs)),
+        'CPU ratio': round(cpu(ours) / cpu(theirs)),
+      },
+    ];
   });
   console.table(Object.fromEntries(rows));
-  const memory = (name: string, pick: (figures: Figures) => number) => {
-    const mb = (all: Figures[]) => `${Math.round(middle(all, pick) / 1e6)} MB`;
-    const beside =
-      theirs.length > 0
-        ? `, kubernetes ${mb(theirs)}, ratio ${round(middle(ours, pick) / middle(theirs, pick))}`
-        : '';
-    console.log(`resident ${name}: selvage ${mb(ours)}${beside}`);
+  const ofMemory = (pick: (figures: Figures) => number) => {
+    const own = { 'selvage MB': Math.round(middle(ours, pick) / 1e6) };
+    if (theirs.length === 0) return own;
+    const kube = { 'kubernetes MB': Math.round(middle(theirs, pick) / 1e6) };
+    return { ...own, ...kube, ratio: round(middle(ours, pick) / middle(theirs, pick)) };
   };
-  memory('idle', ({ idleBytes }) => idleBytes);
-  memory('after the load', ({ loadedBytes }) => loadedBytes);
+  console.table({
+    'idle, resident': ofMemory(({ idle }) => idle.residentBytes),
+    'idle, without pages of files': ofMemory(({ idle }) => idle.anonymousBytes ?? Number.NaN),
+    'right after the load, resident': ofMemory(({ loaded }) => loaded.residentBytes),
+    'a minute later, resident': ofMemory(({ rested }) => rested.residentBytes),
+    'the same, without pages of files': ofMemory(({ rested }) => rested.anonymousBytes ?? Number.NaN),
+  });
 }

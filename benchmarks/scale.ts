@@ -8,15 +8,17 @@ import { type Figures, runScale } from './scale/run.ts';
 
 /*
  * What a control plane costs as its cluster grows: simulated nodes that renew their Leases and report as kubelets do,
- * with five pods each, while people read and write; then a Deployment of 1,000 pods. The simulated nodes are one client
- * over HTTPS on the same machine, so it takes its share of the processors. Renewals are set against bare SQLite.
- * Run: node benchmarks/scale.ts [--nodes 1000,3000,10000] [--pods 5000] [--replicas 1000] [--seconds 30] [--profile]
+ * with five pods each, while people read and write; then a Deployment of 1,000 pods. The first 1,000 nodes also hold the
+ * five watches of an agent. The simulated nodes are one client over HTTPS on the same machine, so it takes its share of
+ * the processors. Renewals are set against bare SQLite.
+ * Run: node benchmarks/scale.ts [--nodes 1000,3000,10000] [--pods 5000] [--watching 1000] [--replicas 1000] [--seconds 30] [--profile]
  */
 
 const { values } = parseArgs({
   options: {
     nodes: { type: 'string', default: '1000,3000,10000' },
     pods: { type: 'string' },
+    watching: { type: 'string', default: '1000' },
     replicas: { type: 'string', default: '1000' },
     seconds: { type: 'string', default: '30' },
     profile: { type: 'boolean', default: false },
@@ -28,6 +30,7 @@ for (const nodes of values.nodes.split(',').map(Number)) {
   const figures = await runScale({
     nodes,
     pods: Number(values.pods ?? 5 * nodes),
+    watching: Math.min(Number(values.watching), nodes),
     replicas: Number(values.replicas),
     seconds: Number(values.seconds),
     execArgv: values.profile ? ['--cpu-prof', '--cpu-prof-dir=scale-profile'] : [],
@@ -41,8 +44,20 @@ console.log(
 );
 table();
 
-function print({ nodes, pods, fillPerSecond, p50, p99, idle, deploy, boundPerSecond }: Figures): void {
-  console.log(`\n${nodes} nodes, ${pods} pods; filled with ${Math.round(fillPerSecond)} writes/s`);
+function print({
+  nodes,
+  pods,
+  watching,
+  fillPerSecond,
+  p50,
+  p99,
+  idle,
+  deploy,
+  boundPerSecond,
+}: Figures): void {
+  console.log(
+    `\n${nodes} nodes, ${pods} pods; ${watching} nodes watch; filled with ${Math.round(fillPerSecond)} writes/s`,
+  );
   const sorts = Object.keys(p99).filter((sort) => sort !== 'fill');
   console.table(
     Object.fromEntries(
@@ -57,13 +72,14 @@ function print({ nodes, pods, fillPerSecond, p50, p99, idle, deploy, boundPerSec
 
 function table(): void {
   console.log(
-    '| nodes | pods | RSS | per node | CPU of one core | per 1,000 nodes | renew p99 | get p99 | longest stall | renewals/s, most | to bare SQLite | rollout of 1,000, bound/s |',
+    '| nodes | pods | watching | RSS | per node | CPU of one core | per 1,000 nodes | renew p99 | get p99 | longest stall | own work | renewals/s, most | to bare SQLite | rollout of 1,000, bound/s |',
   );
-  console.log(`|${'---|'.repeat(12)}`);
-  for (const { nodes, pods, idle, p99, renewalsMax, boundPerSecond } of all) {
+  console.log(`|${'---|'.repeat(14)}`);
+  for (const { nodes, pods, watching, idle, p99, renewalsMax, boundPerSecond } of all) {
     const cells = [
       nodes.toLocaleString('en'),
       pods.toLocaleString('en'),
+      watching.toLocaleString('en'),
       `${Math.round(idle.rssMB)} MB`,
       `${Math.round((idle.rssMB * 1000) / nodes)} kB`,
       `${Math.round(idle.cpuShare * 100)} %`,
@@ -71,6 +87,7 @@ function table(): void {
       `${show(p99.renew!)} ms`,
       `${show(p99['get pod']!)} ms`,
       `${Math.round(idle.stallMaxMs)} ms`,
+      `${Math.round(idle.turnMaxMs)} ms`,
       Math.round(renewalsMax).toLocaleString('en'),
       `${(renewalsMax / floor).toFixed(2)} x`,
       Math.round(boundPerSecond).toLocaleString('en'),

@@ -12,6 +12,8 @@ import type { Usage } from './server.ts';
 export interface Figures {
   nodes: number;
   pods: number;
+  /** Nodes that hold an agent's watches. */
+  watching: number;
   /** Creates of pods with their node, and reports of their status, a second: as fast as they are taken. */
   fillPerSecond: number;
   /** While nodes renew their Leases (every 10 s) and report (every 5 min), and people read and write. */
@@ -37,11 +39,12 @@ const leasePath = '/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/lease
 export async function runScale(options: {
   nodes: number;
   pods: number;
+  watching: number;
   replicas: number;
   seconds: number;
   execArgv: string[];
 }): Promise<Figures> {
-  const { nodes, pods, replicas, seconds, execArgv } = options;
+  const { nodes, pods, watching, replicas, seconds, execArgv } = options;
   const home = mkdtempSync(join(tmpdir(), 'selvage-scale-'));
   const server = fork(join(import.meta.dirname, 'server.ts'), [home], { stdio: 'inherit', execArgv });
   const ended = once(server, 'exit');
@@ -52,8 +55,10 @@ export async function runScale(options: {
     return usage;
   };
   const client = new TimingClient(access, connections);
+  const end = new AbortController();
   try {
     const fillPerSecond = await fill(client, nodes, pods);
+    await watch(client, watching, end.signal);
     const idle = await live(client, { nodes, pods, seconds }, ask);
     const times = client.times;
     const renewalsMax = await repeat(Math.min(5 * nodes, 5000), lanes, (n) => renew(client, n % nodes));
@@ -61,6 +66,7 @@ export async function runScale(options: {
     return {
       nodes,
       pods,
+      watching,
       fillPerSecond,
       idle,
       renewalsPerSecond: (times.get('renew')?.length ?? 0) / seconds,
@@ -71,6 +77,7 @@ export async function runScale(options: {
       ...deployed,
     };
   } finally {
+    end.abort();
     client.close();
     server.disconnect();
     await ended;
@@ -99,6 +106,29 @@ async function fill(client: TimingClient, nodes: number, pods: number): Promise<
     await client.send('fill', 'PATCH', `${path}/${made.metadata.name}/status`, { status: podStatus(n) });
   });
   return 2 * perSecond;
+}
+
+/** What each node's agent watches, each over a connection of its own. */
+const watchesOf = (name: string) => [
+  `/api/v1/pods?fieldSelector=spec.nodeName%3D${name}`,
+  '/api/v1/nodes?',
+  '/api/v1/services?',
+  '/apis/discovery.k8s.io/v1/endpointslices?',
+  '/api/v1/persistentvolumes?',
+];
+
+/** Opens the watches of the first `count` nodes, from what is there now. */
+async function watch(client: TimingClient, count: number, signal: AbortSignal): Promise<void> {
+  const { metadata } = JSON.parse(await client.send('fill', 'GET', '/api/v1/nodes?limit=1'));
+  await repeat(count, lanes, async (n) => {
+    for (const path of watchesOf(nodeName(n))) {
+      const query = `&watch=true&resourceVersion=${metadata.resourceVersion}&allowWatchBookmarks=true`;
+      const events = await client.open('GET', path + query, undefined, signal);
+      if (events.statusCode !== 200) throw new Error(`watch of ${path}: ${events.statusCode}`);
+      events.on('error', () => {});
+      events.resume();
+    }
+  });
 }
 
 const renew = (client: TimingClient, n: number) =>

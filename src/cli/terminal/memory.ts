@@ -6,6 +6,8 @@ export interface MemoryUse {
   residentBytes: number;
   /** Proportional set, bytes: shared pages divided by the number of processes that share them; Linux only. */
   proportionalBytes: number | undefined;
+  /** Of the resident set, what is no page of a file, bytes: the system can have programs' pages back; Linux only. */
+  anonymousBytes: number | undefined;
 }
 
 /** Memory of one process; `undefined` when it is gone or can't be looked at. */
@@ -15,12 +17,16 @@ export function memoryOf(pid: number): MemoryUse | undefined {
       const kilobytes = Number(
         execFileSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' }).trim(),
       );
-      return { residentBytes: kilobytes * 1024, proportionalBytes: undefined };
+      return { residentBytes: kilobytes * 1024, proportionalBytes: undefined, anonymousBytes: undefined };
     }
     const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
     const bytesOf = (field: string) =>
       Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(rollup)?.[1]) * 1024;
-    return { residentBytes: bytesOf('Rss'), proportionalBytes: bytesOf('Pss') };
+    return {
+      residentBytes: bytesOf('Rss'),
+      proportionalBytes: bytesOf('Pss'),
+      anonymousBytes: bytesOf('Anonymous'),
+    };
   } catch {
     return undefined;
   }
@@ -35,6 +41,7 @@ export function memoryOfAll(pids: readonly number[]): MemoryUse {
   return {
     residentBytes: sum((use) => use.residentBytes),
     proportionalBytes: isKnown ? sum((use) => use.proportionalBytes) : undefined,
+    anonymousBytes: isKnown ? sum((use) => use.anonymousBytes) : undefined,
   };
 }
 
