@@ -146,6 +146,23 @@ test('a changed target port moves all endpoints', () => {
     nodeOf,
     slices,
   });
-  assert.deepEqual([moved.create.length, moved.delete.length], [1, 1]);
-  assert.equal(moved.create[0]?.ports?.[0]?.port, 9000);
+  assert.deepEqual([moved.create.length, moved.delete.length], [0, 0]);
+  const [slice] = moved.update;
+  assert.deepEqual(
+    [slice?.metadata?.name, slice?.ports?.[0]?.port, slice?.endpoints.length],
+    ['web-0', 9000, 2],
+  );
+});
+
+test('a Service without pods has an empty slice, which its first pod takes', () => {
+  const none = plan({ service: service(), pods: [], nodeOf, slices: [] });
+  assert.deepEqual(
+    none.create.map(({ endpoints, ports }) => [endpoints, ports]),
+    [[[], []]],
+  );
+  const slices = stored(none.create);
+  const idle = plan({ service: service(), pods: [], nodeOf, slices });
+  assert.deepEqual([idle.create, idle.update, idle.delete], [[], [], []]);
+  const first = plan({ service: service(), pods: many(1), nodeOf, slices });
+  assert.deepEqual([first.create.length, first.update.length, first.delete.length], [0, 1, 0]);
 });

@@ -55,7 +55,17 @@ export function plan(state: EndpointSliceState): EndpointSlicePlan {
   if (spare && groups.size > 0) result.delete.push(spare);
   else if (spare) addIfChanged(result, spare, compose(state, spare.ports ?? [], [], spare));
   else if (groups.size === 0) result.create.push(compose(state, [], []));
-  return result;
+  return recycled(result);
+}
+
+/** A slice that would go becomes one that would be made, so that nobody ever sees one too many or too few. */
+function recycled({ create, update, delete: gone }: EndpointSlicePlan): EndpointSlicePlan {
+  const count = Math.min(create.length, gone.length);
+  const reused = create.slice(0, count).map((made, at) => ({
+    ...made,
+    metadata: { ...gone[at]!.metadata, ...made.metadata, name: gone[at]!.metadata?.name ?? '' },
+  }));
+  return { create: create.slice(count), update: [...update, ...reused], delete: gone.slice(count) };
 }
 
 function groupByPorts({ service, pods, nodeOf }: EndpointSliceState) {
