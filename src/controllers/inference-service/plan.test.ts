@@ -204,6 +204,17 @@ test('a canary that was ready keeps its share while its pod is away', () => {
   assert.deepEqual(world.traffic, [`${second}=10`, `${first}=90`]);
 });
 
+test('it is not ready while the revision that has the other share has no pod', () => {
+  const world = shared(10);
+  const ready = () =>
+    world.inference.status?.conditions?.find(({ type }) => type === 'PredictorReady')?.status;
+  assert.equal(ready(), 'True');
+  const { status, ...rest } = world.deployments.get(stable)!;
+  world.deployments.set(stable, { ...rest, status: { ...status, availableReplicas: 0 } });
+  world.step();
+  assert.equal(ready(), 'False');
+});
+
 test('a share of less than 100 takes a revision back that had all requests already', () => {
   const world = shared(25).apply('m:v2').step(stable).step().step();
   assert.deepEqual(world.traffic, [`${second}=100`]);

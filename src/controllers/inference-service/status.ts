@@ -56,7 +56,8 @@ export function statusOf(inference: InferenceService, observed: Observed): Infer
     if (!wanted.includes(name)) shown.drop(`${titles[name]}Ready`);
   for (const name of wanted) {
     const deployment = name === 'predictor' ? latest : observed[name];
-    const isReady = isAvailable(deployment) && !isStopped(inference);
+    const isServing = name !== 'predictor' || isSharing(observed);
+    const isReady = isAvailable(deployment) && isServing && !isStopped(inference);
     shown.say(`${titles[name]}Ready`, isReady || whyNot(inference, deployment, name, failure));
   }
   shown.say('LatestDeploymentReady', isLatestReady || whyNot(inference, latest, 'predictor', failure));
@@ -122,6 +123,12 @@ export function latestOf({
 /** All pods are of the newest template, and one can answer; or none are wanted now. */
 function isAvailable(deployment: Deployment | undefined): boolean {
   return isRolledOut(deployment) && conditionOf(deployment!, 'Available')?.status === 'True';
+}
+
+/** Whether the revision beside the newest can answer its share, if it has one. */
+function isSharing({ plan, stable }: Observed): boolean {
+  if (!stable || plan.canaryPercent === 100 || revisionOf(stable) === plan.latestRevision) return true;
+  return stable.spec?.replicas === 0 || (stable.status?.availableReplicas ?? 0) > 0;
 }
 
 function whyNot(
