@@ -492,12 +492,12 @@ test('a LoadBalancer Service gets a listener, and the address that was really ta
   cluster.shim.listeners = [];
   cluster.shim.routes = undefined;
   cluster.shim.die();
-  await until('they are back though no server answers', () => cluster.shim.listeners.length === 1);
+  await until('they are back though no server answers', () => cluster.shim.listeners.length > 0);
   await first.stop();
   cluster.shim.listeners = [];
   cluster.shim.routes = undefined;
   await cluster.startNode();
-  await until('so they are after a reboot', () => cluster.shim.listeners.length === 1 && cluster.shim.routes);
+  await until('so they are after a reboot', () => cluster.shim.listeners.length > 0 && cluster.shim.routes);
 });
 
 test('the kubelet API answers administrators with logs, pods and metrics, and nobody else', async (t) => {
