@@ -74,7 +74,7 @@ async function newWeights(t: TestContext, { shell, ask, shows }: ModelCluster): 
   });
 
   await t.test('a pod that comes later begins with them', async () => {
-    await shell.run(`kubectl delete pod ${pods.split(' ')[0]} --wait=false`);
+    await shell.run(`kubectl delete pod ${pods.split(' ')[0]}`);
     await shows('deployment swap-predictor', '{.status.readyReplicas}', '2');
     assert.deepEqual(await ask(predictPath('swap'), 50, 4), { 2: 50 });
   });
