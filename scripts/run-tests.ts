@@ -14,7 +14,7 @@ const files = globSync(
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
 const failures: string[] = [];
-const tests = run({ files, cwd: root, concurrency: 2, timeout: 240_000 });
+const tests = run({ files, cwd: root, concurrency: 2, timeout: 900_000 });
 tests.on('test:pass', (event) => {
   if (event.details.type === 'suite') return;
   counts[event.skip === undefined ? 'passed' : 'skipped']++;

@@ -8,12 +8,12 @@ import { eventually, missing, openShell, root } from './shell.ts';
 const isRoot = process.getuid?.() === 0;
 const skip = missing('kubectl', 'curl', 'setpriv');
 
-test("the article's commands work as an ordinary user", { skip, timeout: 240_000 }, (t) =>
+test("the article's commands work as an ordinary user", { skip, timeout: 600_000 }, (t) =>
   article(t, { ordinaryUser: isRoot }),
 );
 test(
   "the article's commands work as root",
-  { skip: skip || (!isRoot && 'not run as root'), timeout: 240_000 },
+  { skip: skip || (!isRoot && 'not run as root'), timeout: 600_000 },
   (t) => article(t, {}),
 );
 

@@ -59,7 +59,7 @@ test("root and an ordinary user stay out of each other's data folders", {
 
 test('manifests, images and files that are wrong get errors that say what is wrong', {
   skip,
-  timeout: 120_000,
+  timeout: 600_000,
 }, async (t) => {
   const shell = openShell(t);
   const file = (name: string, text: string) => {

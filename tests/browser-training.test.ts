@@ -51,7 +51,7 @@ interface Result {
 
 test('a browser trains by the same graph, to the same losses', {
   skip: absent(),
-  timeout: 240_000,
+  timeout: 600_000,
 }, async (t) => {
   const training = prepare();
   const expected = await trainInNode(training);

@@ -11,7 +11,7 @@ const isRoot = process.getuid?.() === 0;
 const quick = '--epochs 1 --seconds 5 --wan-delay 20';
 
 test('the demo reports accuracy, latency, traffic, start and memory, and leaves no process behind', {
-  timeout: 240_000,
+  timeout: 600_000,
 }, async (t) => {
   const shell = openShell(t, { ordinaryUser: isRoot });
   const file = join(shell.home, 'figures.json');
@@ -42,7 +42,7 @@ test('the demo reports accuracy, latency, traffic, start and memory, and leaves 
 });
 
 test('without network and without data the demo trains on generated images and says so', {
-  timeout: 240_000,
+  timeout: 600_000,
 }, async (t) => {
   const shell = openShell(t);
   const output = await shell.run(`selvage demo --once ${quick}`, { timeoutMs: 200_000 });
@@ -62,7 +62,7 @@ test('a truncated CIFAR file ends the demo with a clear error and a failure code
 
 test('kill -9 of the control plane, an agent and a pod during the demo loses nothing', {
   skip: missing('kubectl'),
-  timeout: 300_000,
+  timeout: 600_000,
 }, async (t) => {
   const shell = openShell(t);
   const demo = shell.start(`selvage demo --generated ${quick}`);

@@ -21,7 +21,7 @@ interface Written {
 }
 
 test('what the server acknowledged is there after five times kill -9, with the content that was acknowledged', {
-  timeout: 240_000,
+  timeout: 600_000,
 }, async (t) => {
   const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
   t.diagnostic(`SEED=${seed}`);

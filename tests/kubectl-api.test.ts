@@ -29,7 +29,7 @@ interface Result {
 function kubectl(line: string, input?: string): Promise<Result> {
   const args = (line.match(/(?:'[^']*'|[^\s'])+/g) ?? []).map((word) => word.replaceAll("'", ''));
   return new Promise((resolve) => {
-    const options = { env: environment(), encoding: 'utf8' as const, timeout: 20_000 };
+    const options = { env: environment(), encoding: 'utf8' as const, timeout: 60_000 };
     const child = execFile('kubectl', args, options, (error, out, err) => {
       const code = error ? (typeof error.code === 'number' ? error.code : 1) : 0;
       resolve({ code, out, err });

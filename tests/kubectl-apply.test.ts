@@ -26,7 +26,7 @@ interface Result {
 function kubectl(line: string, input = ''): Promise<Result> {
   const env = { PATH: process.env.PATH ?? '', HOME: running.dir, KUBECONFIG: kubeconfig };
   return new Promise((resolve) => {
-    const child = execFile('kubectl', line.split(' '), { env, timeout: 20_000 }, (error, out, err) => {
+    const child = execFile('kubectl', line.split(' '), { env, timeout: 60_000 }, (error, out, err) => {
       resolve({ code: error ? (typeof error.code === 'number' ? error.code : 1) : 0, out, err });
     });
     child.stdin?.end(input);

@@ -15,7 +15,7 @@ const skipOld = kubectlMinor < 23 && 'kubectl asks for autoscaling/v2beta1';
 
 test('an autoscaler follows what pods really use', {
   skip: missing('kubectl'),
-  timeout: 240_000,
+  timeout: 600_000,
 }, async (t) => {
   const shell = openShell(t);
   const up = shell.start('selvage up --port 0');

@@ -76,7 +76,7 @@ const protocols = [
 
 test('kubectl works in isolates as in containers', {
   skip: missing('kubectl', 'curl'),
-  timeout: 240_000,
+  timeout: 600_000,
 }, async (t) => {
   const shell = openShell(t);
   const up = shell.start('selvage up --port 0');

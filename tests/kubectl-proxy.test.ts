@@ -67,7 +67,7 @@ const deployment = (name: string, more: object = {}, volumes: object[] = []) => 
 
 test('kubectl reaches what is behind the API', {
   skip: missing('kubectl', 'openssl', 'curl'),
-  timeout: 240_000,
+  timeout: 600_000,
 }, async (t) => {
   const shell = openShell(t);
   const up = shell.start('selvage up --port 0');

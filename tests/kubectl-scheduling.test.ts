@@ -41,7 +41,7 @@ const podOf = (name: string, cpu: string, spec: object = {}) => ({
   },
 });
 
-test('scheduling as kubectl shows it', { skip, timeout: 180_000 }, async (t) => {
+test('scheduling as kubectl shows it', { skip, timeout: 600_000 }, async (t) => {
   const shell = await cluster(t);
   const cpus = Number(await shell.run("kubectl get node local -o jsonpath='{.status.allocatable.cpu}'"));
   /** Two pods of this size do not fit beside each other. */

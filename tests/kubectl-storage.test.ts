@@ -78,7 +78,7 @@ async function apply(shell: Shell, name: string, manifest: object): Promise<stri
   return shell.run(`kubectl apply -f ${file}`);
 }
 
-test('what pods keep in their claims', { skip: missing('kubectl'), timeout: 240_000 }, async (t) => {
+test('what pods keep in their claims', { skip: missing('kubectl'), timeout: 600_000 }, async (t) => {
   const shell = await cluster(t);
   const folders = () => {
     const folder = join(shell.home, '.selvage', 'node', 'volumes');

@@ -54,7 +54,7 @@ const protocols = [
 
 test('kubectl forwards ports, attaches, executes commands, and reads logs', {
   skip,
-  timeout: 120_000,
+  timeout: 600_000,
 }, async (t) => {
   const shell = openShell(t);
   const up = shell.start('selvage up --port 0');

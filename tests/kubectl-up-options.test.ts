@@ -58,7 +58,7 @@ interface AuditEvent {
 
 test('selvage up with options of its own', {
   skip: missing('kubectl', 'curl'),
-  timeout: 240_000,
+  timeout: 600_000,
 }, async (t) => {
   const shell = openShell(t);
   const file = (name: string) => join(shell.home, name);

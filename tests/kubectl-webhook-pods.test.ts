@@ -104,7 +104,7 @@ const definition = (caBundle: string) => {
 
 test('webhooks may be pods, on whichever node', {
   skip: missing('kubectl', 'openssl'),
-  timeout: 240_000,
+  timeout: 600_000,
 }, async (t) => {
   const shell = openShell(t);
   const up = shell.start('selvage up --port 0');

@@ -62,7 +62,7 @@ const jobOf = (name: string, spec: object, container: object = {}) => ({
   },
 });
 
-test('workloads run to their end under a real kubectl', { skip, timeout: 120_000 }, async (t) => {
+test('workloads run to their end under a real kubectl', { skip, timeout: 600_000 }, async (t) => {
   const shell = await cluster(t);
 
   await t.test('a job prints, ends and is complete', async () => {

@@ -12,7 +12,7 @@ test('an operator that uses the official JavaScript client', {
   skip: absent('@kubernetes/client-node', () =>
     existsSync(join(clients, 'node', 'node_modules', '@kubernetes', 'client-node')),
   ),
-  timeout: 240_000,
+  timeout: 600_000,
 }, async (t) => {
   const shell = openShell(t);
   await up(shell);
@@ -35,7 +35,7 @@ test("a script that uses Debian's Python client", {
     'python3-kubernetes',
     () => spawnSync('/usr/bin/python3', ['-c', 'import kubernetes']).status === 0,
   ),
-  timeout: 240_000,
+  timeout: 600_000,
 }, async (t) => {
   const shell = openShell(t);
   await up(shell);

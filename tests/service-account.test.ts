@@ -21,7 +21,7 @@ export default {
 
 test('a pod uses the API by its service account, as far as a role allows', {
   skip: missing('kubectl', 'curl'),
-  timeout: 120_000,
+  timeout: 600_000,
 }, async (t) => {
   const shell = openShell(t, {});
   const up = shell.start('selvage up --port 0');

@@ -11,7 +11,7 @@ const there = '10.99.0.2';
 
 test('a node on another machine joins, runs a pod, and is called over mutual TLS', {
   skip,
-  timeout: 120_000,
+  timeout: 600_000,
 }, async (t) => {
   const namespace = connectMachine(t);
   const shell = openShell(t);

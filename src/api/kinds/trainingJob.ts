@@ -103,7 +103,6 @@ export const trainingJob = defineKind<TrainingJob>({
   kind: 'TrainingJob',
   plural: 'trainingjobs',
   shortNames: ['tj'],
-  categories: ['all'],
   namespaced: true,
   subresources: { status: true },
   schema,
