@@ -4,7 +4,7 @@ import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
 import { dns1035Label, dns1123Subdomain, pathSegment, portName, wildcardSubdomain } from '../names.ts';
 import { typedLocalObjectReference } from '../parts/meta.ts';
 import type { Path } from '../path.ts';
-import type { Report } from '../report.ts';
+import { GoText, type Report } from '../report.ts';
 import {
   type Check,
   integer,
@@ -76,6 +76,8 @@ export const ingressTLS = object(name('IngressTLS'), {
   secretName: string({ doc: 'The Secret with key and certificate.', check: checkSecretName }),
 });
 
+const noRules = new GoText('[]networking.IngressRule(nil)');
+
 export const ingressSpec = object(
   name('IngressSpec'),
   {
@@ -90,7 +92,7 @@ export const ingressSpec = object(
   {
     check({ rules, defaultBackend }, at, report) {
       if (rules?.length || defaultBackend) return;
-      report.invalid(at, rules ?? null, 'either `defaultBackend` or `rules` must be specified');
+      report.invalid(at, rules ?? noRules, 'either `defaultBackend` or `rules` must be specified');
     },
   },
 );

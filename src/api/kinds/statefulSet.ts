@@ -66,9 +66,13 @@ const fields = object('io.k8s.api.apps.v1.StatefulSetSpec', {
   minReadySeconds: integer({ doc: 'How long a pod must be ready to count as available.', min: 0 }),
   ordinals: refine(statefulSetOrdinals, { doc: 'How pods are numbered.' }),
   persistentVolumeClaimRetentionPolicy: refine(claimRetentionPolicy, { default: {} }),
-  podManagementPolicy: oneOf(['OrderedReady', 'Parallel'], {
+  podManagementPolicy: string({
     doc: 'Whether a pod waits until those before it are ready.',
     default: 'OrderedReady',
+    check(policy, at, report) {
+      if (policy === 'OrderedReady' || policy === 'Parallel') return;
+      report.invalid(at, policy, "must be 'OrderedReady' or 'Parallel'");
+    },
   }),
   replicas: integer({ doc: 'How many pods are wanted.', default: 1, min: 0 }),
   revisionHistoryLimit: integer({

@@ -109,7 +109,7 @@ function checkSubject(one: Subject, at: Path, report: Report, isNamespaced: bool
     if (apiGroup) report.unsupported(at.child('apiGroup'), apiGroup, ['']);
     if (!isNamespaced && !namespace) report.required(at.child('namespace'));
   } else if (kind !== undefined) {
-    report.unsupported(at.child('kind'), kind, ['Group', 'ServiceAccount', 'User']);
+    report.unsupported(at.child('kind'), kind, ['ServiceAccount', 'User', 'Group'], true);
   }
 }
 

@@ -34,7 +34,9 @@ export const networkingExamples: Example[] = [
     invalid: [
       [
         { spec: { defaultBackend: null, rules: null } },
-        ['spec: Invalid value: "null": either `defaultBackend` or `rules` must be specified'],
+        [
+          'spec: Invalid value: []networking.IngressRule(nil): either `defaultBackend` or `rules` must be specified',
+        ],
       ],
       [
         { spec: { rules: [{ host: '10.0.0.1', http: { paths: [{ path: 'cart', backend }] } }] } },

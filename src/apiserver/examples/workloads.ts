@@ -29,7 +29,7 @@ export const workloadExamples: Example[] = [
     change: { spec: { replicas: 1 } },
     invalid: [
       [{ spec: { replicas: -1 } }, ['spec.replicas: Invalid value: -1: must be greater than or equal to 0']],
-      [{ spec: { podManagementPolicy: 'Odd' } }, ['spec.podManagementPolicy: Unsupported value: "Odd"']],
+      [{ spec: { podManagementPolicy: 'Odd' } }, ['spec.podManagementPolicy: Invalid value: "Odd": must be']],
     ],
   },
   {

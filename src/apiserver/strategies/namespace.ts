@@ -26,5 +26,7 @@ export const namespaceStrategy: Strategy<Namespace> = {
   isHeld: (namespace) => (namespace.spec?.finalizers?.length ?? 0) > 0,
   beginDelete(namespace) {
     namespace.status = { ...namespace.status, phase: 'Terminating' };
+    // A namespace knows no time of grace.
+    delete namespace.metadata?.deletionGracePeriodSeconds;
   },
 };
