@@ -41,6 +41,7 @@ async function newWeights(t: TestContext, { shell, ask, shows }: ModelCluster): 
   for (const value of [1, 2]) await build(shell, `m:v${value}`, artifact(value));
   const podNames = () =>
     shell.run("kubectl get pods -l app=swap-predictor -o jsonpath='{.items[*].metadata.name}'");
+  const servedNow = () => shell.run(`kubectl get isvc swap -o jsonpath='${served}'`);
   const set = (uri: string, annotations = {}) =>
     apply(shell, service('swap', uri, { minReplicas: 2 }, annotations));
   await set('oci://m:v1');
@@ -80,18 +81,20 @@ async function newWeights(t: TestContext, { shell, ask, shows }: ModelCluster): 
   });
 
   await t.test('a tag that is pushed anew is followed', async () => {
-    const before = await podNames();
+    const [before, earlier] = [await podNames(), await servedNow()];
     await build(shell, 'm:v2', artifact(3));
     await eventually(async () => assert.deepEqual(await ask(predictPath('swap'), 20, 4), { 3: 20 }), 120_000);
     assert.equal(await podNames(), before);
+    await eventually(async () => assert.notEqual(await servedNow(), earlier));
+    await shows('isvc swap', '{.status.modelStatus.transitionStatus}', 'UpToDate');
   });
 
   await t.test('weights that can not be served are not, and the status does not say so', async () => {
-    const reference = await shell.run(`kubectl get isvc swap -o jsonpath='${served}'`);
+    const reference = await servedNow();
     await build(shell, 'm:broken', { ...artifact(4), 'weights.safetensors': 'no weights' });
     await set('oci://m:broken');
     await shows('isvc swap', '{.status.modelStatus.transitionStatus}', 'InProgress');
-    assert.equal(await shell.run(`kubectl get isvc swap -o jsonpath='${served}'`), reference);
+    assert.equal(await servedNow(), reference);
     assert.deepEqual(await ask(predictPath('swap'), 20, 4), { 3: 20 });
     await set('oci://m:v1');
     await shows('isvc swap', served, /^m:v1@sha256:/);
