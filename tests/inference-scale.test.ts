@@ -43,7 +43,7 @@ async function newWeights(t: TestContext, { shell, ask, shows }: ModelCluster): 
     shell.run("kubectl get pods -l app=swap-predictor -o jsonpath='{.items[*].metadata.name}'");
   const servedNow = () => shell.run(`kubectl get isvc swap -o jsonpath='${served}'`);
   const set = (uri: string, annotations = {}) =>
-    apply(shell, service('swap', uri, { minReplicas: 2 }, annotations));
+    apply(shell, service('swap', uri, { minReplicas: 2 }, { annotations }));
   await set('oci://m:v1');
   await shell.run('kubectl wait --for=condition=Ready isvc/swap --timeout=120s');
   await shows('isvc swap', served, /^m:v1@sha256:[0-9a-f]{64}$/);
@@ -118,7 +118,7 @@ async function newWeights(t: TestContext, { shell, ask, shows }: ModelCluster): 
 
 async function toZero(t: TestContext, { shell, ask, shows }: ModelCluster): Promise<void> {
   await build(shell, 'm:v1', artifact(1));
-  await apply(shell, service('zero', 'oci://m:v1', { minReplicas: 0 }, shortWindow));
+  await apply(shell, service('zero', 'oci://m:v1', { minReplicas: 0 }, { annotations: shortWindow }));
   await shell.run('kubectl wait --for=condition=Ready isvc/zero --timeout=120s');
   const isAsleep = async () => {
     await shows('deployment zero-predictor', '{.spec.replicas}', '0');
@@ -160,7 +160,7 @@ async function toZero(t: TestContext, { shell, ask, shows }: ModelCluster): Prom
 
   await t.test('who waits in vain is told when to try again', async () => {
     const nowhere = { minReplicas: 0, timeout: 1, nodeSelector: { 'kubernetes.io/hostname': 'none' } };
-    await apply(shell, service('lost', 'oci://m:v1', nowhere, shortWindow));
+    await apply(shell, service('lost', 'oci://m:v1', nowhere, { annotations: shortWindow }));
     await eventually(async () => assert.deepEqual(await ask(predictPath('lost'), 1), { 503: 1 }));
     await shell.run(`kubectl patch service lost-predictor -p '{"spec":{"type":"LoadBalancer"}}'`);
     await shows('service lost-predictor', ingress, /^127\.[\d.]+:\d+$/);
@@ -177,7 +177,7 @@ async function toZero(t: TestContext, { shell, ask, shows }: ModelCluster): Prom
 async function withMaximum({ shell, ask, shows }: ModelCluster): Promise<void> {
   await build(shell, 'm:v1', artifact(1));
   const many = { minReplicas: 1, maxReplicas: 3, scaleTarget: 1, scaleMetric: 'concurrency' };
-  await apply(shell, service('many', 'oci://m:v1', many, shortWindow));
+  await apply(shell, service('many', 'oci://m:v1', many, { annotations: shortWindow }));
   await shell.run('kubectl wait --for=condition=Ready isvc/many --timeout=120s');
   let isDone = false;
   const load = (async () => {

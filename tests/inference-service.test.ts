@@ -1,40 +1,13 @@
 // InferenceServices by a real kubectl: revisions that share the requests, transformers, and models from elsewhere.
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
 import http2 from 'node:http2';
-import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { bake, dense, exportModel, input, sequential } from '../src/ml/index.ts';
+import { bake } from '../src/ml/index.ts';
 import { callGrpc } from '../src/serving/fixtures/grpc-client.ts';
 import { messages } from '../src/serving/grpc/messages.ts';
 import { decodeMessage, encodeMessage } from '../src/serving/grpc/wire.ts';
-import { eventually, missing, openShell, type Shell } from './shell.ts';
-
-/** A model whose every answer is `value`: which revision answered can be told from it. */
-function modelOf(value: number) {
-  const model = sequential([input([2]), dense(1)], { name: 'm', seed: 1 });
-  model.weights = Float32Array.from([0, 0, value]);
-  return exportModel(model);
-}
-
-/** Asks the predictor as often as it is told, from inside the cluster, and counts the answers. */
-const asker = `
-const body = JSON.stringify({ instances: [[1, 1]] });
-export default {
-  async fetch(request) {
-    const url = new URL(request.url);
-    const counts = {};
-    for (let asked = 0; asked < Number(url.searchParams.get('times')); asked++) {
-      const answer = await fetch(url.searchParams.get('of'), { method: 'POST', body }).then(
-        async (response) => response.ok ? (await response.json()).predictions.flat()[0] : response.status,
-        (error) => error.message,
-      );
-      counts[answer] = (counts[answer] ?? 0) + 1;
-    }
-    return Response.json(counts);
-  },
-};
-`;
+import { apply, artifact, build, isolate, modelCluster, modelOf, service } from './model-cluster.ts';
+import { eventually, missing, type Shell } from './shell.ts';
 
 /** A transformer: asks the predictor that it is told, and doubles the answers. */
 const doubler = `
@@ -79,43 +52,6 @@ export default {
 };
 `;
 
-async function build(shell: Shell, name: string, files: Record<string, string | Uint8Array>): Promise<void> {
-  const folder = join(shell.home, name.replace(/[/:]/g, '-'));
-  mkdirSync(folder);
-  for (const [file, content] of Object.entries(files)) writeFileSync(join(folder, file), content);
-  await shell.run(`selvage build ${folder} -t ${name}`);
-}
-
-const isolate = (name: string, main: string) => ({
-  'main.mjs': main,
-  'package.json': JSON.stringify({ name, main: 'main.mjs', type: 'module' }),
-});
-
-function artifact(value: number): Record<string, string | Uint8Array> {
-  const { graph, weights, metadata } = modelOf(value);
-  return {
-    Dockerfile: 'FROM scratch\nCOPY graph.onnx config.json /\nCOPY weights.safetensors /\n',
-    'graph.onnx': graph,
-    'weights.safetensors': weights,
-    'config.json': JSON.stringify(metadata),
-  };
-}
-
-async function apply(shell: Shell, object: object): Promise<string> {
-  const path = join(shell.home, 'apply.json');
-  writeFileSync(path, JSON.stringify(object));
-  return shell.run(`kubectl apply -f ${path}`);
-}
-
-function service(name: string, storageUri: string, predictor: object = {}, more: object = {}): object {
-  return {
-    apiVersion: 'serving.kserve.io/v1beta1',
-    kind: 'InferenceService',
-    metadata: { name },
-    spec: { predictor: { model: { modelFormat: { name: 'onnx' }, storageUri }, ...predictor }, ...more },
-  };
-}
-
 /** The cells of `kubectl get isvc`, without the last, the age. */
 async function row(shell: Shell, name: string): Promise<string> {
   const text = await shell.run(`kubectl get isvc ${name} --no-headers`);
@@ -126,21 +62,13 @@ async function until(shell: Shell, name: string, expected: string): Promise<void
   await eventually(async () => assert.equal(await row(shell, name), expected), 120_000);
 }
 
-/** An API server with a node, and a pod that asks. */
 async function cluster(t: TestContext) {
-  const shell = openShell(t);
-  const up = shell.start('selvage up --port 0');
-  await up.until(/API ready/);
-  await build(shell, 'asker:1', isolate('asker', asker));
-  await shell.run('kubectl run asker --image=asker:1 --port=8080');
-  await shell.run('kubectl wait --for=condition=Ready pod/asker --timeout=115s');
+  const { shell, ask: askAtOnce } = await modelCluster(t);
   // A few at a time, so that no call through the API server takes long.
   const ask = async (of: string, times: number) => {
     const counts: Record<string, number> = {};
     for (let left = times; left > 0; left -= 50) {
-      const query = new URLSearchParams({ of, times: String(Math.min(50, left)) });
-      const path = `/api/v1/namespaces/default/pods/asker:8080/proxy/?${query}`;
-      const told = JSON.parse(await shell.run(`kubectl get --raw '${path}'`)) as Record<string, number>;
+      const told = await askAtOnce(of, Math.min(50, left));
       for (const [answer, count] of Object.entries(told)) counts[answer] = (counts[answer] ?? 0) + count;
     }
     return counts;
@@ -320,6 +248,11 @@ test('a model with what belongs to it', { skip: missing('kubectl'), timeout: 600
       volumes: [{ name: 'models', persistentVolumeClaim: { claimName: 'models' } }],
     };
     await apply(shell, { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'loader' }, spec });
+    // A server that finds no model yet would be started again later and later.
+    await eventually(async () => {
+      const phase = await shell.run("kubectl get pod loader -o jsonpath='{.status.phase}'");
+      assert.equal(phase, 'Succeeded');
+    }, 120_000);
     await apply(shell, service('kept', 'pvc://models/a/b'));
     await shell.run('kubectl wait --for=condition=Ready isvc/kept --timeout=115s');
     await answers(`${url('kept')}/v1/models/kept:predict`, 5, { 7: 5 });

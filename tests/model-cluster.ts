@@ -78,13 +78,13 @@ export function service(
   name: string,
   storageUri: string,
   predictor: object = {},
-  annotations: Record<string, string> = {},
+  { annotations = {}, ...more }: { annotations?: Record<string, string>; transformer?: object } = {},
 ): object {
   return {
     apiVersion: 'serving.kserve.io/v1beta1',
     kind: 'InferenceService',
     metadata: { name, annotations },
-    spec: { predictor: { model: { modelFormat: { name: 'onnx' }, storageUri }, ...predictor } },
+    spec: { predictor: { model: { modelFormat: { name: 'onnx' }, storageUri }, ...predictor }, ...more },
   };
 }
 
