@@ -46,6 +46,10 @@ async function compile(): Promise<void> {
     import('./run-agent.ts'),
     import('./demo/run.ts'),
     import('../node/agent.ts'),
+    import('../node/runtimes/shim/client.ts'),
+    import('../node/images/collect-images.ts'),
+    import('../apiserver/http/http2.ts'),
+    import('../apiserver/protobuf/decode-body.ts'),
   ]);
   const { flushCompileCache } = await import('node:module');
   flushCompileCache();
