@@ -6,6 +6,7 @@
  */
 import { execFile } from 'node:child_process';
 import { parseArgs, promisify } from 'node:util';
+import { cifar10Network } from '../src/cli/training/network.ts';
 import * as ml from '../src/ml/index.ts';
 
 const { values: options } = parseArgs({
@@ -40,21 +41,7 @@ async function ours(): Promise<Run[]> {
   const { train, test } = await ml.loadCifar10({ dir: folder });
   const runs: Run[] = [];
   for (const seed of seeds) {
-    const model = ml.sequential(
-      [
-        ml.input([32, 32, 3], { dtype: 'uint8' }),
-        ml.rescaling(1 / 255),
-        ml.conv2d(32, 3, { activation: 'relu' }),
-        ml.maxPool2d(2),
-        ml.conv2d(64, 3, { activation: 'relu' }),
-        ml.maxPool2d(2),
-        ml.conv2d(64, 3, { activation: 'relu' }),
-        ml.flatten(),
-        ml.dense(64, { activation: 'relu' }),
-        ml.dense(10),
-      ],
-      { seed },
-    );
+    const model = cifar10Network(seed);
     model.compile({ optimizer: ml.adam(), loss: ml.sparseCategoricalCrossentropy({ fromLogits: true }) });
     const { loss } = await model.fit(train.images, train.labels, { epochs, batchSize });
     const { accuracy } = await model.evaluate(test.images, test.labels);

@@ -11,12 +11,12 @@ import {
   inFlight,
   listed,
   measure,
-  median,
   pod,
   round,
   type Sample,
   type Subject,
 } from './api/load.ts';
+import { median } from './median.ts';
 
 /**
  * API rates over HTTPS (a server process of its own, SQLite on disk, one client process), each beside the same work

@@ -11,7 +11,8 @@ import { freePort } from '../src/cli/demo/free-port.ts';
 import { type MemoryUse, memoryOfAll } from '../src/cli/terminal/memory.ts';
 import { openAuthority } from '../src/identity/authority.ts';
 import { readKubeconfig } from '../src/identity/kubeconfig.ts';
-import { type Endpoint, httpsSubject, listed, measure, median, round, type Sample } from './api/load.ts';
+import { type Endpoint, httpsSubject, listed, measure, round, type Sample } from './api/load.ts';
+import { median } from './median.ts';
 
 /**
  * The same load on `selvage up` (API server, controllers and scheduler in one process) and on Kubernetes' own API

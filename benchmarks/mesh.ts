@@ -11,6 +11,7 @@ import { openAuthority } from '../src/identity/authority.ts';
 import type { RouteTable } from '../src/mesh/route-table.ts';
 import type { ContainerSpec } from '../src/node/runtimes/runtime.ts';
 import { connectShim, type ShimClient } from '../src/node/runtimes/shim/client.ts';
+import { median } from './median.ts';
 
 const { values } = parseArgs({
   options: {
@@ -274,10 +275,6 @@ function routes(meshAddress: string): RouteTable {
       route('far', { ip: '10.42.1.2', node: 'b', isLocal: false, meshAddress }),
     ],
   };
-}
-
-function median(numbers: number[]): number {
-  return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)]!;
 }
 
 function rssMiB(pid: number): number {

@@ -5,7 +5,9 @@
  */
 import { parseArgs } from 'node:util';
 import * as ort from 'onnxruntime-node';
+import { cifar10Network } from '../src/cli/training/network.ts';
 import * as ml from '../src/ml/index.ts';
+import { median } from './median.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -23,21 +25,7 @@ const { train, test } = flags.data
   ? await ml.loadCifar10({ dir: flags.data })
   : ml.syntheticImages({ train: 4000, test: 1000 });
 
-const model = ml.sequential(
-  [
-    ml.input([32, 32, 3], { dtype: 'uint8' }),
-    ml.rescaling(1 / 255),
-    ml.conv2d(32, 3, { activation: 'relu' }),
-    ml.maxPool2d(2),
-    ml.conv2d(64, 3, { activation: 'relu' }),
-    ml.maxPool2d(2),
-    ml.conv2d(64, 3, { activation: 'relu' }),
-    ml.flatten(),
-    ml.dense(64, { activation: 'relu' }),
-    ml.dense(10),
-  ],
-  { seed: 1 },
-);
+const model = cifar10Network(1);
 model.compile({ optimizer: ml.adam(), loss: ml.sparseCategoricalCrossentropy({ fromLogits: true }) });
 await model.fit(train.images, train.labels, { epochs: Number(flags.epochs) });
 await model.close();
@@ -97,8 +85,6 @@ async function time(opened: Opened, count: number): Promise<number> {
   for (let index = 0; index < runs; index += 1) await run(opened, 0, count);
   return (performance.now() - start) / runs;
 }
-
-const median = (values: number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 
 const times = new Map<string, number[]>();
 for (let round = 0; round <= Number(flags.rounds); round += 1) {

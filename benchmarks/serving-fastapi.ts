@@ -16,6 +16,7 @@ import { parseArgs } from 'node:util';
 import { cifar10Network } from '../src/cli/training/network.ts';
 import { exportModel } from '../src/ml/index.ts';
 import { bake } from '../src/ml/portable.ts';
+import { median } from './median.ts';
 import { Connection } from './serving/connection.ts';
 
 const { values: options } = parseArgs({
@@ -195,8 +196,4 @@ function send({ path, body, headers }: Subject, agent: http.Agent): Promise<void
     );
     request.on('error', reject).end(body);
   });
-}
-
-function median(values: number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 }

@@ -20,6 +20,7 @@ import { batchRowsMax, withBatching } from '../src/serving/batching.ts';
 import { createHttpServer } from '../src/serving/listen.ts';
 import { createModelServer } from '../src/serving/server.ts';
 import { startSession } from '../src/serving/session.ts';
+import { median } from './median.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -231,8 +232,4 @@ async function mediansMs(...calls: (() => Promise<unknown>)[]): Promise<number[]
     }
   }
   return timesMs.map(median);
-}
-
-function median(values: number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 }

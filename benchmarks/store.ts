@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { openStore } from '../src/store/open.ts';
 import type { Store } from '../src/store/store.ts';
+import { median } from './median.ts';
 
 /*
  * What the store costs over bare SQLite, in the same run and on the same disk: medians of several rounds.
@@ -129,10 +130,6 @@ async function perSecond(count: number, run: () => unknown): Promise<number> {
   const startMs = performance.now();
   await run();
   return (count / (performance.now() - startMs)) * 1000;
-}
-
-function median(values: number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 }
 
 function print(): void {

@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { cifar10Network } from '../src/cli/training/network.ts';
 import { exportModel } from '../src/ml/index.ts';
+import { median } from './median.ts';
 import { measureCluster } from './theta-swap/cluster.ts';
 
 const { values: options } = parseArgs({ options: { rounds: { type: 'string', default: '5' } } });
@@ -122,8 +123,4 @@ async function askOn(signal: AbortSignal): Promise<void> {
     if (!response.ok) failed += 1;
     await response.arrayBuffer();
   }
-}
-
-function median(values: number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 }

@@ -7,7 +7,9 @@
  */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
+import { cifar10Network } from '../src/cli/training/network.ts';
 import * as ml from '../src/ml/index.ts';
+import { median } from './median.ts';
 import { gemmPeak } from './training-gemm-peak.ts';
 import { startKeras } from './training-keras.ts';
 
@@ -28,21 +30,7 @@ const rounds = Number(options.rounds);
 const { train } = ml.syntheticImages({ train: imagesPerRound, test: 0 });
 
 const makeModel = (): ml.Sequential => {
-  const model = ml.sequential(
-    [
-      ml.input([32, 32, 3], { dtype: 'uint8' }),
-      ml.rescaling(1 / 255),
-      ml.conv2d(32, 3, { activation: 'relu' }),
-      ml.maxPool2d(2),
-      ml.conv2d(64, 3, { activation: 'relu' }),
-      ml.maxPool2d(2),
-      ml.conv2d(64, 3, { activation: 'relu' }),
-      ml.flatten(),
-      ml.dense(64, { activation: 'relu' }),
-      ml.dense(10),
-    ],
-    { threads },
-  );
+  const model = cifar10Network(0, { threads });
   model.compile({ optimizer: ml.adam(), loss: ml.sparseCategoricalCrossentropy({ fromLogits: true }) });
   return model;
 };
@@ -52,8 +40,6 @@ async function imagesPerSecond(model: ml.Sequential, batchSize: number): Promise
   await model.fit(train.images, train.labels, { batchSize });
   return imagesPerRound / ((performance.now() - start) / 1000);
 }
-
-const median = (values: number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 
 const peak = await gemmPeak(threads);
 const keras = options.python ? await startKeras(options.python, threads, imagesPerRound) : undefined;

@@ -204,10 +204,6 @@ function quantiles(timesMs: number[]): { p50Ms: number; p99Ms: number } {
   return { p50Ms: at(0.5), p99Ms: at(0.99) };
 }
 
-export function median(values: number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
-}
-
 export function round(value: number, digits = 2): number {
   return Number(value.toFixed(digits));
 }

@@ -13,7 +13,7 @@ import {
  * The network of TensorFlow's CIFAR-10 tutorial, with the scaling inside, so that clients send pixels.
  * Source: https://www.tensorflow.org/tutorials/images/cnn.
  */
-export function cifar10Network(seed: number): Sequential {
+export function cifar10Network(seed: number, options: { threads?: number } = {}): Sequential {
   return sequential(
     [
       input([32, 32, 3], { dtype: 'uint8' }),
@@ -27,6 +27,6 @@ export function cifar10Network(seed: number): Sequential {
       dense(64, { activation: 'relu' }),
       dense(10),
     ],
-    { name: 'cifar10', seed },
+    { ...options, name: 'cifar10', seed },
   );
 }
