@@ -2,7 +2,7 @@ import type { Value } from '../graph.ts';
 import * as op from '../ops/activations.ts';
 import { gelu, geluApproximate } from '../ops/gelu.ts';
 import * as onnx from '../primitives.ts';
-import { defineLayer, type Layer } from './layer.ts';
+import { type Layer, sameShapeLayer } from './layer.ts';
 
 /** A function of each element (softmax: of the last axis) between layers. Made by `activations`. */
 export interface ActivationFunction {
@@ -118,14 +118,5 @@ function activationLayer(
   config: Record<string, unknown>,
   name?: string,
 ): Layer {
-  return defineLayer({
-    type,
-    name,
-    config,
-    masking: 'passes',
-    outputShape: (input) => input,
-    parameters: () => [],
-    forward,
-    infer,
-  });
+  return sameShapeLayer({ type, name, config, forward, infer });
 }

@@ -104,6 +104,18 @@ export function defineLayer<T extends LayerDefinition>(definition: T): T & Layer
   });
 }
 
+/** A layer without parameters whose output has its input's shape, and passes its mask. */
+export function sameShapeLayer(
+  definition: Pick<LayerDefinition, 'type' | 'config' | 'name' | 'forward' | 'infer'>,
+): Layer {
+  return defineLayer({
+    ...definition,
+    masking: 'passes',
+    outputShape: (input) => input,
+    parameters: () => [],
+  });
+}
+
 function checkInputCount(type: string, [least, most]: readonly [number, number], count: number): void {
   if (count >= least && count <= most) return;
   const expected = most === least ? `${least}` : `${least} ${most === Infinity ? 'or more' : `to ${most}`}`;

@@ -2,7 +2,7 @@ import type { Value } from '../graph.ts';
 import { add, multiply } from '../ops/arithmetic.ts';
 import { dropout } from '../ops/dropout.ts';
 import * as onnx from '../primitives.ts';
-import { defineLayer, type ForwardContext, type Layer, type LayerOptions, requireRank } from './layer.ts';
+import { type ForwardContext, type Layer, type LayerOptions, requireRank, sameShapeLayer } from './layer.ts';
 
 /** Adds normal noise while training, as Keras' GaussianNoise
  * (https://keras.io/api/layers/regularization_layers/gaussian_noise/). */
@@ -46,13 +46,10 @@ function whileTraining(
   { name }: LayerOptions,
   act: (x: Value, context: ForwardContext) => Value,
 ): Layer {
-  return defineLayer({
+  return sameShapeLayer({
     type,
     name,
     config,
-    masking: 'passes',
-    outputShape: (input) => input,
-    parameters: () => [],
     forward: (x, _parameters, context) => (context.isTraining ? act(x, context) : x),
     infer: (x) => x,
   });

@@ -5,7 +5,14 @@ import { clippedRelu, negativePart } from '../ops/rectify.ts';
 import { transpose } from '../ops/transpose.ts';
 import { formatShape, type Shape, ShapeError } from '../shape.ts';
 import { zeros } from './initializers.ts';
-import { defineLayer, type Initializer, type Layer, type LayerOptions, type Regularizer } from './layer.ts';
+import {
+  defineLayer,
+  type Initializer,
+  type Layer,
+  type LayerOptions,
+  type Regularizer,
+  sameShapeLayer,
+} from './layer.ts';
 
 export interface ReLUOptions extends LayerOptions {
   maxValue?: number;
@@ -48,16 +55,7 @@ function elementwise(
   name: string | undefined,
   forward: (x: Value) => Value,
 ): Layer {
-  return defineLayer({
-    type,
-    name,
-    config,
-    masking: 'passes',
-    outputShape: (input) => input,
-    parameters: () => [],
-    forward,
-    infer: forward,
-  });
+  return sameShapeLayer({ type, name, config, forward, infer: forward });
 }
 
 export interface PReLUOptions extends LayerOptions {
