@@ -1,8 +1,7 @@
 // The built-in client of a federated training, an isolate: takes part in the rounds of the coordinator at
 // $FEDERATED_COORDINATOR with the data of its node.
-import { writeFileSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
-import { messageOf } from '../../base/errors.ts';
+import { failPod } from '../trainer/fail-pod.ts';
 import { mountedAt, readJob } from '../trainer/job.ts';
 import * as places from '../trainer/places.ts';
 import { HopelessError, prepare } from '../trainer/train.ts';
@@ -56,8 +55,5 @@ try {
   say('the rounds are over');
   process.exit(0);
 } catch (error) {
-  const message = messageOf(error);
-  console.error(message);
-  writeFileSync(at('/dev/termination-log') ?? '/dev/termination-log', message);
-  process.exit(error instanceof HopelessError ? places.hopelessExitCode : 1);
+  failPod(error, at);
 }

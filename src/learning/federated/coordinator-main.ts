@@ -1,11 +1,11 @@
 // The built-in coordinator of a federated training, an isolate: leads the rounds of what $TRAINING_JOB says, keeps each
 // on its volume, tells the API server how far it is, and pushes the joined model.
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sleep, systemClock } from '../../base/clock.ts';
 import { messageOf, StatusError } from '../../base/errors.ts';
 import type { TrainableModel } from '../../ml/index.ts';
 import { accountFolder, clusterCalls } from '../trainer/cluster-calls.ts';
+import { failPod } from '../trainer/fail-pod.ts';
 import { mountedAt, readJob } from '../trainer/job.ts';
 import * as places from '../trainer/places.ts';
 import { createStatusReporter } from '../trainer/status-reporter.ts';
@@ -126,10 +126,7 @@ try {
   }
   process.exit(0);
 } catch (error) {
-  const message = messageOf(error);
-  console.error(message);
-  writeFileSync(at('/dev/termination-log') ?? '/dev/termination-log', message);
-  process.exit(error instanceof HopelessError ? places.hopelessExitCode : 1);
+  failPod(error, at);
 }
 
 async function delivered(

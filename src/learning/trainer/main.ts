@@ -1,15 +1,15 @@
 // The built-in trainer, an isolate: trains what $TRAINING_JOB says on the data of its node, from the last checkpoint on,
 // pushes the model, and measures what is in service on the same test set. It tells the API server how far it is.
-import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import type { TrainingResult } from '../../api/kinds/trainingJob.ts';
 import { systemClock } from '../../base/clock.ts';
 import { messageOf } from '../../base/errors.ts';
 import { accountFolder, clusterCalls } from './cluster-calls.ts';
+import { failPod } from './fail-pod.ts';
 import { mountedAt, readJob } from './job.ts';
-import { checkpointsFolder, dataFolder, hopelessExitCode, moduleFolder, workFolder } from './places.ts';
+import { checkpointsFolder, dataFolder, moduleFolder, workFolder } from './places.ts';
 import { createStatusReporter } from './status-reporter.ts';
-import { HopelessError, type Trained, train } from './train.ts';
+import { type Trained, train } from './train.ts';
 import { untilReachable } from './until-reachable.ts';
 
 const job = readJob(process.env);
@@ -36,11 +36,7 @@ try {
   await reporter.insist({ result: await resultOf(trained) });
   process.exit(0);
 } catch (error) {
-  const message = messageOf(error);
-  console.error(message);
-  // Shown by the pod's status and the job's.
-  writeFileSync(at('/dev/termination-log') ?? '/dev/termination-log', message);
-  process.exit(error instanceof HopelessError ? hopelessExitCode : 1);
+  failPod(error, at);
 }
 
 async function resultOf(trained: Trained): Promise<TrainingResult> {
