@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import { globPattern } from '../applets/folders.ts';
 import type { PodFiles } from '../applets/pod-files.ts';
-import { SyntaxProblem, type Word } from './syntax.ts';
+import { SyntaxProblem, tokenize, type Word } from './words.ts';
 
 export interface Expansion {
   /** A variable's value, `?` and the like included. */
@@ -56,7 +56,6 @@ async function variable(expression: string, by: Expansion): Promise<string> {
   if (name === undefined) throw new SyntaxProblem(`\${${expression}}: bad substitution`);
   const value = by.valueOf(name);
   if (operator === undefined) return value ?? '';
-  const { tokenize } = await import('./syntax.ts');
   const operand = async () => {
     const words = tokenize(rest).flatMap((token) => (token.kind === 'word' ? [token.word] : []));
     return (await Promise.all(words.map((word) => expandWord(word, by)))).join(' ');

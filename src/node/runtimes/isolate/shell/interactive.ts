@@ -3,7 +3,8 @@ import { type Applet, print } from '../applets/applet.ts';
 import { appletNames } from '../applets/index.ts';
 import { Terminal } from '../terminal.ts';
 import { Shell } from './run.ts';
-import { parse, SyntaxProblem } from './syntax.ts';
+import { parse } from './syntax.ts';
+import { SyntaxProblem } from './words.ts';
 
 const historyMax = 500;
 

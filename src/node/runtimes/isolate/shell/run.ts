@@ -1,63 +1,35 @@
-import { createReadStream, createWriteStream } from 'node:fs';
-import { PassThrough, Readable, Writable } from 'node:stream';
-import { finished } from 'node:stream/promises';
+import { PassThrough, Writable } from 'node:stream';
 import { type Applet, AppletError, print } from '../applets/applet.ts';
 import { appletNamed, runCommand } from '../applets/index.ts';
-import { reasonOf } from '../applets/pod-files.ts';
+import { builtinNamed, Leave } from './builtins.ts';
 import { type Expansion, expandWord, expandWords } from './expand.ts';
-import { type Command, parse, type Redirection, SyntaxProblem } from './syntax.ts';
-
-type Streams = Pick<Applet, 'stdin' | 'stdout' | 'stderr'>;
+import { redirected, type Streams } from './redirect.ts';
+import { ShellState } from './state.ts';
+import { type Command, parse, type Redirection } from './syntax.ts';
+import { SyntaxProblem } from './words.ts';
 
 /** The output of a command in `$(…)` may be this long. */
 const outputBytesMax = 16 * 1024 * 1024;
 const depthMax = 200;
 
-/** `exit`, `break` and `continue` leave from wherever they stand. */
-class Leave extends Error {
-  readonly kind: 'exit' | 'break' | 'continue';
-  readonly exitCode: number;
-
-  constructor(kind: 'exit' | 'break' | 'continue', exitCode: number) {
-    super(kind);
-    this.kind = kind;
-    this.exitCode = exitCode;
-  }
-}
-
 /** Runs parsed commands, with variables and a working folder of its own. */
 export class Shell {
   readonly #applet: Applet;
-  readonly #options: { exitsOnError: boolean; isTraced: boolean };
-  #variables: Map<string, string>;
-  #exported: Set<string>;
-  #arguments: string[] = ['sh'];
-  #exitCode = 0;
+  readonly #state: ShellState;
   #depth = 0;
+  /** Above 0 where a failure is an answer (the condition of an `if`), which doesn't end a shell with `set -e`. */
+  #conditions = 0;
   /** Replaced for each line that a person enters, so that ^C ends that line only. */
   signal: AbortSignal;
 
-  constructor(applet: Applet, options: { exitsOnError: boolean; isTraced: boolean }) {
+  constructor(applet: Applet, state: ShellState = ShellState.of(applet.env)) {
     this.#applet = applet;
-    this.#options = options;
+    this.#state = state;
     this.signal = applet.signal;
-    const given = Object.entries(applet.env).filter(
-      (entry): entry is [string, string] => entry[1] !== undefined,
-    );
-    this.#variables = new Map([['HOME', '/'], ...given]);
-    this.#exported = new Set(given.map(([name]) => name));
   }
 
   get exitCode(): number {
-    return this.#exitCode;
-  }
-
-  setArguments(name: string, args: string[]): void {
-    this.#arguments = [name, ...args];
-  }
-
-  variable(name: string): string | undefined {
-    return this.#variables.get(name);
+    return this.#state.exitCode;
   }
 
   /** Runs a whole script; resolves to its exit code. */
@@ -85,8 +57,8 @@ export class Shell {
   async #run(command: Command, streams: Streams): Promise<number> {
     if (++this.#depth > depthMax) throw new SyntaxProblem(`commands are nested more than ${depthMax} deep`);
     try {
-      this.#exitCode = await this.#evaluate(command, streams);
-      return this.#exitCode;
+      this.#state.exitCode = await this.#evaluate(command, streams);
+      return this.#state.exitCode;
     } finally {
       this.#depth--;
     }
@@ -98,12 +70,12 @@ export class Shell {
         return this.#list(command.commands, streams);
       case 'and':
       case 'or': {
-        const left = await this.#run(command.left, streams);
+        const left = await this.#condition(command.left, streams);
         return (left === 0) === (command.kind === 'and') ? this.#run(command.right, streams) : left;
       }
       case 'pipeline': {
-        const exitCode = await this.#pipeline(command.commands, streams);
-        return command.isNegated ? Number(exitCode === 0) : exitCode;
+        if (!command.isNegated) return this.#pipeline(command.commands, streams);
+        return Number((await this.#pipeline(command.commands, streams)) === 0);
       }
       case 'group':
         return this.#redirected(command.redirections, streams, (own) =>
@@ -111,19 +83,19 @@ export class Shell {
         );
       case 'if': {
         for (const { condition, body } of command.branches) {
-          if ((await this.#run(condition, streams)) === 0) return this.#run(body, streams);
+          if ((await this.#condition(condition, streams)) === 0) return this.#run(body, streams);
         }
         return command.otherwise ? this.#run(command.otherwise, streams) : 0;
       }
       case 'loop':
         return this.#loop(command.body, streams, async () => {
-          return ((await this.#run(command.condition, streams)) === 0) !== command.isUntil;
+          return ((await this.#condition(command.condition, streams)) === 0) !== command.isUntil;
         });
       case 'for': {
         const values = await expandWords(command.words, this.#expansion(streams));
         return this.#loop(command.body, streams, async () => {
           const value = values.shift();
-          if (value !== undefined) this.#variables.set(command.name, value);
+          if (value !== undefined) this.#state.variables.set(command.name, value);
           return value !== undefined;
         });
       }
@@ -137,10 +109,28 @@ export class Shell {
     for (const command of commands) {
       if (this.signal.aborted) return 130;
       exitCode = await this.#run(command, streams);
-      const mayFail = command.kind === 'and' || command.kind === 'or';
-      if (exitCode !== 0 && this.#options.exitsOnError && !mayFail) throw new Leave('exit', exitCode);
+      if (exitCode !== 0 && this.#endsAfter(command)) throw new Leave('exit', exitCode);
     }
     return exitCode;
+  }
+
+  /** Whether `set -e` ends the shell when this fails. */
+  #endsAfter(command: Command): boolean {
+    const isTested =
+      this.#conditions > 0 ||
+      command.kind === 'and' ||
+      command.kind === 'or' ||
+      (command.kind === 'pipeline' && command.isNegated);
+    return this.#state.exitsOnError && !isTested;
+  }
+
+  async #condition(command: Command, streams: Streams): Promise<number> {
+    this.#conditions++;
+    try {
+      return await this.#run(command, streams);
+    } finally {
+      this.#conditions--;
+    }
   }
 
   async #loop(body: Command, streams: Streams, isNext: () => Promise<boolean>): Promise<number> {
@@ -179,12 +169,9 @@ export class Shell {
 
   /** In a copy: what it sets, or where it goes, is its own. */
   async #subshell(command: Command, streams: Streams): Promise<number> {
-    const copy = new Shell({ ...this.#applet, files: this.#applet.files.copy() }, { ...this.#options });
-    copy.#variables = new Map(this.#variables);
-    copy.#exported = new Set(this.#exported);
-    copy.#arguments = this.#arguments;
-    copy.#exitCode = this.#exitCode;
+    const copy = new Shell({ ...this.#applet, files: this.#applet.files.copy() }, this.#state.copy());
     copy.signal = this.signal;
+    copy.#conditions = this.#conditions;
     try {
       return await copy.#run(command, streams);
     } catch (error) {
@@ -199,137 +186,40 @@ export class Shell {
     const assigned: [string, string][] = [];
     for (const { name, value } of command.assignments)
       assigned.push([name, await expandWord(value, expansion)]);
-    if (this.#options.isTraced) await print(streams.stderr, `+ ${words.join(' ')}\n`);
+    if (this.#state.isTraced) await print(streams.stderr, `+ ${words.join(' ')}\n`);
     const [name, ...args] = words;
     if (name === undefined) {
-      for (const [variable, value] of assigned) this.#variables.set(variable, value);
+      for (const [variable, value] of assigned) this.#state.variables.set(variable, value);
       return 0;
     }
-    const builtin = this.#builtin(name, args, streams);
-    if (builtin) return builtin;
-    const env = { ...this.#environment(), ...Object.fromEntries(assigned) };
+    const applet = { ...this.#applet, ...streams, signal: this.signal };
+    const builtin = builtinNamed(name);
+    if (builtin) return builtin(args, this.#state, applet);
+    const env = { ...this.#state.environment(), ...Object.fromEntries(assigned) };
     if (appletNamed(name) === undefined) {
       const why = name.includes('/') ? `${name}: No such file or directory` : `${name}: not found`;
       await print(streams.stderr, `sh: ${why}\n`);
       return 127;
     }
-    return runCommand({ ...this.#applet, ...streams, env, signal: this.signal, isTerminal: false }, words);
-  }
-
-  #builtin(name: string, args: string[], streams: Streams): Promise<number> | undefined {
-    const builtins: Record<string, () => Promise<number>> = {
-      ':': async () => 0,
-      cd: () => this.#changeDir(args[0] ?? this.variable('HOME') ?? '/', streams),
-      exit: async () => {
-        throw new Leave('exit', args[0] === undefined ? this.#exitCode : Number(args[0]) & 255);
-      },
-      return: async () => {
-        throw new Leave('exit', Number(args[0] ?? this.#exitCode) & 255);
-      },
-      break: async () => {
-        throw new Leave('break', 0);
-      },
-      continue: async () => {
-        throw new Leave('continue', 0);
-      },
-      export: () => this.#export(args, streams),
-      unset: async () => {
-        for (const each of args) {
-          this.#variables.delete(each);
-          this.#exported.delete(each);
-        }
-        return 0;
-      },
-      set: async () => {
-        for (const each of args) {
-          if (each === '-e' || each === '+e') this.#options.exitsOnError = each === '-e';
-          else if (each === '-x' || each === '+x') this.#options.isTraced = each === '-x';
-        }
-        return 0;
-      },
-      shift: async () => {
-        this.#arguments.splice(1, Number(args[0] ?? 1));
-        return 0;
-      },
-      read: () => this.#read(args, streams),
-      exec: () =>
-        runCommand({ ...this.#applet, ...streams, env: this.#environment(), signal: this.signal }, args).then(
-          (code) => {
-            throw new Leave('exit', code);
-          },
-        ),
-      type: async () => {
-        for (const each of args) {
-          const text = appletNamed(each) === undefined ? `${each}: not found` : `${each} is /bin/${each}`;
-          await print(streams.stdout, `${text}\n`);
-        }
-        return 0;
-      },
-    };
-    if (name === 'command' && args[0] === '-v') return builtins.type!();
-    return Object.hasOwn(builtins, name) ? builtins[name]!() : undefined;
-  }
-
-  async #changeDir(to: string, { stderr }: Streams): Promise<number> {
-    const { files } = this.#applet;
-    const before = files.workingDir;
-    const target = to === '-' ? (this.variable('OLDPWD') ?? before) : to;
-    try {
-      await files.changeDir(target);
-    } catch (error) {
-      await print(stderr, `sh: cd: can't cd to ${target}: ${reasonOf(error)}\n`);
-      return 1;
-    }
-    this.#variables.set('OLDPWD', before).set('PWD', files.workingDir);
-    return 0;
-  }
-
-  async #export(args: string[], { stdout }: Streams): Promise<number> {
-    if (args.length === 0) {
-      for (const name of this.#exported)
-        await print(stdout, `export ${name}='${this.variable(name) ?? ''}'\n`);
-    }
-    for (const word of args) {
-      const at = word.indexOf('=');
-      const name = at < 0 ? word : word.slice(0, at);
-      if (at >= 0) this.#variables.set(name, word.slice(at + 1));
-      this.#exported.add(name);
-    }
-    return 0;
-  }
-
-  /** Reads one line into variables; the rest stays to be read. */
-  async #read(args: string[], { stdin }: Streams): Promise<number> {
-    const names = args.filter((word) => !word.startsWith('-'));
-    const line = await readLine(stdin);
-    const words = (line ?? '').trim().split(/[ \t]+/);
-    for (const [index, name] of (names.length > 0 ? names : ['REPLY']).entries()) {
-      const isLast = index === names.length - 1 || names.length === 0;
-      this.#variables.set(name, isLast ? words.slice(index).join(' ') : (words[index] ?? ''));
-    }
-    return line === undefined ? 1 : 0;
-  }
-
-  #environment(): Record<string, string> {
-    const entries = [...this.#exported].map((name) => [name, this.variable(name)] as const);
-    return Object.fromEntries(entries.filter((entry): entry is [string, string] => entry[1] !== undefined));
+    return runCommand({ ...applet, env, isTerminal: false }, words);
   }
 
   #expansion(streams: Streams): Expansion {
     const special: Record<string, () => string> = {
-      '?': () => String(this.#exitCode),
+      '?': () => String(this.#state.exitCode),
       $: () => String(process.pid),
-      '#': () => String(this.#arguments.length - 1),
-      '@': () => this.#arguments.slice(1).join(' '),
-      '*': () => this.#arguments.slice(1).join(' '),
+      '#': () => String(this.#state.args.length - 1),
+      '@': () => this.#state.args.slice(1).join(' '),
+      '*': () => this.#state.args.slice(1).join(' '),
       '!': () => '',
       PWD: () => this.#applet.files.workingDir,
     };
     return {
       files: this.#applet.files,
       valueOf: (name) =>
-        special[name]?.() ?? (/^\d$/.test(name) ? this.#arguments[Number(name)] : this.variable(name)),
-      assign: (name, value) => this.#variables.set(name, value),
+        special[name]?.() ??
+        (/^\d$/.test(name) ? this.#state.args[Number(name)] : this.#state.variables.get(name)),
+      assign: (name, value) => this.#state.variables.set(name, value),
       outputOf: async (source) => {
         const chunks: Buffer[] = [];
         let bytes = 0;
@@ -340,98 +230,18 @@ export class Shell {
             done(bytes > outputBytesMax ? new Error('too much output') : null);
           },
         }).on('error', () => {});
-        this.#exitCode = await this.#subshell(parse(source), { ...streams, stdout });
+        this.#state.exitCode = await this.#subshell(parse(source), { ...streams, stdout });
         if (bytes > outputBytesMax) throw new AppletError(`$(…) gives more than ${outputBytesMax} bytes`);
         return Buffer.concat(chunks).toString().replace(/\n+$/, '');
       },
     };
   }
 
-  /** Runs with other streams, and waits until what was written to files is there. */
-  async #redirected(
+  #redirected(
     redirections: Redirection[],
     streams: Streams,
     action: (own: Streams) => Promise<number>,
   ): Promise<number> {
-    if (redirections.length === 0) return action(streams);
-    const own = { ...streams };
-    const opened: Writable[] = [];
-    try {
-      for (const redirection of redirections) await this.#redirect(redirection, own, opened);
-    } catch (error) {
-      if (error instanceof SyntaxProblem) throw error;
-      await print(streams.stderr, `sh: ${error instanceof AppletError ? error.message : reasonOf(error)}\n`);
-      return 1;
-    }
-    try {
-      return await action(own);
-    } finally {
-      await Promise.all(opened.map((stream) => finished(stream.end()).catch(() => {})));
-    }
+    return redirected(redirections, streams, (own) => this.#expansion(own), action);
   }
-
-  async #redirect({ fd, operator, target }: Redirection, own: Streams, opened: Writable[]): Promise<void> {
-    const name = await expandWord(target, this.#expansion(own));
-    const { files } = this.#applet;
-    if (operator === '<') {
-      own.stdin =
-        name === '/dev/null'
-          ? Readable.from([])
-          : createReadStream(await this.#named(name, () => files.toRead(name)));
-      return;
-    }
-    const output: 'stdout' | 'stderr' = fd === 2 ? 'stderr' : 'stdout';
-    if (operator === '>&' || name === '/dev/stdout' || name === '/dev/stderr') {
-      if (!['1', '2', '/dev/stdout', '/dev/stderr'].includes(name))
-        throw new SyntaxProblem(`">&${name}" is not supported by this shell`);
-      own[output] = name === '2' || name === '/dev/stderr' ? own.stderr : own.stdout;
-      return;
-    }
-    const stream =
-      name === '/dev/null'
-        ? new Writable({ write: (_chunk, _encoding, done) => done() })
-        : createWriteStream(await this.#named(name, () => files.toWrite(name)), {
-            flags: operator === '>>' ? 'a' : 'w',
-          });
-    await this.#named(name, () => opening(stream));
-    stream.on('error', () => {});
-    own[output] = stream;
-    opened.push(stream);
-  }
-
-  async #named<T>(name: string, action: () => Promise<T>): Promise<T> {
-    try {
-      return await action();
-    } catch (error) {
-      throw new AppletError(`can't open ${name}: ${reasonOf(error)}`);
-    }
-  }
-}
-
-/** Resolves when a file is open, so that a folder or a full disk shows before the command runs. */
-function opening(stream: Writable): Promise<void> {
-  if (!('pending' in stream)) return Promise.resolve();
-  return new Promise((resolve, reject) => {
-    stream.once('open', () => resolve());
-    stream.once('error', reject);
-  });
-}
-
-/** A line without its end; undefined where there is none left. */
-async function readLine(stdin: Readable): Promise<string | undefined> {
-  const bytes: Buffer[] = [];
-  for (;;) {
-    const chunk = stdin.read(1) as Buffer | null;
-    if (chunk === null) {
-      if (stdin.readableEnded || stdin.destroyed) break;
-      const isMore = await new Promise<boolean>((resolve) => {
-        stdin.once('readable', () => resolve(true)).once('end', () => resolve(false));
-      });
-      if (!isMore) break;
-      continue;
-    }
-    if (chunk[0] === 10) return Buffer.concat(bytes).toString();
-    bytes.push(chunk);
-  }
-  return bytes.length > 0 ? Buffer.concat(bytes).toString() : undefined;
 }

@@ -56,6 +56,9 @@ for (const [source, expected] of [
   ['X="a b"; echo $X "$X" | cat; echo $((2 + 3 * 4)) $(echo in | wc -c)', 'a b a b\n14 3\n'],
   ['true && echo yes || echo no; false && echo yes || echo no; ! false; echo $?', 'yes\nno\n0\n'],
   ['nope', 'sh: nope: not found\n[127]'],
+  ['command -v ls; command -v cd; command -v nope || echo no; command echo a', '/bin/ls\ncd\nno\na\n'],
+  ['type ls && type nope', 'ls is /bin/ls\nsh: nope: not found\n[1]'],
+  ["set -- x; X=1 sh -c 'echo $X'; (X=2; exit 3); echo $? $X", '1\n3\n'],
   ['exit 7; echo never', '[7]'],
   ['(cd /work; pwd); pwd', '/work\n/app\n'],
   ['for x in 1 2 3; do if [ $x = 2 ]; then continue; fi; echo n$x; done', 'n1\nn3\n'],
@@ -69,6 +72,8 @@ for (const [source, expected] of [
   ['sleep 1 &', 'sh: syntax error: background jobs ("&") are not supported by this shell\n[2]'],
   ['case x in esac', 'sh: syntax error: "case" is not supported by this shell\n[2]'],
   ['echo "open', 'sh: syntax error: unterminated quoted string\n[2]'],
+  ['set -e; if false; then :; fi; while false; do :; done; ! true; false || echo on', 'on\n'],
+  ['set -e; if (false; true); then echo in; fi; (false; echo never); echo never', 'in\n[1]'],
   ['set -e; false; echo never', '[1]'],
   ['A=1 env | grep ^A=; echo "[$A]"', 'A=1\n[]\n'],
 ] as const) {

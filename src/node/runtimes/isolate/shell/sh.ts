@@ -2,6 +2,7 @@ import { AppletError, parseOptions, print, type RunApplet } from '../applets/app
 import { reading } from '../applets/text.ts';
 import { interact } from './interactive.ts';
 import { Shell } from './run.ts';
+import { ShellState } from './state.ts';
 
 /** A script may be this long. */
 const scriptBytesMax = 1024 * 1024;
@@ -12,16 +13,19 @@ export const sh: RunApplet = async (applet) => {
   const words = optionsEnd < 0 ? applet.args : applet.args.slice(0, optionsEnd);
   const operands = optionsEnd < 0 ? [] : applet.args.slice(optionsEnd);
   const { flags } = parseOptions(words, 'cilesxu');
-  const shell = new Shell(applet, { exitsOnError: flags.e !== undefined, isTraced: flags.x !== undefined });
+  const state = ShellState.of(applet.env);
+  state.exitsOnError = flags.e !== undefined;
+  state.isTraced = flags.x !== undefined;
+  const shell = new Shell(applet, state);
   if (flags.c !== undefined) {
     const [source, name = 'sh', ...args] = operands;
     if (source === undefined) throw new AppletError('-c requires an argument', 2);
-    shell.setArguments(name, args);
+    state.args = [name, ...args];
     return shell.runScript(source);
   }
   const [script, ...args] = operands;
   if (script === undefined && applet.isTerminal) return interact(shell, applet);
-  shell.setArguments(script ?? 'sh', args);
+  state.args = [script ?? 'sh', ...args];
   let source = '';
   for await (const chunk of await reading(applet, script ?? '-')) {
     source += chunk;
