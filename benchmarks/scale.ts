@@ -49,6 +49,7 @@ function print({
   pods,
   watching,
   fillPerSecond,
+  refusals,
   p50,
   p99,
   idle,
@@ -56,7 +57,7 @@ function print({
   boundPerSecond,
 }: Figures): void {
   console.log(
-    `\n${nodes} nodes, ${pods} pods; ${watching} nodes watch; filled with ${Math.round(fillPerSecond)} writes/s`,
+    `\n${nodes} nodes, ${pods} pods; ${watching} nodes watch (${refusals} times put off); filled with ${Math.round(fillPerSecond)} writes/s`,
   );
   const sorts = Object.keys(p99).filter((sort) => sort !== 'fill');
   console.table(
@@ -72,9 +73,9 @@ function print({
 
 function table(): void {
   console.log(
-    '| nodes | pods | watching | RSS | per node | CPU of one core | per 1,000 nodes | renew p99 | get p99 | longest stall | own work | renewals/s, most | to bare SQLite | rollout of 1,000, bound/s |',
+    '| nodes | pods | watching | RSS | per node | CPU of one core | per 1,000 nodes | sent to a node | renew p99 | get p99 | longest stall | own work | renewals/s, most | to bare SQLite | rollout of 1,000, bound/s |',
   );
-  console.log(`|${'---|'.repeat(14)}`);
+  console.log(`|${'---|'.repeat(15)}`);
   for (const { nodes, pods, watching, idle, p99, renewalsMax, boundPerSecond } of all) {
     const cells = [
       nodes.toLocaleString('en'),
@@ -84,6 +85,7 @@ function table(): void {
       `${Math.round((idle.rssMB * 1000) / nodes)} kB`,
       `${Math.round(idle.cpuShare * 100)} %`,
       `${((idle.cpuShare * 100_000) / nodes).toFixed(1)} %`,
+      `${show(idle.agentBytes)} B/s`,
       `${show(p99.renew!)} ms`,
       `${show(p99['get pod']!)} ms`,
       `${Math.round(idle.stallMaxMs)} ms`,

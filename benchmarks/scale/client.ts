@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
+import { setTimeout as delay } from 'node:timers/promises';
 
 export interface Access {
   port: number;
@@ -11,11 +12,16 @@ export interface Access {
 /** How long the answers to one sort of request took, in ms. */
 export type Times = Map<string, number[]>;
 
-/** A plain HTTPS client over a few connections that takes the time of each request. */
+/** As client-go does, whose requests come again so often when they are told when. */
+const retriesMax = 10;
+
+/** A plain HTTPS client over a few connections that takes the time of each request, waits and retries included. */
 export class TimingClient {
   #access: Access;
   #agent: Agent;
   times: Times = new Map();
+  /** Answers that told to come again. */
+  refusals = 0;
 
   constructor(access: Access, connections: number) {
     this.#access = access;
@@ -36,7 +42,19 @@ export class TimingClient {
     return text;
   }
 
-  open(method: string, path: string, body?: object, signal?: AbortSignal): Promise<IncomingMessage> {
+  /** Opens the answer; with a signal, over a connection of its own. Comes again when it is told when (Retry-After). */
+  async open(method: string, path: string, body?: object, signal?: AbortSignal): Promise<IncomingMessage> {
+    for (let retries = 0; ; retries++) {
+      const response = await this.#exchange(method, path, body, signal);
+      const seconds = response.headers['retry-after'];
+      if (response.statusCode !== 429 || seconds === undefined || retries === retriesMax) return response;
+      this.refusals += 1;
+      response.resume();
+      await delay(Number(seconds) * 1000);
+    }
+  }
+
+  #exchange(method: string, path: string, body?: object, signal?: AbortSignal): Promise<IncomingMessage> {
     const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
     return new Promise((resolve, reject) => {
       const to = { host: '127.0.0.1', path, method, headers: { 'content-type': type }, ...this.#access };

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Access, quantile, repeat, TimingClient } from './client.ts';
 import { lease, microNow, node, nodeName, nodeStatus, pod, podSpec, podStatus } from './objects.ts';
-import type { Usage } from './server.ts';
+import type { Question, Usage } from './server.ts';
 
 /** What one size of cluster costs. */
 export interface Figures {
@@ -16,8 +16,13 @@ export interface Figures {
   watching: number;
   /** Creates of pods with their node, and reports of their status, a second: as fast as they are taken. */
   fillPerSecond: number;
-  /** While nodes renew their Leases (every 10 s) and report (every 5 min), and people read and write. */
-  idle: Usage;
+  /**
+   * While nodes renew their Leases (every 10 s) and report (every 5 min), and people read and write; with the bytes that
+   * each watching node is sent, a second.
+   */
+  idle: Usage & { agentBytes: number };
+  /** Watches that were put off at first. */
+  refusals: number;
   renewalsPerSecond: number;
   /** Answers of the server, in ms. */
   p50: Record<string, number>;
@@ -49,17 +54,19 @@ export async function runScale(options: {
   const server = fork(join(import.meta.dirname, 'server.ts'), [home], { stdio: 'inherit', execArgv });
   const ended = once(server, 'exit');
   const [access] = (await once(server, 'message')) as [Access];
-  const ask = async (): Promise<Usage> => {
-    server.send('usage');
-    const [usage] = (await once(server, 'message')) as [Usage];
-    return usage;
+  const question = async (asked: Question): Promise<unknown> => {
+    server.send(asked);
+    return (await once(server, 'message'))[0];
   };
+  // What the server answers to which question, see there.
+  const ask = () => question({ kind: 'usage' }) as Promise<Usage>;
+  const accessOf = (name: string) => question({ kind: 'certificate', node: name }) as Promise<Access>;
   const client = new TimingClient(access, connections);
   const end = new AbortController();
   try {
     const fillPerSecond = await fill(client, nodes, pods);
-    await watch(client, watching, end.signal);
-    const idle = await live(client, { nodes, pods, seconds }, ask);
+    const agents = await watch(client, { count: watching, accessOf, signal: end.signal });
+    const idle = await live(client, { nodes, pods, seconds, agents }, ask);
     const times = client.times;
     const renewalsMax = await repeat(Math.min(5 * nodes, 5000), lanes, (n) => renew(client, n % nodes));
     const deployed = await deploy(client, access, replicas, ask);
@@ -69,6 +76,7 @@ export async function runScale(options: {
       watching,
       fillPerSecond,
       idle,
+      refusals: agents.refusals,
       renewalsPerSecond: (times.get('renew')?.length ?? 0) / seconds,
       p50: Object.fromEntries([...times].map(([sort, each]) => [sort, quantile(each, 0.5)])),
       p99: Object.fromEntries([...times].map(([sort, each]) => [sort, quantile(each, 0.99)])),
@@ -117,18 +125,40 @@ const watchesOf = (name: string) => [
   '/api/v1/persistentvolumes?',
 ];
 
-/** Opens the watches of the first `count` nodes, from what is there now. */
-async function watch(client: TimingClient, count: number, signal: AbortSignal): Promise<void> {
+interface Agents {
+  count: number;
+  /** What all of them have been sent. */
+  bytes: number;
+  /** How often the server put one off. */
+  refusals: number;
+}
+
+/** Opens the watches of the first `count` nodes, each as itself and all of a node at once, from what is there now. */
+async function watch(
+  client: TimingClient,
+  options: { count: number; accessOf: (name: string) => Promise<Access>; signal: AbortSignal },
+): Promise<Agents> {
+  const { count, accessOf, signal } = options;
   const { metadata } = JSON.parse(await client.send('fill', 'GET', '/api/v1/nodes?limit=1'));
+  const agents: Agents = { count, bytes: 0, refusals: 0 };
+  const nodes: { name: string; access: Access }[] = [];
+  for (let n = 0; n < count; n++) nodes.push({ name: nodeName(n), access: await accessOf(nodeName(n)) });
+  const open = async (agent: TimingClient, path: string) => {
+    const query = `&watch=true&resourceVersion=${metadata.resourceVersion}&allowWatchBookmarks=true`;
+    const events = await agent.open('GET', path + query, undefined, signal);
+    if (events.statusCode !== 200) throw new Error(`watch of ${path}: ${events.statusCode}`);
+    events.on('error', () => {});
+    events.on('data', (chunk: Buffer) => {
+      agents.bytes += chunk.length;
+    });
+  };
   await repeat(count, lanes, async (n) => {
-    for (const path of watchesOf(nodeName(n))) {
-      const query = `&watch=true&resourceVersion=${metadata.resourceVersion}&allowWatchBookmarks=true`;
-      const events = await client.open('GET', path + query, undefined, signal);
-      if (events.statusCode !== 200) throw new Error(`watch of ${path}: ${events.statusCode}`);
-      events.on('error', () => {});
-      events.resume();
-    }
+    const { name, access } = nodes[n]!;
+    const agent = new TimingClient(access, 1);
+    await Promise.all(watchesOf(name).map((path) => open(agent, path)));
+    agents.refusals += agent.refusals;
   });
+  return agents;
 }
 
 const renew = (client: TimingClient, n: number) =>
@@ -137,13 +167,14 @@ const renew = (client: TimingClient, n: number) =>
 /** Everybody does what they do in a cluster at rest, for a while. */
 async function live(
   client: TimingClient,
-  { nodes, pods, seconds }: { nodes: number; pods: number; seconds: number },
+  { nodes, pods, seconds, agents }: { nodes: number; pods: number; seconds: number; agents: Agents },
   ask: () => Promise<Usage>,
-): Promise<Usage> {
+): Promise<Usage & { agentBytes: number }> {
   // Start-up's garbage, and what controllers make of so many new objects, is not what is measured.
   await delay(5000);
   await ask();
   client.times = new Map();
+  const { bytes } = agents;
   const end = performance.now() + seconds * 1000;
   const pace = async (everyMs: number, count: number, action: (n: number) => Promise<unknown>) => {
     const gapMs = everyMs / count;
@@ -171,7 +202,8 @@ async function live(
       await client.send('delete', 'DELETE', `${path}/configmaps/${name}`);
     }),
   ]);
-  return ask();
+  const usage = await ask();
+  return { ...usage, agentBytes: (agents.bytes - bytes) / Math.max(1, agents.count) / seconds };
 }
 
 /** A Deployment in a namespace of its own; a watch tells when its pods are bound. */

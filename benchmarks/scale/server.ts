@@ -6,9 +6,11 @@ import { startControlPlane } from '../../src/cli/control-plane.ts';
 import { dataDir } from '../../src/cli/data-dir.ts';
 
 /*
- * The control plane, in a process of its own: `server.ts FOLDER`. It answers every message from its parent with what it
- * has used since the last one.
+ * The control plane, in a process of its own: `server.ts FOLDER`. Its parent asks it what it has used since the last time,
+ * and for the certificates of nodes.
  */
+
+export type Question = { kind: 'usage' } | { kind: 'certificate'; node: string };
 
 export interface Usage {
   rssMB: number;
@@ -34,12 +36,16 @@ const controlPlane = await startControlPlane({
   clock: systemClock,
   log: createLog({ level: 'warn', write: (line) => process.stderr.write(line) }),
 });
-const { certificatePem, privateKeyPem } = controlPlane.authority.issue({
-  commonName: 'selvage-admin',
-  organizations: ['system:masters'],
-  usages: ['client'],
-  lifetimeSeconds: 3600,
-});
+const issue = (commonName: string, organization: string) => {
+  const { certificatePem, privateKeyPem } = controlPlane.authority.issue({
+    commonName,
+    organizations: [organization],
+    usages: ['client'],
+    lifetimeSeconds: 3600,
+  });
+  const { port, authority } = controlPlane;
+  return { port, ca: authority.caPem, cert: certificatePem, key: privateKeyPem };
+};
 const delay = monitorEventLoopDelay({ resolution: 10 });
 delay.enable();
 let stalls = 0;
@@ -78,12 +84,9 @@ function usage(): Usage {
   return answer;
 }
 
-process.send!({
-  port: controlPlane.port,
-  ca: controlPlane.authority.caPem,
-  cert: certificatePem,
-  key: privateKeyPem,
-});
-process.on('message', () => process.send!(usage()));
+process.send!(issue('selvage-admin', 'system:masters'));
+process.on('message', (asked: Question) =>
+  process.send!(asked.kind === 'usage' ? usage() : issue(`system:node:${asked.node}`, 'system:nodes')),
+);
 await once(process, 'disconnect');
 await controlPlane.stop();

@@ -3,6 +3,7 @@ import { Agent, request as httpsRequest } from 'node:https';
 import { messageOf, StatusError } from '../base/errors.ts';
 import { type Log, silentLog } from '../base/log.ts';
 import { jsonLines } from './json-lines.ts';
+import { retryingLater } from './retry-after.ts';
 import type { ApiRequest, ApiResponse, Transport, WatchEvent } from './transport.ts';
 
 /** Connections for requests that end; more requests wait for a free one. */
@@ -40,7 +41,10 @@ export interface HttpTransport extends Transport {
   close(): void;
 }
 
-/** Speaks to the API server at `server`; throws ServiceUnavailable when it cannot be reached or is too slow. */
+/**
+ * Speaks to the API server at `server`, and sends again later what it puts off; throws ServiceUnavailable when it cannot
+ * be reached or is too slow.
+ */
 export function httpTransport(options: HttpTransportOptions): HttpTransport {
   const { server, caPem, timeoutMs = 30_000, log = silentLog } = options;
   const base = new URL(server);
@@ -62,7 +66,7 @@ export function httpTransport(options: HttpTransportOptions): HttpTransport {
     return decode(request, answer, { timeoutMs, server });
   };
 
-  return Object.assign(transport, {
+  return Object.assign(retryingLater(transport), {
     replaceCredentials(credentials: Credentials) {
       const { agents } = connections;
       connections = connect(caPem, credentials);

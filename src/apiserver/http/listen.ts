@@ -66,7 +66,8 @@ const handshakeTimeoutMs = 10_000;
 const headersTimeoutMs = 15_000;
 const idleTimeoutMs = 75_000;
 const headerBytesMax = 16 * 1024;
-const connectionsMax = 4096;
+/** A thousand agents hold six each; one takes about 100 kB. */
+const connectionsMax = 16_384;
 /** A client whose machine is gone is noticed by TCP. */
 const keepAliveProbeMs = 30_000;
 /** What is under way may finish for so long after `close`. */
