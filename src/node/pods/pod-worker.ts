@@ -1,5 +1,5 @@
 import type { Pod } from '../../api/kinds/pod.ts';
-import { type CancelTimer, type Clock, sleep } from '../../base/clock.ts';
+import type { CancelTimer, Clock } from '../../base/clock.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import { untilAborted } from '../../base/until-aborted.ts';
@@ -9,7 +9,6 @@ import { StartFailure, type StartSources, startContainer } from './container-sta
 import { type Action, plan } from './plan.ts';
 import type { PodEvents } from './pod-events.ts';
 import { podStatus } from './pod-status.ts';
-import { sendProbe } from './probe-request.ts';
 import {
   acceptContainers,
   allContainersOf,
@@ -19,7 +18,7 @@ import {
   isEnding,
   type PodRecord,
 } from './record.ts';
-import { runInContainer } from './run-in-container.ts';
+import { type Hook, runHook } from './run-hook.ts';
 import { withTerminationMessage } from './termination-message.ts';
 import { beginStart, createFailed, hold, lose, observe, pullFailed } from './transitions.ts';
 
@@ -44,8 +43,6 @@ const roundsMax = 10;
 const finishRetryMs = 5_000;
 /** Kubernetes sets no limit; one that hangs for so long never ends. */
 const postStartSecondsMax = 3600;
-
-type Hook = NonNullable<NonNullable<Container['lifecycle']>['preStop']>;
 
 /** Keeps one pod as its object wants it: plans, does, watches, and plans again. */
 export class PodWorker {
@@ -297,30 +294,10 @@ export class PodWorker {
     if (now) this.#observe(now, container.name);
   }
 
-  /** What went wrong, if anything. */
-  async #runHook(container: Container, hook: Hook, seconds: number): Promise<string | undefined> {
-    if (hook.sleep) {
-      const sleepSeconds = Math.min(Number(hook.sleep.seconds), seconds);
-      await sleep(this.#options.clock, sleepSeconds * 1000, this.#stopping.signal);
-      return undefined;
-    }
-    const runtime = this.#options.currentRuntime();
-    if (!runtime) return 'the runtime is not connected';
-    const { restartCount } = this.record.containers[container.name]!;
-    const id = containerId(this.record.uid, container.name, restartCount);
-    const { httpGet, exec } = hook;
-    if (!httpGet && !exec) return 'a hook runs a command, asks over HTTP or sleeps';
-    const result = await sendProbe(
-      { httpGet, exec },
-      {
-        podIP: this.record.ip ?? '',
-        container,
-        dial: runtime.dial.bind(runtime),
-        run: (command, timeoutMs) => runInContainer(runtime, { id, command, timeoutMs }),
-        timeoutMs: seconds * 1000,
-      },
-    );
-    return result.isSuccess ? undefined : result.message;
+  #runHook(container: Container, hook: Hook, seconds: number): Promise<string | undefined> {
+    const { clock, currentRuntime } = this.#options;
+    const by = { record: this.record, runtime: currentRuntime(), clock, signal: this.#stopping.signal };
+    return runHook(container, hook, { ...by, seconds });
   }
 
   /** The grace period was shortened while containers are being stopped. */
