@@ -40,6 +40,20 @@ writeFileSync(folder + '/model.onnx', bytes);
 process.exit(0);
 `;
 
+/** Serves a list that lies in a file, by the name that its arguments say. */
+const rows = `
+import { readFileSync } from 'node:fs';
+const [, name] = /^--model_name=(.+)$/.exec(process.argv.at(-1));
+const file = JSON.parse(process.env.SELVAGE_MOUNTS)['/mnt/models'] + '/rows.json';
+const predictions = JSON.parse(readFileSync(file, 'utf8'));
+export default {
+  fetch(request) {
+    const isMine = new URL(request.url).pathname === '/v1/models/' + name + ':predict';
+    return isMine ? Response.json({ predictions }) : new Response('', { status: 404 });
+  },
+};
+`;
+
 /** Says which events came. */
 const sink = `
 export default {
@@ -258,6 +272,30 @@ test('a model with what belongs to it', { skip: missing('kubectl'), timeout: 600
     await answers(`${url('kept')}/v1/models/kept:predict`, 5, { 7: 5 });
   });
 
+  await t.test('a runtime of one’s own serves another format, with the files of the model', async () => {
+    await build(shell, 'rows:1', isolate('rows', rows));
+    await build(shell, 'model:rows', {
+      Dockerfile: 'FROM scratch\nCOPY rows.json /\n',
+      'rows.json': '[[8]]',
+    });
+    const container = { name: 'kserve-container', image: 'rows:1', args: ['--model_name={{.Name}}'] };
+    const supportedModelFormats = [{ name: 'rows', version: '1', autoSelect: true }];
+    const spec = { supportedModelFormats, protocolVersions: ['v1'], containers: [container] };
+    const metadata = { name: 'rows-server' };
+    await apply(shell, { apiVersion: 'serving.kserve.io/v1alpha1', kind: 'ServingRuntime', metadata, spec });
+    const model = { modelFormat: { name: 'rows' }, storageUri: 'oci://model:rows' };
+    await apply(shell, service('listed', '', { model }));
+    await shell.run('kubectl wait --for=condition=Ready isvc/listed --timeout=115s');
+    await answers(`${url('listed')}/v1/models/listed:predict`, 5, { 8: 5 });
+    const named = '{.status.servingRuntimeName}{.status.clusterServingRuntimeName}';
+    assert.equal(await shell.run(`kubectl get isvc listed -o jsonpath='${named}'`), 'rows-server');
+    assert.equal(await shell.run(`kubectl get isvc m -o jsonpath='${named}'`), 'selvage-onnx');
+    assert.match(
+      await shell.run('kubectl get clusterservingruntimes'),
+      /^NAME +DISABLED +MODELTYPE +CONTAINERS +AGE\nselvage-onnx +onnx +kserve-container +\S+\n$/,
+    );
+  });
+
   await t.test('what it is asked and answers is logged', async () => {
     const logger = { url: 'http://sink.default/', mode: 'all' };
     await apply(shell, service('told', 'oci://m:v1', { logger, containerConcurrency: 2, timeout: 30 }));
@@ -301,17 +339,19 @@ test('a model with what belongs to it', { skip: missing('kubectl'), timeout: 600
 
   await t.test('what is not offered is refused, with what is', async () => {
     const sklearn = { storageUri: 'gs://kfserving-examples/models/sklearn/1.0/model' };
-    const legacy = { ...service('legacy', ''), spec: { predictor: { sklearn } } };
-    await assert.rejects(apply(shell, legacy), /spec\.predictor\.sklearn: Forbidden: .* supported are/);
-    const format = { modelFormat: { name: 'sklearn' }, ...sklearn };
-    await apply(shell, { ...service('format', ''), spec: { predictor: { model: format } } });
-    await eventually(async () => {
-      const path = '{.status.modelStatus.transitionStatus} {.status.modelStatus.lastFailureInfo.message}';
-      assert.match(
-        await shell.run(`kubectl get isvc format -o jsonpath='${path}'`),
-        /^InvalidSpec .*storageUri: Invalid value: "gs:.*must be oci:/,
+    await apply(shell, { ...service('legacy', ''), spec: { predictor: { sklearn } } });
+    await apply(shell, service('format', 's3://nowhere'));
+    const path = '{.status.modelStatus.transitionStatus} {.status.modelStatus.lastFailureInfo.message}';
+    const says = (name: string, what: RegExp) =>
+      eventually(async () =>
+        assert.match(await shell.run(`kubectl get isvc ${name} -o jsonpath='${path}'`), what),
       );
-    });
+    await says('legacy', /^InvalidSpec No runtime found to support specified framework\/version$/);
+    assert.match(
+      await shell.run('kubectl describe isvc legacy'),
+      /Warning +InvalidPredictor .*model type: \{sklearn\} .* there is one for: onnx 1, rows 1\./,
+    );
+    await says('format', /^InvalidSpec .*storageUri: Invalid value: "s3:.*must be oci:/);
     assert.match(await shell.run('kubectl describe isvc format'), /Warning +InvalidPredictor/);
   });
 

@@ -1,3 +1,4 @@
+import { builtInRuntime, clusterServingRuntime } from '../api/kinds/clusterServingRuntime.ts';
 import { configMap } from '../api/kinds/configMap.ts';
 import { endpointSlice } from '../api/kinds/endpointSlice.ts';
 import { endpoints } from '../api/kinds/endpoints.ts';
@@ -48,6 +49,7 @@ export async function bootstrap(
     ),
     reconcileDefaultRoles(transport).then(() => health.finish('rbac/bootstrap-roles')),
     ensure(transport, storageClass, undefined, localPath),
+    ensure(transport, clusterServingRuntime, undefined, builtInRuntime),
     bootstrapFlowControl(transport).then(() => health.finish('priority-and-fairness-config-producer')),
   ]);
   await ensure(transport, service, 'default', {

@@ -1,4 +1,5 @@
 import { conditionOf } from '../api/conditions.ts';
+import { clusterServingRuntime as runtimeKind } from '../api/kinds/clusterServingRuntime.ts';
 import { type Deployment, deployment as deploymentKind } from '../api/kinds/deployment.ts';
 import { horizontalPodAutoscaler as podAutoscalerKind } from '../api/kinds/horizontalPodAutoscaler.ts';
 import {
@@ -10,6 +11,7 @@ import { node as nodeKind } from '../api/kinds/node.ts';
 import { type Pod, pod as podKind } from '../api/kinds/pod.ts';
 import { replicaSet as replicaSetKind } from '../api/kinds/replicaSet.ts';
 import { service as serviceKind } from '../api/kinds/service.ts';
+import { servingRuntime as ownRuntimeKind } from '../api/kinds/servingRuntime.ts';
 import type { KindAddress, KubeObject } from '../api/object.ts';
 import { isStatus } from '../base/errors.ts';
 import type { Running } from '../base/lifecycle.ts';
@@ -37,10 +39,12 @@ import { followsResources, podAutoscalerFor } from './inference-service/pod-auto
 import { PodQuestions } from './inference-service/pod-questions.ts';
 import { type Refusal, refusalOf } from './inference-service/refusal.ts';
 import { isRolledOut, revisionNamed } from './inference-service/revision.ts';
+import { isRefusal, runtimeOf } from './inference-service/runtimes.ts';
 import { boundsOf, scaleSettingsOf } from './inference-service/scale-settings.ts';
 import { servedModel } from './inference-service/served-model.ts';
 import { driftMessage, latestOf, refusedStatusOf, statusOf } from './inference-service/status.ts';
 import { modelStorage } from './inference-service/storage.ts';
+import { withRuntime } from './inference-service/with-runtime.ts';
 import { controllerOf, isControlledBy } from './owner.ts';
 import { writeStatus } from './write-status.ts';
 
@@ -56,6 +60,8 @@ export function run(context: Context): Running {
   const deployments = informers.of(deploymentKind);
   const replicaSets = informers.of(replicaSetKind);
   const services = informers.of(serviceKind);
+  const runtimes = informers.of(runtimeKind);
+  const ownRuntimes = informers.of(ownRuntimeKind);
   const pods = informers.of(podKind);
   const podAutoscalers = informers.of(podAutoscalerKind);
   const events = context.recorder('inferenceservice-controller');
@@ -71,7 +77,14 @@ export function run(context: Context): Running {
       drifts.forget(key);
       return;
     }
-    const inference = withModel(found);
+    const asked = withModel(found);
+    const runtime = runtimeOf(asked, {
+      own: ownRuntimes.byIndex('namespace', found.metadata?.namespace ?? ''),
+      cluster: runtimes.list(),
+    });
+    if (runtime && isRefusal(runtime)) return refuse(asked, runtime);
+    const inference = runtime ? withRuntime(asked, runtime) : asked;
+    if (isRefusal(inference)) return refuse(asked, inference);
     const refusal = refusalOf(inference);
     if (refusal) return refuse(inference, refusal);
     const ownNamed = <T extends KubeObject>(informer: Informer<T>, name: string): T | undefined => {
@@ -123,6 +136,7 @@ export function run(context: Context): Running {
     const status = statusOf(inference, {
       plan: wanted,
       drift,
+      runtime,
       ...(served && { served }),
       stable: made.get(name),
       canary: made.get(beside),
@@ -191,7 +205,7 @@ export function run(context: Context): Running {
 
   async function refuse(inference: InferenceService, refusal: Refusal): Promise<undefined> {
     const subject = subjectOf(inferenceServiceKind, inference);
-    events.record(subject, 'Warning', 'InvalidPredictor', refusal.message);
+    events.record(subject, 'Warning', 'InvalidPredictor', refusal.detail ?? refusal.message);
     const status = refusedStatusOf(inference, refusal, clock.nowMs());
     await writeStatus(client, inferenceServiceKind, inference, status);
   }
@@ -227,6 +241,7 @@ export function run(context: Context): Running {
     }
   }
 
+  const keyOf = ({ metadata }: InferenceService): string => `${metadata?.namespace}/${metadata?.name}`;
   const ownerKey = ({ object }: Change<KubeObject>): string[] => {
     const owner = controllerOf(object);
     return owner?.kind === 'InferenceService' ? [`${object.metadata?.namespace}/${owner.name}`] : [];
@@ -243,6 +258,10 @@ export function run(context: Context): Running {
     name: 'inferenceservice',
     sources: [
       source(inferenceServiceKind, ({ key }) => [key]),
+      source(runtimeKind, () => inferences.list().map(keyOf)),
+      source(ownRuntimeKind, ({ object: { metadata } }) =>
+        inferences.byIndex('namespace', metadata?.namespace ?? '').map(keyOf),
+      ),
       source(deploymentKind, ownerKey),
       source(serviceKind, ownerKey),
       source(podAutoscalerKind, ownerKey),

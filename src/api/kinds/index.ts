@@ -4,6 +4,7 @@ import { binding } from './binding.ts';
 import { certificateSigningRequest } from './certificateSigningRequest.ts';
 import { clusterRole } from './clusterRole.ts';
 import { clusterRoleBinding } from './clusterRoleBinding.ts';
+import { clusterServingRuntime } from './clusterServingRuntime.ts';
 import { componentStatus } from './componentStatus.ts';
 import { configMap } from './configMap.ts';
 import { controllerRevision } from './controllerRevision.ts';
@@ -47,6 +48,7 @@ import { runtimeClass } from './runtimeClass.ts';
 import { secret } from './secret.ts';
 import { service } from './service.ts';
 import { serviceAccount } from './serviceAccount.ts';
+import { servingRuntime } from './servingRuntime.ts';
 import { statefulSet } from './statefulSet.ts';
 import { storageClass } from './storageClass.ts';
 import { trainingJob } from './trainingJob.ts';
@@ -104,6 +106,8 @@ export const kinds: KindDefinition[] = [
   volumeAttachment,
   apiService,
   inferenceService,
+  clusterServingRuntime,
+  servingRuntime,
   trainingJob,
   priorityClass,
   flowSchema,

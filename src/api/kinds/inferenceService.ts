@@ -2,6 +2,7 @@ import { conditionOf } from '../conditions.ts';
 import { type Column, defineKind, kindSchema, type ObjectOf } from '../kind.ts';
 import { container } from '../parts/container.ts';
 import { podSpec } from '../parts/podSpec.ts';
+import { openContainerFields } from '../parts/servingRuntime.ts';
 import {
   any,
   boolean,
@@ -37,13 +38,11 @@ export const storageSpec = object(`${component}StorageSpec`, {
   schemaPath: string(),
 });
 
-const containerFields = container.fields;
-
 /** The model itself, plus any field of the container that serves it. */
 export const modelSpec = object(
   `${component}ModelSpec`,
   {
-    ...containerFields,
+    ...openContainerFields,
     name: string(),
     modelFormat: required(modelFormat),
     protocolVersion: string({ doc: 'v1 or v2 of the inference protocol.' }),
@@ -60,7 +59,7 @@ export type ModelSpec = TypeOf<typeof modelSpec>;
 const legacyModelSpec = object(
   `${component}PredictorExtensionSpec`,
   {
-    ...containerFields,
+    ...openContainerFields,
     name: string(),
     protocolVersion: string({ doc: 'v1 or v2 of the inference protocol.' }),
     runtimeVersion: string({ doc: 'The version of the runtime.' }),
@@ -70,10 +69,11 @@ const legacyModelSpec = object(
   { doc: 'The model in the field of its server; `model` is the newer form.' },
 );
 
-/** Model servers that KServe has a field for, and that there are none of here. */
-const otherServers = {
+/** Model servers that KServe has a field for; each is the format of the same name. */
+const servers = {
   huggingface: legacyModelSpec,
   lightgbm: legacyModelSpec,
+  onnx: legacyModelSpec,
   paddle: legacyModelSpec,
   pmml: legacyModelSpec,
   pytorch: legacyModelSpec,
@@ -82,6 +82,8 @@ const otherServers = {
   triton: legacyModelSpec,
   xgboost: legacyModelSpec,
 };
+// The keys of a literal are its own.
+export const serverFields = Object.keys(servers) as (keyof typeof servers)[];
 
 export const loggerSpec = object(
   `${component}LoggerSpec`,
@@ -133,8 +135,7 @@ export const predictorSpec = object(
     ...componentExtension,
     containers: keyedList(['name'], container),
     model: modelSpec,
-    onnx: legacyModelSpec,
-    ...otherServers,
+    ...servers,
     workerSpec: any(),
   },
   { doc: 'What serves the model; any field of a pod spec may be set.' },
@@ -249,18 +250,15 @@ export const inferenceService = defineKind<InferenceService>({
   schema,
   check({ spec }, report, root) {
     const at = root.child('spec').child('predictor');
-    const { model, onnx, containers, minReplicas = 0, maxReplicas } = spec?.predictor ?? {};
-    const others = Object.keys(otherServers).filter((name) => name in (spec?.predictor ?? {}));
-    for (const name of others) {
-      report.forbidden(
-        at.child(name),
-        'there is no such server here: supported are `model` (with the modelFormat "onnx", or an image that serves others), `onnx` and `containers`',
-      );
-    }
-    if (model && onnx) report.forbidden(at.child('onnx'), 'may not be set beside `model`');
-    if (!model && !onnx && !containers?.length && others.length === 0)
+    const { predictor } = spec ?? {};
+    const { model, containers, minReplicas = 0, maxReplicas } = predictor ?? {};
+    const [field, ...further] = serverFields.filter((each) => predictor?.[each]);
+    const twice = model ? field : further[0];
+    if (twice) report.forbidden(at.child(twice), `may not be set beside \`${model ? 'model' : field}\``);
+    if (!model && !field && !containers?.length)
       report.required(at.child('model'), 'a predictor needs a model or containers');
-    for (const [name, each] of Object.entries({ model, onnx })) {
+    for (const name of ['model', field] as const) {
+      const each = name && predictor?.[name];
       if (each && !each.storageUri && !each.storage && !each.image)
         report.required(at.child(name).child('storageUri'), 'e.g. oci://my-model:1.0.0');
     }

@@ -23,7 +23,8 @@ export function strategicMergePatch<T extends KubeObject>(
   return mergeObject(kind.schema, object as Fields, patch) as T;
 }
 
-function mergeObject(schema: SchemaNode | undefined, original: Fields, patch: Fields): Fields {
+/** The same of any object whose schema is known. */
+export function mergeObject(schema: SchemaNode | undefined, original: Fields, patch: Fields): Fields {
   const { $patch: directive, $retainKeys: retained, ...changes } = patch;
   if (directive === 'replace') return cleaned(changes) as Fields;
   if (directive === 'delete') return {};

@@ -38,7 +38,7 @@ export const viewRules: PolicyRule[] = [
   rule('policy', 'poddisruptionbudgets poddisruptionbudgets/status', read),
   rule('networking.k8s.io', 'ingresses ingresses/status networkpolicies', read),
   rule('metrics.k8s.io', 'pods', read),
-  rule('serving.kserve.io', 'inferenceservices inferenceservices/status', read),
+  rule('serving.kserve.io', 'inferenceservices inferenceservices/status servingruntimes', read),
 ];
 
 /** Working in a namespace, its secrets and (by way of pods) its service accounts included. */
@@ -55,7 +55,7 @@ export const editRules: PolicyRule[] = [
   rule('policy', 'poddisruptionbudgets', write),
   rule('networking.k8s.io', 'ingresses networkpolicies', write),
   rule('coordination.k8s.io', 'leases', [...write, ...read]),
-  rule('serving.kserve.io', 'inferenceservices', write),
+  rule('serving.kserve.io', 'inferenceservices servingruntimes', write),
 ];
 
 /** Deciding in a namespace who may do what there. */

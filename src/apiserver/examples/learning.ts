@@ -10,7 +10,37 @@ const spec = {
 const at = 'spec.dataset';
 const federated = (changes: object) => ({ spec: { promote: null, federated: { rounds: 3, ...changes } } });
 
+const runtime = {
+  supportedModelFormats: [{ name: 'sklearn', version: '1', autoSelect: true, priority: 2 }],
+  protocolVersions: ['v1'],
+  containers: [
+    {
+      name: 'kserve-container',
+      image: 'sklearn-server:1',
+      args: ['--model_name={{.Name}}', '--model_dir=/mnt/models'],
+    },
+  ],
+};
+const formats = 'spec.supportedModelFormats';
+
+/** A runtime of a namespace and one of the cluster say the same. */
+const runtimeExamples: Example[] = ['ServingRuntime', 'ClusterServingRuntime'].map((kind) => ({
+  kind,
+  apiVersion: 'serving.kserve.io/v1alpha1',
+  object: { ...meta('sklearn'), spec: runtime },
+  change: { spec: { disabled: true } },
+  invalid: [
+    [{ spec: { containers: null } }, ['spec.containers: Required value']],
+    [{ spec: { supportedModelFormats: [{ version: '1' }] } }, [`${formats}[0].name: Required value`]],
+    [
+      { spec: { supportedModelFormats: [{ name: 'sklearn', priority: 0 }] } },
+      [`${formats}[0].priority: Invalid value: 0: must be greater than 0`],
+    ],
+  ],
+}));
+
 export const learningExamples: Example[] = [
+  ...runtimeExamples,
   {
     kind: 'TrainingJob',
     apiVersion: 'learning.selvage.dev/v1alpha1',

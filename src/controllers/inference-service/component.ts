@@ -1,3 +1,4 @@
+import { modelServerImage } from '../../api/kinds/clusterServingRuntime.ts';
 import type { Deployment } from '../../api/kinds/deployment.ts';
 import {
   type InferenceService,
@@ -10,7 +11,6 @@ import { controllerReference } from '../owner.ts';
 import { type ComponentName, componentName, inferenceServiceLabel } from './names.ts';
 import { hostOf, modelFolder, modelVolume, type Storage } from './storage.ts';
 
-export const modelServerImage = 'selvage.dev/builtin/model-server';
 const egressAnnotation = 'selvage.dev/egress';
 const httpPort = 8080;
 const grpcPort = 8081;
@@ -162,6 +162,7 @@ function modelContainer(
     runtimeVersion: _runtimeVersion,
     storage: _storage,
     storageUri: _storageUri,
+    image = modelServerImage,
     ...container
   } = model!;
   const mount = {
@@ -183,16 +184,15 @@ function modelContainer(
     // In the model's field its default cannot be told from a wish; a file that is written comes first in both.
     terminationMessagePolicy: 'FallbackToLogsOnError',
     name: 'kserve-container',
-    image: container.image || modelServerImage,
-    env: [
+    image,
+    env: withOwn(container.env, [
       { name: 'MODEL_NAME', value: name || inference.metadata?.name || '' },
       ...optional('BATCH_ROWS_MAX', batcher?.maxBatchSize, batchRowsMax),
       ...optional('BATCH_LATENCY_MS', batcher?.maxLatency, batchLatencyMsMax),
       ...optional('REQUESTS_MAX', containerConcurrency || undefined),
       ...optional('REQUEST_TIMEOUT_SECONDS', timeout),
       ...(logger?.url ? loggerVariables(inference, logger.url, logger.mode) : []),
-      ...(container.env ?? []),
-    ],
+    ]),
     ...(mounts.length > 0 && { volumeMounts: mounts }),
   };
 }
@@ -248,6 +248,14 @@ function loggerVariables({ metadata }: InferenceService, url: string, mode: stri
     LOGGER_INFERENCE_SERVICE: metadata?.name ?? '',
     LOGGER_NAMESPACE: metadata?.namespace ?? '',
   }).map(([name, value]) => ({ name, value }));
+}
+
+/** Variables that the model sets itself come in the place of those that would be set for it. */
+function withOwn(
+  own: PodSpec['containers'][number]['env'] = [],
+  others: { name: string; value: string }[],
+): NonNullable<typeof own> {
+  return [...others.filter(({ name }) => own.every((each) => each.name !== name)), ...own];
 }
 
 function optional(name: string, value: number | undefined, highest = Number.POSITIVE_INFINITY) {

@@ -1,9 +1,11 @@
-import type { InferenceService } from '../../api/kinds/inferenceService.ts';
+import { type InferenceService, serverFields } from '../../api/kinds/inferenceService.ts';
 
 /** With its model in `model`, also where it was given in the older field of its server; KServe turns it so when it is stored. */
 export function withModel(inference: InferenceService): InferenceService {
-  const { onnx, ...predictor } = inference.spec?.predictor ?? {};
-  if (!onnx || predictor.model) return inference;
-  const model = { ...onnx, modelFormat: { name: 'onnx' } };
-  return { ...inference, spec: { ...inference.spec, predictor: { ...predictor, model } } };
+  const { predictor } = inference.spec ?? {};
+  const field = serverFields.find((each) => predictor?.[each]);
+  if (!predictor || !field || predictor.model) return inference;
+  const { [field]: legacy, ...others } = predictor;
+  const model = { ...legacy!, modelFormat: { name: field } };
+  return { ...inference, spec: { ...inference.spec, predictor: { ...others, model } } };
 }

@@ -90,11 +90,14 @@ function failureInfo(inference: InferenceService, failure: Failure, revision: st
   };
 }
 
-export function refusedModel({ metadata, status }: InferenceService, refusal: Refusal): ModelStatus {
+export function refusedModel(
+  { metadata, status }: InferenceService,
+  { reason, message }: Refusal,
+): ModelStatus {
   const active = status?.modelStatus?.states?.activeModelState ?? 'Pending';
   return {
     states: { activeModelState: active, targetModelState: 'FailedToLoad' },
     transitionStatus: 'InvalidSpec',
-    lastFailureInfo: { ...refusal, location: metadata?.name ?? '' },
+    lastFailureInfo: { reason, message, location: metadata?.name ?? '' },
   };
 }

@@ -1,4 +1,5 @@
-import type { InferenceService } from '../../api/kinds/inferenceService.ts';
+import { modelServerImage } from '../../api/kinds/clusterServingRuntime.ts';
+import type { InferenceService, ModelSpec } from '../../api/kinds/inferenceService.ts';
 
 export type ComponentName = 'predictor' | 'transformer' | 'explainer';
 
@@ -37,4 +38,9 @@ export function canaryName(inference: InferenceService): string {
 
 export function urlOf(inference: InferenceService, service: string): string {
   return `http://${service}.${inference.metadata?.namespace}.svc.cluster.local`;
+}
+
+/** Whether the built-in server serves it, which follows the model's files and speaks all protocols. */
+export function isBuiltIn({ image }: Pick<ModelSpec, 'image'>): boolean {
+  return !image || image === modelServerImage;
 }

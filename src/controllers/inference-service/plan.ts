@@ -10,7 +10,14 @@ import {
   type Template,
 } from './component.ts';
 import type { KnownModel } from './known-models.ts';
-import { canaryName, componentName, componentsOf, isStopped, templateAnnotation } from './names.ts';
+import {
+  canaryName,
+  componentName,
+  componentsOf,
+  isBuiltIn,
+  isStopped,
+  templateAnnotation,
+} from './names.ts';
 import {
   annotationsFor,
   differenceOf,
@@ -230,5 +237,5 @@ export function takesWeights({ spec }: InferenceService): boolean {
   const { model } = spec!.predictor;
   const looks =
     model?.env?.every(({ name, value }) => name !== 'MODEL_WATCH_MS' || Number(value) > 0) ?? true;
-  return model !== undefined && !model.image && looks;
+  return model !== undefined && isBuiltIn(model) && looks;
 }

@@ -15,18 +15,6 @@ function refusal(predictor: Predictor, more: object = {}, name = 'm'): string {
 
 test('what is not offered is refused, with what is', () => {
   assert.equal(refusal({ model: onnx }), '');
-  assert.equal(
-    refusal({ model: { ...onnx, modelFormat: { name: 'sklearn' } } }),
-    'NoSupportingRuntime: spec.predictor.model.modelFormat.name: Unsupported value: "sklearn": supported values: "onnx"; for others name an image that serves them',
-  );
-  assert.match(
-    refusal({ model: { ...onnx, protocolVersion: 'v3' } }),
-    /protocolVersion: Unsupported value: "v3": supported values: "v1", "v2", "grpc-v2"$/,
-  );
-  assert.match(
-    refusal({ model: { ...onnx, runtime: 'kserve-triton' } }),
-    /^RuntimeNotRecognized: .*"kserve-triton"/,
-  );
   assert.match(refusal({ model: { ...onnx, storage: { key: 'minio' } } }), /storage: Forbidden/);
   assert.match(refusal({}), /^InvalidPredictorSpec: spec.predictor.model: Required value/);
   assert.match(refusal({ model: onnx }, { transformer: {} }), /spec.transformer.containers: Required value/);
@@ -44,11 +32,16 @@ test('an image of one’s own may serve any format, with or without a model from
   assert.equal(refusal({ containers: [{ name: 'c', image: 'my-server:1' }] }), '');
 });
 
-test('the field onnx is the model in its older form', () => {
+test('the field of a server is the model in its older form', () => {
   const legacy = { metadata: { name: 'm' }, spec: { predictor: { onnx: { storageUri: 'oci://m:1' } } } };
   const { predictor } = withModel(legacy).spec!;
   assert.deepEqual(predictor, { model: onnx });
   assert.equal(withModel({ spec: { predictor: { model: onnx } } }).spec?.predictor.model, onnx);
+  const sklearn = { sklearn: { storageUri: 'oci://m:1' }, minReplicas: 2 };
+  assert.deepEqual(withModel({ spec: { predictor: sklearn } }).spec?.predictor, {
+    model: { modelFormat: { name: 'sklearn' }, storageUri: 'oci://m:1' },
+    minReplicas: 2,
+  });
 });
 
 test('a storageUri leads to a volume, and what is wrong with one is said', () => {

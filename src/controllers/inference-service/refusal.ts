@@ -3,11 +3,12 @@ import { storageOf } from './storage.ts';
 
 /** Why a specification is not served; `reason` is one of KServe's for `modelStatus.lastFailureInfo`. */
 export interface Refusal {
-  reason: 'InvalidPredictorSpec' | 'NoSupportingRuntime' | 'RuntimeNotRecognized';
+  reason: 'InvalidPredictorSpec' | 'NoSupportingRuntime' | 'RuntimeDisabled' | 'RuntimeNotRecognized';
   message: string;
+  /** For conditions and events, where KServe's message leaves out what would help. */
+  detail?: string;
 }
 
-const protocols = ['v1', 'v2', 'grpc-v2'];
 /** The longest name of what is made, `<name>-predictor-canary`, has 63 characters. */
 const nameCharsMax = 46;
 
@@ -35,34 +36,15 @@ export function refusalOf({ spec, metadata }: InferenceService): Refusal | undef
 
 type Model = NonNullable<NonNullable<InferenceService['spec']>['predictor']['model']>;
 
-function refusalOfModel({ runtime, image, modelFormat, protocolVersion, storage, storageUri }: Model) {
+function refusalOfModel({ image, storage, storageUri }: Model): Refusal | undefined {
   const at = 'spec.predictor.model';
-  if (runtime)
-    return {
-      reason: 'RuntimeNotRecognized' as const,
-      message: `${at}.runtime: Invalid value: "${runtime}": there are no ServingRuntimes here; leave it out for the built-in ONNX server, or name an image`,
-    };
   if (storage)
     return invalid(`${at}.storage: Forbidden: storage of the cluster's own is not offered; use storageUri`);
-  if (storageUri !== undefined || !image) {
-    const read = storageOf(storageUri ?? '');
-    if (typeof read === 'string')
-      return invalid(`${at}.storageUri: Invalid value: "${storageUri ?? ''}": ${read}`);
-  }
-  if (image) return undefined;
-  if (modelFormat.name !== 'onnx')
-    return {
-      reason: 'NoSupportingRuntime' as const,
-      message: `${at}.modelFormat.name: Unsupported value: "${modelFormat.name}": supported values: "onnx"; for others name an image that serves them`,
-    };
-  if (protocolVersion !== undefined && !protocols.includes(protocolVersion)) {
-    const offered = protocols.map((each) => `"${each}"`).join(', ');
-    return {
-      reason: 'NoSupportingRuntime' as const,
-      message: `${at}.protocolVersion: Unsupported value: "${protocolVersion}": supported values: ${offered}`,
-    };
-  }
-  return undefined;
+  if (storageUri === undefined && image) return undefined;
+  const read = storageOf(storageUri ?? '');
+  return typeof read === 'string'
+    ? invalid(`${at}.storageUri: Invalid value: "${storageUri ?? ''}": ${read}`)
+    : undefined;
 }
 
 function invalid(message: string): Refusal {

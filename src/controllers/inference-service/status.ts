@@ -22,6 +22,7 @@ import type { InferencePlan } from './plan.ts';
 import type { Refusal } from './refusal.ts';
 import { isRolledOut, revisionOf } from './revision.ts';
 import { revisionsOf } from './revision-status.ts';
+import type { ChosenRuntime } from './runtimes.ts';
 
 /** What became of the plan. */
 export interface Observed {
@@ -35,6 +36,8 @@ export interface Observed {
   /** The model that the pods of the latest revision serve; `isSwapping` while they get another one. */
   served?: { reference: string | undefined; isSwapping: boolean };
   drift?: DriftSeen | undefined;
+  /** What serves the model. */
+  runtime?: Pick<ChosenRuntime, 'name' | 'isCluster'> | undefined;
   nowMs: number;
 }
 
@@ -48,6 +51,7 @@ const titles = { predictor: 'Predictor', transformer: 'Transformer', explainer: 
 /** What an InferenceService shows; names and meanings are KServe's. */
 export function statusOf(inference: InferenceService, observed: Observed): InferenceServiceStatus {
   const latest = latestOf(observed);
+  const { runtime } = observed;
   const isLatestReady = isAvailable(latest);
   const failure = isLatestReady ? undefined : failureOf(observed.pods, latest);
   const wanted = componentsOf(inference);
@@ -77,6 +81,9 @@ export function statusOf(inference: InferenceService, observed: Observed): Infer
     observedGeneration: inference.metadata?.generation ?? 0,
     conditions: shown.conditions,
     deploymentMode: 'RawDeployment',
+    ...(runtime && {
+      [runtime.isCluster ? 'clusterServingRuntimeName' : 'servingRuntimeName']: runtime.name,
+    }),
     url,
     address: { url },
     components: {
@@ -94,16 +101,19 @@ export function refusedStatusOf(
   refusal: Refusal,
   nowMs: number,
 ): InferenceServiceStatus {
-  const why = { reason: 'InvalidPredictor', message: refusal.message };
+  const why = { reason: 'InvalidPredictor', message: refusal.detail ?? refusal.message };
   const shown = new Conditions(inference, nowMs);
   shown.say('PredictorReady', why);
   if (!inference.status?.url) shown.say('IngressReady', why);
   shown.sayReady();
-  const { url, address, components, deploymentMode } = inference.status ?? {};
+  const { url, address, components, deploymentMode, clusterServingRuntimeName, servingRuntimeName } =
+    inference.status ?? {};
   return {
     observedGeneration: inference.metadata?.generation ?? 0,
     conditions: shown.conditions,
     ...(deploymentMode !== undefined && { deploymentMode }),
+    ...(clusterServingRuntimeName !== undefined && { clusterServingRuntimeName }),
+    ...(servingRuntimeName !== undefined && { servingRuntimeName }),
     ...(url !== undefined && { url }),
     ...(address && { address }),
     ...(components && { components }),

@@ -1,5 +1,6 @@
 import type { InferenceService } from '../../api/kinds/inferenceService.ts';
 import type { Template } from './component.ts';
+import { isBuiltIn } from './names.ts';
 
 type PodSpec = NonNullable<Template['spec']>;
 type Volume = NonNullable<PodSpec['volumes']>[number];
@@ -23,8 +24,9 @@ export interface Storage {
 
 /** Of the predictor's model, if it has one; what is wrong with it was refused before. */
 export function modelStorage({ spec }: InferenceService): Storage | undefined {
-  const { storageUri, image } = spec?.predictor.model ?? {};
-  const storage = storageUri === undefined ? undefined : storageOf(storageUri, image !== undefined);
+  const { model } = spec?.predictor ?? {};
+  if (model?.storageUri === undefined) return undefined;
+  const storage = storageOf(model.storageUri, !isBuiltIn(model));
   return typeof storage === 'string' ? undefined : storage;
 }
 
