@@ -103,15 +103,12 @@ test('a service gets the defaults of its type', () => {
     type: 'ClusterIP',
     internalTrafficPolicy: 'Cluster',
     sessionAffinity: 'None',
-    ipFamilies: ['IPv4'],
-    ipFamilyPolicy: 'SingleStack',
   });
   const balanced = defaults(service, { spec: { ports, type: 'LoadBalancer', sessionAffinity: 'ClientIP' } })
     .spec!;
   assert.equal(balanced.externalTrafficPolicy, 'Cluster');
   assert.equal(balanced.allocateLoadBalancerNodePorts, true);
   assert.deepEqual(balanced.sessionAffinityConfig, { clientIP: { timeoutSeconds: 10800 } });
-  assert.deepEqual(defaults(service, { spec: { clusterIP: 'None' } }).spec?.clusterIPs, ['None']);
 });
 
 test("a secret's texts become data, and win over it", () => {

@@ -314,8 +314,8 @@ test('fields that may not change are refused on an update', () => {
     ],
     [
       service,
-      serviceWith({ clusterIP: '10.43.0.9' }),
-      serviceWith({ clusterIP: '10.43.0.8' }),
+      serviceWith({ clusterIP: '10.43.0.9', clusterIPs: ['10.43.0.9'] }),
+      serviceWith({ clusterIP: '10.43.0.8', clusterIPs: ['10.43.0.8'] }),
       'spec.clusterIPs[0]: Invalid value: []string{"10.43.0.8"}: may not change once set',
     ],
     [secret, { metadata }, { metadata, type: 'x' }, 'type: Invalid value: "x": field is immutable'],

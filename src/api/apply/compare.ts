@@ -1,5 +1,6 @@
 import { isEqualJson } from '../equal.ts';
 import type { SchemaNode } from '../schema.ts';
+import { isAlwaysThere } from './always-there.ts';
 import { type FieldSet, leaf, nodeOf } from './field-set.ts';
 import {
   type Fields,
@@ -12,24 +13,26 @@ import {
 
 type Parts = Record<string, FieldSet>;
 
-/** The fields of `next` that `previous` lacks or has otherwise. */
+/** The fields of `next` that `previous` lacks or has otherwise; `isThere` where what lacks is only empty. */
 export function changedFields(
   schema: SchemaNode | undefined,
   previous: unknown,
   next: unknown,
+  isThere = false,
 ): FieldSet | undefined {
   if (next === undefined || previous === next) return undefined;
   const structure = structureOf(schema, next);
+  const isNew = previous === undefined && !isThere;
   if (structure === 'leaf' || isOther(structure, schema, previous)) {
+    if (previous === undefined && isThere && isEmptyObject(next)) return undefined;
     return isEqualJson(previous, next) ? undefined : leaf;
   }
-  const isNew = previous === undefined;
   if (isEmpty(next as object)) return isNew ? leaf : undefined;
   const parts =
     structure === 'set' || structure === 'keyed'
       ? changedItems(schema!, (previous ?? []) as unknown[], next as unknown[])
-      : changedMembers(schema, (previous ?? {}) as Fields, next as Fields);
-  return nodeOf(parts, isNew && structure !== 'fields');
+      : changedMembers(schema, isNew ? undefined : ((previous ?? {}) as Fields), next as Fields);
+  return nodeOf(parts, isNew);
 }
 
 /** The fields of `previous` that `next` lacks. */
@@ -66,13 +69,20 @@ function isOther(structure: Structure, schema: SchemaNode | undefined, value: un
   return value !== undefined && structureOf(schema, value) !== structure;
 }
 
-function changedMembers(schema: SchemaNode | undefined, previous: Fields, next: Fields): Parts {
+/** Without `previous` the whole of `next` is new, what is always there included. */
+function changedMembers(schema: SchemaNode | undefined, previous: Fields | undefined, next: Fields): Parts {
   const parts: Parts = {};
   for (const name in next) {
-    const changed = changedFields(memberSchema(schema, name), previous[name], next[name]);
+    const member = memberSchema(schema, name);
+    const isThere = !!previous && !!schema && !!member && isAlwaysThere(schema, name, member);
+    const changed = changedFields(member, previous?.[name], next[name], isThere);
     if (changed) parts[`f:${name}`] = changed;
   }
   return parts;
+}
+
+function isEmptyObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && isEmpty(value);
 }
 
 function changedItems(schema: SchemaNode, previous: unknown[], next: unknown[]): Parts {

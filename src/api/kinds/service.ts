@@ -97,13 +97,8 @@ export const serviceSpec = object(
     sessionAffinityConfig: refine(sessionAffinityConfig, {
       default: ({ sessionAffinity }) => (sessionAffinity === 'ClientIP' ? {} : undefined),
     }),
-    ipFamilies: list(string(), {
-      doc: 'IPv4 or IPv6.',
-      default: (spec) => (isInternal(spec) ? ['IPv4'] : undefined),
-    }),
-    ipFamilyPolicy: oneOf(['SingleStack', 'PreferDualStack', 'RequireDualStack'], {
-      default: (spec) => (isInternal(spec) ? 'SingleStack' : undefined),
-    }),
+    ipFamilies: list(string(), { doc: 'IPv4 or IPv6.' }),
+    ipFamilyPolicy: oneOf(['SingleStack', 'PreferDualStack', 'RequireDualStack']),
     allocateLoadBalancerNodePorts: boolean({
       doc: 'Whether a load balancer gets node ports too.',
       default: ({ type }) => (type === 'LoadBalancer' ? true : undefined),
@@ -116,10 +111,6 @@ export const serviceSpec = object(
   },
   {
     doc: 'What the service offers.',
-    complete(spec) {
-      if (spec.clusterIP && !spec.clusterIPs?.length) spec.clusterIPs = [spec.clusterIP];
-      else if (!spec.clusterIP && spec.clusterIPs?.[0]) spec.clusterIP = spec.clusterIPs[0];
-    },
     check: checkServiceSpec,
   },
 );

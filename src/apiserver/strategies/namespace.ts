@@ -8,16 +8,15 @@ const undeletable = new Set(['default', 'kube-system', 'kube-public']);
 
 /** A namespace stays, Terminating, until its controller has emptied it and finalized it. */
 export const namespaceStrategy: Strategy<Namespace> = {
+  presume: labelWithName,
   prepareCreate(namespace) {
     namespace.spec = { finalizers: ['kubernetes'] };
     namespace.status = { phase: 'Active' };
-    const metadata = namespace.metadata!;
-    metadata.labels = { ...metadata.labels, 'kubernetes.io/metadata.name': metadata.name! };
+    labelWithName(namespace);
   },
   prepareUpdate(next, previous) {
     if (previous.spec) next.spec = structuredClone(previous.spec);
-    const metadata = next.metadata!;
-    metadata.labels = { ...metadata.labels, 'kubernetes.io/metadata.name': metadata.name! };
+    labelWithName(next);
   },
   refuseDelete(namespace) {
     const name = namespace.metadata!.name!;
@@ -30,3 +29,7 @@ export const namespaceStrategy: Strategy<Namespace> = {
     delete namespace.metadata?.deletionGracePeriodSeconds;
   },
 };
+
+function labelWithName({ metadata }: Namespace): void {
+  if (metadata?.name) metadata.labels = { ...metadata.labels, 'kubernetes.io/metadata.name': metadata.name };
+}

@@ -23,6 +23,7 @@ export function createServiceStrategy(pools: Pools): Strategy<Service> {
       keepAllocations(next, previous);
       dropUnused(next, previous);
     },
+    admit: fillAddresses,
     allocate(next, previous) {
       const steps: (() => void)[] = [];
       const undo = () => {
@@ -62,6 +63,16 @@ const hasAddress = (service: Service) => service.spec?.type !== 'ExternalName';
 const hasNodePorts = (service: Service) =>
   service.spec?.type === 'NodePort' ||
   (service.spec?.type === 'LoadBalancer' && service.spec.allocateLoadBalancerNodePorts !== false);
+
+/** What is said of addresses in one way is said in the other too, and by whom nobody asks. */
+function fillAddresses({ spec }: Service): void {
+  if (!spec) return;
+  if (spec.clusterIP && !spec.clusterIPs?.length) spec.clusterIPs = [spec.clusterIP];
+  else if (!spec.clusterIP && spec.clusterIPs?.[0]) spec.clusterIP = spec.clusterIPs[0];
+  if (spec.type === 'ExternalName') return;
+  spec.ipFamilies ??= ['IPv4'];
+  spec.ipFamilyPolicy ??= 'SingleStack';
+}
 
 /** Of the pool of node ports, all that a Service holds. */
 function nodePortsOf(service: Service): number[] {

@@ -5,6 +5,8 @@ import type { User } from '../user.ts';
 
 /** What the server itself decides about a kind's objects, beyond what the kind's schema says. */
 export interface Strategy<T extends KubeObject = KubeObject> {
+  /** Writes into a new object, which it owns, what its maker is taken to have said and thus owns. */
+  presume?(object: T): void;
   /** Completes an object that is about to be made, before validation; owns it. */
   prepareCreate?(object: T, user: User): void;
   /** Completes `next`, which it owns, before validation. */

@@ -182,6 +182,51 @@ test('allocated addresses and the first status belong to nobody', async () => {
   assert.equal(applied.object.spec.clusterIP, object.spec.clusterIP);
 });
 
+test('what the server fills in by itself belongs to nobody, and what is always there is owned through its parts', async () => {
+  const fieldsOf = async (path: string, body: object) => {
+    const { object } = await send(api, `POST ${path}?fieldManager=made`, { body });
+    return (object.metadata!.managedFields as Entry[])[0]!.fieldsV1;
+  };
+  // As kube-apiserver 1.32.3 answers.
+  assert.deepEqual(
+    await fieldsOf('/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'mine' } }),
+    { 'f:metadata': { 'f:labels': { '.': {}, 'f:kubernetes.io/metadata.name': {} } } },
+  );
+  const headless = {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'headless' },
+    spec: { clusterIP: 'None', selector: { app: 'a' } },
+  };
+  assert.deepEqual(await fieldsOf('/api/v1/namespaces/default/services', headless), {
+    'f:spec': {
+      'f:clusterIP': {},
+      'f:internalTrafficPolicy': {},
+      'f:selector': {},
+      'f:sessionAffinity': {},
+      'f:type': {},
+    },
+  });
+  const claim = {
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
+    metadata: { name: 'claim' },
+    spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+  };
+  assert.deepEqual(await fieldsOf('/api/v1/namespaces/default/persistentvolumeclaims', claim), {
+    'f:spec': {
+      'f:accessModes': {},
+      'f:resources': { 'f:requests': { '.': {}, 'f:storage': {} } },
+      'f:volumeMode': {},
+    },
+  });
+  const rolling = await fieldsOf(deployments, deployment('rolling'));
+  assert.deepEqual((rolling as Record<string, Record<string, unknown>>)['f:spec']!['f:strategy'], {
+    'f:rollingUpdate': { '.': {}, 'f:maxSurge': {}, 'f:maxUnavailable': {} },
+    'f:type': {},
+  });
+});
+
 test('an empty list of managedFields resets them; null and absence keep them', async () => {
   const path = `${maps}/reset`;
   await apply(path, configMap('reset', { data: { a: '1' } }));

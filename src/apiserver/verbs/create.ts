@@ -48,13 +48,16 @@ export async function createObject(
     object,
     dryRun,
   });
-  // What admission changes is nobody's, so who owns what is settled before.
+  // What admission and the server itself fill in is nobody's, so who owns what is settled before.
   let owned = managedFields;
   if (admission?.mutates) {
     admission.object = defaults(kind, object);
+    strategy.presume?.(admission.object);
     owned ??= ownedByMaker(context, call, admission.object) ?? [];
     await admission.mutate();
     object = admission.object;
+  } else if (isFilledIn(strategy)) {
+    owned ??= isMadeUntracked(call) ? [] : ownedAsSent(context, call, object);
   }
   const metadata = { ...object.metadata };
   object.metadata = metadata;
@@ -97,6 +100,17 @@ export async function createObject(
     admission?.settle(false);
     throw error;
   }
+}
+
+/** Whether the server writes into new objects of the kind what their maker does not say. */
+function isFilledIn({ prepareCreate, admit, allocate }: Call['resource']['strategy']): boolean {
+  return prepareCreate !== undefined || admit !== undefined || allocate !== undefined;
+}
+
+function ownedAsSent(context: Context, call: Call, object: KubeObject): unknown[] {
+  const sent = defaults(call.resource.kind, object);
+  call.resource.strategy.presume?.(sent);
+  return ownedByMaker(context, call, sent) ?? [];
 }
 
 /** The managedFields of a new object. Its first status is the server's. */
