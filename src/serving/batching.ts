@@ -67,9 +67,9 @@ export function createBatchingSession(session: Session, options: BatchingOptions
     if (hasEnded) throw new ModelClosed();
     if (waiting.length >= waitingMax) throw unavailable(`${waitingMax} requests wait already; try again`);
     const rows = rowsOf(inputs);
+    if (running < concurrency && waiting.length === 0) return runAtOnce(inputs, rows);
     const key = rows > 0 && rows < rowsMax ? keyOf(inputs) : undefined;
-    const isIdle = running < concurrency && waiting.length === 0;
-    const dueMs = isIdle ? 0 : clock.nowMs() + latencyBudgetMs;
+    const dueMs = clock.nowMs() + latencyBudgetMs;
     return new Promise((resolve, reject) => {
       waiting.push({ inputs, rows, key, queuedMs: performance.now(), dueMs, resolve, reject });
       startNext();
@@ -79,10 +79,6 @@ export function createBatchingSession(session: Session, options: BatchingOptions
   function startNext(): void {
     if (running >= concurrency || waiting.length === 0) return;
     cancelTimer?.();
-    if (waiting.length === 1 && waiting[0]!.dueMs === 0) {
-      start([waiting.pop()!]);
-      return;
-    }
     const batch = nextBatch(waiting, rowsMax);
     const restMs = waiting[0]!.dueMs - clock.nowMs();
     if (restMs > 0 && isRoomLeft(batch) && !hasEnded) {
@@ -94,14 +90,28 @@ export function createBatchingSession(session: Session, options: BatchingOptions
     start(batch);
   }
 
+  /** What finds the model free: with as little around the run as can be. */
+  async function runAtOnce(inputs: Record<string, Tensor>, rows: number): Promise<Outputs> {
+    running += 1;
+    observeRows(rows);
+    observeQueue(0);
+    try {
+      return await session.run(inputs);
+    } finally {
+      ended();
+    }
+  }
+
   function start(batch: Waiting[]): void {
     running += 1;
     // It settles each entry, and throws nothing itself.
-    void runBatch(batch).finally(() => {
-      running -= 1;
-      if (running === 0 && waiting.length === 0) onDrained?.();
-      startNext();
-    });
+    void runBatch(batch).finally(ended);
+  }
+
+  function ended(): void {
+    running -= 1;
+    if (running === 0 && waiting.length === 0) onDrained?.();
+    startNext();
   }
 
   function isRoomLeft(batch: Waiting[]): boolean {

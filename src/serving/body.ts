@@ -14,17 +14,25 @@ const codings = {
 };
 type Coding = keyof typeof codings;
 
-/** The body of a request, unpacked. Throws RequestEntityTooLarge beyond `bodyBytesMax`, UnsupportedMediaType, BadRequest. */
-export async function readBody(request: HttpRequest): Promise<Uint8Array> {
-  const coding = request.header('content-encoding')?.trim().toLowerCase() || 'identity';
-  const bytes = await request.read();
-  if (coding === 'identity') return bytes;
+/**
+ * The body of a request, unpacked; at once where it is there already. Throws RequestEntityTooLarge beyond `bodyBytesMax`,
+ * UnsupportedMediaType, BadRequest.
+ */
+export function readBody(request: HttpRequest): Promise<Uint8Array> | Uint8Array {
+  const given = request.header('content-encoding');
+  if (given === undefined) return request.read();
+  const coding = given.trim().toLowerCase() || 'identity';
+  if (coding === 'identity') return request.read();
   if (!isCoding(coding))
     throw new StatusError(
       'UnsupportedMediaType',
       `Content-Encoding must be gzip or deflate, got "${coding}"`,
     );
-  return unpack(bytes, coding);
+  return readPacked(request, coding);
+}
+
+async function readPacked(request: HttpRequest, coding: Coding): Promise<Uint8Array> {
+  return unpack(await request.read(), coding);
 }
 
 /** Throws RequestEntityTooLarge beyond `bodyBytesMax`, BadRequest for what is not packed so. */
@@ -38,14 +46,17 @@ export async function unpack(bytes: Uint8Array, coding: Coding): Promise<Uint8Ar
 }
 
 /** The answer with `body`, packed if it is worth it and the client takes it. */
-export async function packedAnswer(
+export function packedAnswer(
   request: HttpRequest,
   body: Uint8Array,
   headers: Record<string, string>,
-): Promise<HttpAnswer> {
+): Promise<HttpAnswer> | HttpAnswer {
   const accepted = body.length < packBytesMin ? undefined : request.header('accept-encoding');
   const coding = accepted && acceptedCoding(accepted);
-  if (!coding) return { status: 200, body, headers };
+  return coding ? pack(body, headers, coding) : { status: 200, body, headers };
+}
+
+async function pack(body: Uint8Array, headers: Record<string, string>, coding: Coding): Promise<HttpAnswer> {
   const packed = await codings[coding].pack(body, { level: constants.Z_BEST_SPEED });
   return {
     status: 200,

@@ -1,15 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { StatusError } from '../base/errors.ts';
-import {
-  fromBytes,
-  fromJson,
-  isDatatype,
-  readElements,
-  type Tensor,
-  toBytes,
-  toJson,
-  widened,
-} from './datatype.ts';
+import { readClassCount } from './classification.ts';
+import { fromBytes, fromJson, isDatatype, readElements, type Tensor, widened } from './datatype.ts';
+import type { AnsweredHead } from './infer-answer.ts';
 import { shown } from './nested.ts';
 
 /** One input or output of a model; -1 in `shape` stands for any extent. */
@@ -25,8 +18,37 @@ export interface InferRequest {
   /** What came as BYTES for a model that takes images. */
   images: Uint8Array[] | undefined;
   /** The outputs asked for, in order; `undefined` means all. */
-  outputs: { name: string; binary: boolean }[] | undefined;
+  outputs: AskedOutput[] | undefined;
   binaryByDefault: boolean;
+  /** Where the answer's head is kept for the next request with the same head. */
+  answered?: AnsweredHead | undefined;
+}
+
+export interface AskedOutput {
+  name: string;
+  binary: boolean;
+  /** So many of the highest values as text, in place of the tensor: Triton's classification extension. */
+  classes?: number | undefined;
+}
+
+/** The JSON of a request, without what stands in the bytes behind it. */
+export interface InferHead {
+  id: string | undefined;
+  tensors: TensorHead[];
+  outputs: AskedOutput[] | undefined;
+  binaryByDefault: boolean;
+  answered?: AnsweredHead | undefined;
+}
+
+interface TensorHead {
+  name: string;
+  datatype: Tensor['datatype'] | 'BF16';
+  shape: number[];
+  /** The elements of `shape`. */
+  count: number;
+  /** Of its bytes behind the JSON; `undefined`: it has `data`. */
+  size: number | undefined;
+  data: unknown;
 }
 
 export const tensorElementsMax = 64 * 1024 * 1024;
@@ -41,54 +63,57 @@ export function readInferRequest(
   body: Uint8Array,
   headLength: number | undefined,
   takesImages = false,
+  readHead = readInferHead,
 ): InferRequest {
   if (headLength !== undefined && headLength > body.length) {
     throw bad(`Inference-Header-Content-Length is ${headLength}, but the body has only ${body.length} bytes`);
   }
-  const head = parseObject(body.subarray(0, headLength));
-  let binary = body.subarray(headLength ?? body.length);
+  let at = headLength ?? body.length;
+  const { id, tensors, outputs, binaryByDefault, answered } = readHead(body.subarray(0, at));
   const inputs: Record<string, Tensor> = {};
   let images: Uint8Array[] | undefined;
+  for (let i = 0; i < tensors.length; i++) {
+    const { name, datatype, shape, count, size, data } = tensors[i]!;
+    const where = `inputs[${i}]`;
+    const isImages = takesImages && datatype === 'BYTES';
+    if (isImages) expectImageCount(count, tensors.length, where);
+    if (size === undefined) {
+      // FP16 and BF16 were refused with the head.
+      const values = fromJson(datatype as Tensor['datatype'], data, count, where);
+      if (isImages) images = (values as string[]).map((text) => Buffer.from(text, 'base64'));
+      else inputs[name] = { datatype: datatype as Tensor['datatype'], shape, data: values };
+      continue;
+    }
+    if (size > body.length - at) {
+      throw bad(`${where}: binary_data_size is ${size}, but ${body.length - at} bytes are left in the body`);
+    }
+    if (data !== undefined) throw bad(`${where}: has both data and binary_data_size`);
+    const bytes = body.subarray(at, at + size);
+    if (isImages) images = readElements(bytes, count, where);
+    else if (datatype === 'BF16')
+      inputs[name] = { datatype: 'FP32', shape, data: widened(bytes, count, where) };
+    else inputs[name] = { datatype, shape, data: fromBytes(datatype, bytes, count, where) };
+    at += size;
+  }
+  if (at < body.length) throw bad(`${body.length - at} bytes are left after the last binary tensor`);
+  return { id, inputs, images, outputs, binaryByDefault, answered };
+}
+
+/** Reads the JSON of an infer request, all but tensors' data. Throws BadRequest. */
+export function readInferHead(bytes: Uint8Array): InferHead {
+  const head = parseObject(bytes);
   if (!Array.isArray(head.inputs) || head.inputs.length === 0)
     throw bad('inputs: at least one tensor is needed');
-  for (const [i, input] of head.inputs.entries()) {
-    const where = `inputs[${i}]`;
-    const { name, datatype, shape, count } = readTensorHead(input, where);
-    const isImages = takesImages && datatype === 'BYTES';
-    if (isImages) expectImageCount(count, head.inputs.length, where);
-    if (Object.hasOwn(inputs, name)) throw bad(`${where}: "${name}" is given twice`);
-    const size = asObject(input.parameters ?? {}, `${where}.parameters`).binary_data_size;
-    if (size === undefined) {
-      if (datatype === 'FP16' || datatype === 'BF16')
-        throw bad(`${where}: ${datatype} has no JSON form, send it as binary data`);
-      const data = fromJson(datatype, input.data, count, where);
-      if (isImages) images = (data as string[]).map((text) => Buffer.from(text, 'base64'));
-      else inputs[name] = { datatype, shape, data };
-    } else {
-      if (!isCount(size) || size > binary.length) {
-        throw bad(
-          `${where}: binary_data_size is ${shown(size)}, but ${binary.length} bytes are left in the body`,
-        );
-      }
-      if (input.data !== undefined) throw bad(`${where}: has both data and binary_data_size`);
-      const bytes = binary.subarray(0, size);
-      if (isImages) images = readElements(bytes, count, where);
-      else if (datatype === 'BF16')
-        inputs[name] = { datatype: 'FP32', shape, data: widened(bytes, count, where) };
-      else inputs[name] = { datatype, shape, data: fromBytes(datatype, bytes, count, where) };
-      binary = binary.subarray(size);
-    }
-  }
-  if (binary.length > 0) throw bad(`${binary.length} bytes are left after the last binary tensor`);
+  const names = new Set<string>();
+  const tensors = head.inputs.map((input, i) => {
+    const tensor = readTensorHead(input, `inputs[${i}]`);
+    if (names.has(tensor.name)) throw bad(`inputs[${i}]: "${tensor.name}" is given twice`);
+    names.add(tensor.name);
+    return tensor;
+  });
   if (head.id !== undefined && typeof head.id !== 'string') throw bad('id: must be a string');
   const binaryByDefault = readFlag(head.parameters, 'binary_data_output', 'parameters') ?? false;
-  return {
-    id: head.id,
-    inputs,
-    images,
-    outputs: readOutputs(head.outputs, binaryByDefault),
-    binaryByDefault,
-  };
+  return { id: head.id, tensors, outputs: readOutputs(head.outputs, binaryByDefault), binaryByDefault };
 }
 
 /** Images are the only input, one or more. Throws BadRequest. */
@@ -111,13 +136,27 @@ export function parseObject(bytes: Uint8Array): Record<string, unknown> {
   }
 }
 
-function readTensorHead(input: unknown, where: string) {
-  const { name, datatype, shape } = asObject(input, where);
+function readTensorHead(input: unknown, where: string): TensorHead {
+  const { name, datatype, shape, data, parameters } = asObject(input, where);
   if (typeof name !== 'string' || name === '') throw bad(`${where}.name: must be a non-empty string`);
   if (!isSent(datatype)) throw bad(`${where}.datatype: ${shown(datatype)} is no datatype of the protocol`);
   if (!Array.isArray(shape) || !shape.every(isCount))
     throw bad(`${where}.shape: must be an array of non-negative integers`);
-  return { name, datatype, shape: shape as number[], count: countOf(shape, where) };
+  const count = countOf(shape as number[], where);
+  const told = asObject(parameters ?? {}, `${where}.parameters`);
+  refuseSharedMemory(told, where);
+  const { binary_data_size: size } = told;
+  if (size === undefined && (datatype === 'FP16' || datatype === 'BF16'))
+    throw bad(`${where}: ${datatype} has no JSON form, send it as binary data`);
+  if (size !== undefined && !isCount(size))
+    throw bad(`${where}: binary_data_size must be a number of bytes, got ${shown(size)}`);
+  return { name, datatype, shape: shape as number[], count, size, data };
+}
+
+/** Client and server are on different machines, or in different isolates of one. Throws BadRequest. */
+export function refuseSharedMemory(parameters: Record<string, unknown>, where: string): void {
+  if (parameters.shared_memory_region !== undefined)
+    throw bad(`${where}: shared memory is not offered here; send the tensor's bytes in the request`);
 }
 
 /** What may be sent: BF16 too, which is widened at once. */
@@ -133,18 +172,22 @@ export function countOf(shape: number[], where: string): number {
   return count;
 }
 
-function readOutputs(outputs: unknown, binaryByDefault: boolean): InferRequest['outputs'] {
+function readOutputs(outputs: unknown, binaryByDefault: boolean): AskedOutput[] | undefined {
   if (outputs === undefined) return undefined;
   if (!Array.isArray(outputs)) throw bad('outputs: must be an array');
   if (outputs.length === 0) return undefined;
   const names = new Set<string>();
   return outputs.map((output, i) => {
-    const { name, parameters } = asObject(output, `outputs[${i}]`);
-    if (typeof name !== 'string') throw bad(`outputs[${i}].name: must be a string`);
-    if (names.has(name)) throw bad(`outputs[${i}]: "${name}" is asked for twice`);
+    const where = `outputs[${i}]`;
+    const { name, parameters } = asObject(output, where);
+    if (typeof name !== 'string') throw bad(`${where}.name: must be a string`);
+    if (names.has(name)) throw bad(`${where}: "${name}" is asked for twice`);
     names.add(name);
-    const binary = readFlag(parameters, 'binary_data', `outputs[${i}].parameters`);
-    return { name, binary: binary ?? binaryByDefault };
+    const told = asObject(parameters ?? {}, `${where}.parameters`);
+    refuseSharedMemory(told, where);
+    const binary = readFlag(told, 'binary_data', `${where}.parameters`);
+    const classes = readClassCount(told.classification, where);
+    return { name, binary: binary ?? binaryByDefault, classes };
   });
 }
 
@@ -154,36 +197,6 @@ function readFlag(parameters: unknown, name: string, where: string): boolean | u
   if (value !== undefined && typeof value !== 'boolean')
     throw bad(`${where}.${name}: must be true or false, got ${shown(value)}`);
   return value;
-}
-
-/** Writes the answer to `request`: JSON, or JSON followed by the outputs that were asked for as binary. */
-export function writeInferResponse(
-  model: { name: string; version: string },
-  request: Pick<InferRequest, 'id' | 'outputs' | 'binaryByDefault'>,
-  outputs: Record<string, Tensor>,
-  parameters?: Record<string, string | number>,
-): { body: Uint8Array<ArrayBuffer>; headLength: number | undefined } {
-  const asked =
-    request.outputs ?? Object.keys(outputs).map((name) => ({ name, binary: request.binaryByDefault }));
-  const binaries: Uint8Array[] = [];
-  const described = asked.map(({ name, binary }) => {
-    const { datatype, shape, data } = outputs[name]!;
-    // FP16 has no JSON form: as KServe does, it comes as binary whatever was asked for.
-    if (!binary && datatype !== 'FP16') return { name, datatype, shape, data: toJson(datatype, data) };
-    const bytes = toBytes(data);
-    binaries.push(bytes);
-    return { name, datatype, shape, parameters: { binary_data_size: bytes.length } };
-  });
-  const head = {
-    model_name: model.name,
-    model_version: model.version,
-    id: request.id,
-    parameters,
-    outputs: described,
-  };
-  const headBytes = Buffer.from(JSON.stringify(head));
-  if (binaries.length === 0) return { body: headBytes, headLength: undefined };
-  return { body: Buffer.concat([headBytes, ...binaries]), headLength: headBytes.length };
 }
 
 /** Refuses inputs that the model does not take, in words. */

@@ -1,4 +1,5 @@
 import type { Metrics } from '../base/metrics.ts';
+import { classify } from './classification.ts';
 import type { Tensor } from './datatype.ts';
 import { checkInputs } from './inference-protocol.ts';
 import { confidencesOf } from './joint/confidence.ts';
@@ -19,8 +20,8 @@ export interface Ask {
   inputs: Tensors;
   /** Encoded images in place of the first input. */
   images?: Uint8Array[] | undefined;
-  /** The outputs wanted; `undefined`: all. */
-  outputs: { name: string }[] | undefined;
+  /** The outputs wanted, and which of them as so many classes; `undefined`: all, as they are. */
+  outputs: { name: string; classes?: number | undefined }[] | undefined;
 }
 
 export interface Answered<A extends Ask> {
@@ -75,10 +76,16 @@ export function createInference(options: {
       escalated: joint?.parameters.escalation === 'escalated',
     });
     const outputs = joint?.outputs ?? own;
-    return {
-      outputs: settings ? postprocess(outputs, settings.postprocess, model.labels) : outputs,
-      parameters: joint?.parameters,
-    };
+    const made = settings ? postprocess(outputs, settings.postprocess, model.labels) : outputs;
+    return { outputs: withClasses(made, ask, model), parameters: joint?.parameters };
+  }
+
+  function withClasses(outputs: Tensors, { outputs: asked }: Ask, { labels }: ServedModel): Tensors {
+    if (!asked?.some(({ classes }) => classes !== undefined)) return outputs;
+    const told = { ...outputs };
+    for (const { name, classes } of asked)
+      if (classes !== undefined) told[name] = classify(name, outputs[name]!, classes, labels);
+    return told;
   }
 
   /** The rows below the confidence go to the bigger model; the answer says so, or why it is the own one after all. */

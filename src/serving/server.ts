@@ -3,9 +3,11 @@ import { isStatus, messageOf, StatusError } from '../base/errors.ts';
 import type { Metrics } from '../base/metrics.ts';
 import { packedAnswer, readBody } from './body.ts';
 import { fromFetch, type HttpAnswer, type HttpRequest, jsonAnswer, toFetch } from './http-exchange.ts';
+import { writeInferResponse } from './infer-answer.ts';
 import { createInference } from './inference.ts';
-import { parseObject, readInferRequest, writeInferResponse } from './inference-protocol.ts';
+import { parseObject, readInferHead, readInferRequest } from './inference-protocol.ts';
 import { type Escalation, escalatedHeader } from './joint/escalation.ts';
+import { rememberHeads } from './known-heads.ts';
 import { type Limits, withLimits } from './limits.ts';
 import { expectRepository, indexOf, modelOf } from './models.ts';
 import { type PayloadLogOptions, withPayloadLog } from './payload-log.ts';
@@ -47,6 +49,7 @@ export interface ModelServerOptions {
 export function createModelServer(options: ModelServerOptions) {
   const { metrics, repository, clock = systemClock, hardBelow = 0.5 } = options;
   const models = repository?.loaded ?? new Map(options.models.map((model) => [model.name, model]));
+  const readHead = rememberHeads(readInferHead);
   const images = createImagePool();
   const quality = createQuality({ clock, metrics, hardBelow });
   const inference = withLimits(
@@ -63,7 +66,8 @@ export function createModelServer(options: ModelServerOptions) {
   ): Promise<HttpAnswer> {
     // Before the body is read: a model that is not there must not cost its upload.
     modelOf(models, name, version);
-    const body = await readBody(request);
+    const read = readBody(request);
+    const body = read instanceof Uint8Array ? read : await read;
     const type = request.header('content-type') ?? '';
     const headLength = writeAs === 'infer' ? headLengthOf(request) : undefined;
     const isEscalated = request.header(escalatedHeader) !== undefined;
@@ -78,7 +82,7 @@ export function createModelServer(options: ModelServerOptions) {
       return packedAnswer(request, writePredictResponse(ask, told, parameters), json);
     }
     const { model, ask, outputs, parameters } = await inference.infer(target, (model) => {
-      if (!isImage) return readInferRequest(body, headLength, takesImages(model));
+      if (!isImage) return readInferRequest(body, headLength, takesImages(model), readHead);
       const ask = { id: undefined, inputs: {}, outputs: undefined, binaryByDefault: false };
       return { ...ask, images: [expectImages(model, body)] };
     });
@@ -161,7 +165,7 @@ export function createModelServer(options: ModelServerOptions) {
     return { model: name, ...(quality.drift(name) ?? empty) };
   }
 
-  async function answer(request: HttpRequest): Promise<HttpAnswer> {
+  function answer(request: HttpRequest): Promise<HttpAnswer> | HttpAnswer {
     const path = request.path.endsWith('/') ? request.path.slice(0, -1) : request.path;
     const found =
       /^\/v2\/models\/([^/]+)(?:\/versions\/([^/]+))?(?:\/(ready|infer|config|stats|drift|hard-examples))?$/.exec(

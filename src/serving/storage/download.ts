@@ -17,10 +17,11 @@ export async function download(options: {
   uri: string;
   file: string;
   fetch: typeof globalThis.fetch;
+  headers?: Record<string, string>;
   bytesMax?: number;
   idleMs?: number;
 }): Promise<{ bytes: number; digest: string }> {
-  const { uri, file, fetch, bytesMax = modelBytesMax, idleMs = idleMsMax } = options;
+  const { uri, file, fetch, headers = {}, bytesMax = modelBytesMax, idleMs = idleMsMax } = options;
   const url = new URL(uri);
   const expected = /^#sha256=([0-9a-f]{64})$/.exec(url.hash)?.[1];
   url.hash = '';
@@ -28,7 +29,7 @@ export async function download(options: {
   const giveUp = () => idle.abort(new StatusError('Timeout', `${url} sent nothing for ${idleMs / 1000} s`));
   const timer = setTimeout(giveUp, idleMs);
   try {
-    const response = await fetch(url, { signal: idle.signal });
+    const response = await fetch(url, { signal: idle.signal, headers });
     if (!response.ok || !response.body) {
       throw new StatusError('BadRequest', `${url} answered ${response.status} ${response.statusText}`.trim());
     }
