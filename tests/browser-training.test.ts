@@ -24,6 +24,7 @@ import {
   type Tensor,
   tensor,
 } from '../src/ml/index.ts';
+import { objectiveOf } from '../src/ml/losses/objective.ts';
 import { trainProgram } from '../src/ml/programs.ts';
 import { root } from './shell.ts';
 
@@ -80,7 +81,7 @@ function prepare(): Training {
   );
   const optimizer = adam({ learningRate: 0.01 });
   const loss = sparseCategoricalCrossentropy({ fromLogits: true });
-  const { bytes } = trainProgram(model.architecture, loss, optimizer, 2);
+  const { bytes } = trainProgram(model.architecture, objectiveOf(model.architecture, loss), optimizer, 2);
   const { images, labels } = syntheticImages({ train: batchSize, test: 1 }).train;
   const zeros = () => tensor(new Float32Array(model.weights.length), [model.weights.length]);
   return {

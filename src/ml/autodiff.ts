@@ -13,8 +13,17 @@ export function differentiable(
 }
 
 /** The gradients of a scalar with respect to `variables`, by reverse accumulation (Griewank and Walther,
- * "Evaluating Derivatives", 2008). Only the operations between them are differentiated. */
+ * "Evaluating Derivatives", 2008). Only the operations between them are differentiated.
+ * @throws Error where the scalar does not depend on one. */
 export function gradients(scalar: Value, variables: Value[]): Value[] {
+  return gradientsWhereAny(scalar, variables).map((gradient, index) => {
+    if (gradient) return gradient;
+    throw new Error(`${scalar.name} does not depend on ${variables[index]!.name}`);
+  });
+}
+
+/** The same, undefined for what the scalar does not depend on. */
+export function gradientsWhereAny(scalar: Value, variables: Value[]): (Value | undefined)[] {
   const { graph } = scalar;
   const active = dependents(graph.tape, variables);
   const contributions = new Map<Value, Value[]>([[scalar, [graph.constant(1)]]]);
@@ -35,11 +44,7 @@ export function gradients(scalar: Value, variables: Value[]): Value[] {
       contributions.set(input, [...(contributions.get(input) ?? []), part]);
     });
   }
-  return variables.map((variable) => {
-    const gradient = gradientOf(variable);
-    if (!gradient) throw new Error(`${scalar.name} does not depend on ${variable.name}`);
-    return gradient;
-  });
+  return variables.map(gradientOf);
 }
 
 /** Gradients of slices come padded with zeros. Where they lie side by side and fill the axis they are laid end to end,

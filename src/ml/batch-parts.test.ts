@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type BatchParts, batchParts } from './batch-parts.ts';
 import * as ml from './index.ts';
+import { objectiveOf } from './losses/objective.ts';
 import { trainProgram } from './programs.ts';
 import { randomGenerator } from './random.ts';
 
@@ -53,7 +54,7 @@ test('a step in parts gives what a step at once gives', async () => {
     learning_rate: ml.tensor(Float32Array.of(0.1), []),
   };
   const step = async (parts?: BatchParts) => {
-    const { bytes } = trainProgram(architecture, loss, ml.sgd(), 0, parts);
+    const { bytes } = trainProgram(architecture, objectiveOf(architecture, loss), ml.sgd(), 0, parts);
     const session = await ml.nodeRuntime.open(bytes, { threads: 1 });
     const outputs = await session.run(feeds);
     await session.release();

@@ -1,5 +1,6 @@
 import type { Architecture } from './architecture.ts';
-import type { Loss } from './losses/loss.ts';
+import { type Each, eachOf } from './by-name.ts';
+import { startsOf, type Term } from './losses/objective.ts';
 import { ShapeError } from './shape.ts';
 import type { Tensor } from './tensor.ts';
 import type { Examples } from './training/engine.ts';
@@ -23,46 +24,103 @@ export function checkInput({ input }: Architecture, x: Tensor, method: string): 
 }
 
 /** Class numbers or single values, one for each example, or rows of values [count, outputs]. */
-export type Targets = ArrayLike<number> | Tensor;
+export type OutputTargets = ArrayLike<number> | Tensor;
 
-/** Checks x and the targets y: class numbers or values, as the loss needs them. */
+/** The targets of the output, or of each of several, in their order or by name. */
+export type Targets = OutputTargets | Each<OutputTargets>;
+
+/** Checks x and the targets y: class numbers or values, as each term's loss needs them. Those of several terms come
+ * as one row of numbers an example. */
 export function checkExamples(
   model: Architecture,
   x: Tensor,
   y: Targets,
-  loss: Loss,
+  terms: readonly Term[],
   method: string,
 ): Examples {
   checkInput(model, x, method);
-  if (loss.targets === 'values') return { x, y: values(model, x, y, loss, method) };
-  if (isTensor(y)) {
-    throw new ShapeError(
-      `${method} got targets of shape [${y.shape.join(', ')}]: ${loss.name} needs one class number an example`,
-    );
-  }
-  if (y.length !== x.shape[0]) {
-    throw new ShapeError(`${method} got ${x.shape[0]} examples but ${y.length} labels`);
-  }
-  const classes = model.outputShape[1] as number;
-  const labels = Int32Array.from(y);
-  const bad = labels.findIndex((label) => label < 0 || label >= classes);
-  if (bad >= 0) {
-    throw new RangeError(
-      `${method} got label ${labels[bad]} at index ${bad}: the model has ${classes} classes, 0 to ${classes - 1}`,
-    );
-  }
-  return { x, y: labels };
+  const count = x.shape[0]!;
+  const given = targetsOf(model, y, terms, method);
+  const checked = terms.map((term, index) => {
+    const where = terms.length > 1 ? `${method}, output "${term.name}",` : method;
+    return term.loss.targets === 'values'
+      ? values(count, given[index]!, term, where)
+      : classNumbers(count, given[index]!, term, where);
+  });
+  return { x, y: checked.length === 1 ? checked[0]! : joinColumns(count, checked) };
 }
 
-function values(model: Architecture, x: Tensor, y: Targets, loss: Loss, method: string): Float32Array {
-  const [count, outputs] = [x.shape[0]!, model.outputShape[1] as number];
-  const shape = isTensor(y) ? y.shape : outputs === 1 ? [y.length, 1] : [y.length];
-  if (shape.length !== 2 || shape[0] !== count || shape[1] !== outputs) {
+/** What is given for each term. Outputs without a loss may have targets too, which nobody asks. */
+function targetsOf(
+  { outputs }: Architecture,
+  y: Targets,
+  terms: readonly Term[],
+  method: string,
+): OutputTargets[] {
+  if (isOne(y)) {
+    if (terms.length === 1) return [y];
+    const names = terms.map(({ name }) => `"${name}"`).join(' and ');
     throw new ShapeError(
-      `${method}: ${loss.name} needs targets of shape [${count}, ${outputs}], got [${shape.join(', ')}]`,
+      `${method} got one array of targets for the outputs ${names}: give { name: targets }`,
+    );
+  }
+  const isOfAll = Array.isArray(y)
+    ? y.length === outputs.length
+    : outputs.every(({ name }) => Object.hasOwn(y, name));
+  const names = isOfAll ? outputs.map(({ name }) => name) : terms.map(({ name }) => name);
+  const given = eachOf(names, y, `${method} (targets)`);
+  return isOfAll ? terms.map(({ output }) => given[output]!) : given;
+}
+
+function classNumbers(count: number, y: OutputTargets, { loss, width }: Term, method: string): Int32Array {
+  // A data set's class numbers come as a tensor [count].
+  const list = isTensor(y) && y.shape.length === 1 && isWhole(y) ? (y.data as Int32Array) : y;
+  if (isTensor(list)) {
+    throw new ShapeError(
+      `${method} got targets of shape [${list.shape.join(', ')}]: ${loss.name} needs one class number an example`,
+    );
+  }
+  if (list.length !== count)
+    throw new ShapeError(`${method} got ${count} examples but ${list.length} labels`);
+  const labels = Int32Array.from(list);
+  const bad = labels.findIndex((label) => label < 0 || label >= width);
+  if (bad >= 0) {
+    throw new RangeError(
+      `${method} got label ${labels[bad]} at index ${bad}: the model has ${width} classes, 0 to ${width - 1}`,
+    );
+  }
+  return labels;
+}
+
+function values(count: number, y: OutputTargets, { loss, width }: Term, method: string): Float32Array {
+  const shape = isTensor(y) ? y.shape : width === 1 ? [y.length, 1] : [y.length];
+  if (shape.length !== 2 || shape[0] !== count || shape[1] !== width) {
+    throw new ShapeError(
+      `${method}: ${loss.name} needs targets of shape [${count}, ${width}], got [${shape.join(', ')}]`,
     );
   }
   return Float32Array.from(isTensor(y) ? y.data : y, Number);
 }
 
-const isTensor = (y: Targets): y is Tensor => 'shape' in y;
+function joinColumns(count: number, all: readonly (Int32Array | Float32Array)[]): Float32Array {
+  const widths = all.map(({ length }) => length / count);
+  const total = widths.reduce((sum, width) => sum + width, 0);
+  const joined = new Float32Array(count * total);
+  startsOf(widths).forEach((start, index) => {
+    const width = widths[index]!;
+    for (let row = 0; row < count; row += 1)
+      joined.set(all[index]!.subarray(row * width, (row + 1) * width), row * total + start);
+  });
+  return joined;
+}
+
+/** A tensor or plain numbers, rather than something for each of several outputs. */
+function isOne(y: Targets): y is OutputTargets {
+  if (isTensor(y) || ArrayBuffer.isView(y)) return true;
+  if (Array.isArray(y)) return typeof y[0] !== 'object';
+  return typeof (y as ArrayLike<number>).length === 'number';
+}
+
+const isWhole = ({ dtype }: Tensor): boolean => dtype === 'int32' || dtype === 'uint8';
+
+const isTensor = (y: Targets): y is Tensor => Array.isArray((y as Tensor).shape);

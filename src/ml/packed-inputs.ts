@@ -1,19 +1,19 @@
 import type { Architecture } from './architecture.ts';
+import { type Each, eachOf } from './by-name.ts';
 import { formatShape, ShapeError, staticSize } from './shape.ts';
 import { type Tensor, tensor } from './tensor.ts';
 
-/** What a model takes: one tensor [count, ...], or one for each of its inputs. */
-export type Inputs = Tensor | readonly Tensor[];
+/** What a model takes: one tensor [count, ...], or one for each of its inputs, in their order or by name. */
+export type Inputs = Tensor | Each<Tensor>;
 
 /** Several inputs as one tensor [count, numbers of all inputs], which is how a training batches and shuffles them; the
  * model's graph takes it apart. Whole numbers stay exact up to 2^24.
  * @throws ShapeError that names the input that does not fit. */
-export function packInputs({ inputs }: Architecture, x: Inputs, method: string): Tensor {
-  if (!isList(x)) return x;
-  if (inputs.length === 1 && x.length === 1) return x[0]!;
-  if (x.length !== inputs.length) {
-    throw new ShapeError(`${method} got ${x.length} inputs, the model takes ${inputs.length}`);
-  }
+export function packInputs({ inputs }: Architecture, given: Inputs, method: string): Tensor {
+  if (isTensor(given)) return given;
+  const names = inputs.map(({ name }) => name);
+  const x = eachOf(names, given, `${method} (inputs)`);
+  if (x.length === 1) return x[0]!;
   const count = x[0]!.shape[0]!;
   const width = inputs.reduce((total, { input }) => total + staticSize(input.shape), 0);
   const packed = new Float32Array(count * width);
@@ -37,7 +37,7 @@ export function packInputs({ inputs }: Architecture, x: Inputs, method: string):
   return tensor(packed, [count, width]);
 }
 
-const isList = (x: Inputs): x is readonly Tensor[] => Array.isArray(x);
+const isTensor = (x: Inputs): x is Tensor => Array.isArray((x as Tensor).shape);
 
 /** The model's outputs, of which the graph of several gives one tensor [count, numbers of all outputs]. */
 export function unpackOutputs({ outputs }: Architecture, { data, shape }: Tensor): Tensor[] {

@@ -9,7 +9,7 @@ export { type ReduceLrOnPlateauOptions, reduceLrOnPlateau } from './callbacks/re
 export { terminateOnNaN } from './callbacks/terminate-on-nan.ts';
 export * from './datasets/augment.ts';
 export { Dataset, type MapContext } from './datasets/dataset.ts';
-export type { Example } from './datasets/example.ts';
+export type { Example, NamedExample } from './datasets/example.ts';
 export { fromIterable, fromTensors } from './datasets/from-memory.ts';
 export type { ImageDataset, LabelledImages } from './datasets/labelled-images.ts';
 export { decodeNpy, encodeNpy } from './datasets/npy.ts';
@@ -119,8 +119,10 @@ export { upSampling2d } from './layers/up-sampling2d.ts';
 export { zeroPadding2d } from './layers/zero-padding2d.ts';
 export { binaryCrossentropy, categoricalCrossentropy } from './losses/crossentropy.ts';
 export type { Loss } from './losses/loss.ts';
+export type { Losses } from './losses/objective.ts';
 export { huber, meanAbsoluteError, meanSquaredError } from './losses/regression.ts';
 export { sparseCategoricalCrossentropy } from './losses/sparse-categorical-crossentropy.ts';
+export type { Metrics } from './metrics/compile-metrics.ts';
 export * from './metrics/metric.ts';
 export { type FunctionalOptions, model } from './model.ts';
 export { decodeModel, encodeModel } from './onnx/codec.ts';
@@ -146,8 +148,9 @@ export type { Runtime, Session } from './runtime.ts';
 export { Sequential, type SequentialOptions, sequential } from './sequential.ts';
 export { ShapeError } from './shape.ts';
 export { type DType, type Tensor, type TensorData, tensor } from './tensor.ts';
-export type { Batch, BatchLogs, BatchSource, Engine, EpochLogs } from './training/engine.ts';
+export type { Batch, BatchLogs, BatchSource, Engine, EpochLogs, NamedBatch } from './training/engine.ts';
 export { setEngine } from './training/engine-factory.ts';
+export type { SampleWeights } from './training/example-weights.ts';
 export type {
   CheckpointOptions,
   DatasetFitOptions,

@@ -2,8 +2,8 @@ import type { EpochLogs } from '../training/engine.ts';
 
 export type MonitorMode = 'auto' | 'min' | 'max';
 
-/** Figures of which more is better, besides accuracies. */
-const larger = ['precision', 'recall', 'auc', 'f1_score'];
+/** Figures of which more is better, also as those of one output of several. */
+const larger = /acc$|accuracy$|(^|_)(precision|recall|auc|f1_score)$/;
 
 /** Whether `value` is better than `than` by more than `minDelta`. 'auto' takes more to be better for accuracies,
  * precision, recall, AUC and F1. */
@@ -13,8 +13,7 @@ export function comparison(
   minDelta = 0,
 ): { worst: number; isBetter: (value: number, than: number) => boolean } {
   const name = monitor.replace(/^val_/, '');
-  const isMaximum =
-    mode === 'max' || (mode === 'auto' && (/acc(uracy)?$/.test(name) || larger.includes(name)));
+  const isMaximum = mode === 'max' || (mode === 'auto' && larger.test(name));
   const delta = Math.abs(minDelta);
   return {
     worst: isMaximum ? -Infinity : Infinity,

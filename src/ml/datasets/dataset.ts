@@ -1,8 +1,9 @@
 import { permutation, randomGenerator } from '../random.ts';
 import { mix } from '../random-inputs.ts';
-import type { Batch, BatchSource } from '../training/engine.ts';
+import type { Tensor } from '../tensor.ts';
+import type { Batch, NamedBatch } from '../training/engine.ts';
 import { breather, mapParallel, prefetched } from './ahead.ts';
-import { collate, type Example, sizeInBytes } from './example.ts';
+import { collateNamed, type Example, type NamedExample, sizeInBytes } from './example.ts';
 
 /** What a stage may use to make an element: numbers in [0, 1) that depend on its place, the epoch and the seed. */
 export interface MapContext {
@@ -24,7 +25,7 @@ const cacheBytesMax = 2 ** 30;
 /** Elements that come one after the other, pass after pass: read, changed, mixed and batched while a training takes
  * them, so that a set may be larger than the memory. As tf.data's Dataset: each method gives a new one. The same
  * epoch always gives the same elements. */
-export class Dataset<T> implements AsyncIterable<T>, BatchSource {
+export class Dataset<T> implements AsyncIterable<T> {
   /** Examples in one pass; undefined where that is not known. */
   readonly examples: number | undefined;
   readonly #open: (epoch: number) => AsyncIterable<T> | Iterable<T>;
@@ -84,25 +85,31 @@ export class Dataset<T> implements AsyncIterable<T>, BatchSource {
   }
 
   /** Puts `size` examples into one batch; the last may be smaller. */
+  batch(this: Dataset<Example>, size: number, options?: { dropRemainder?: boolean }): Dataset<Batch>;
   batch(
-    this: Dataset<Example>,
+    this: Dataset<NamedExample>,
+    size: number,
+    options?: { dropRemainder?: boolean },
+  ): Dataset<NamedBatch>;
+  batch(
+    this: Dataset<NamedExample>,
     size: number,
     { dropRemainder = false }: { dropRemainder?: boolean } = {},
-  ): Dataset<Batch> {
+  ): Dataset<NamedBatch> {
     requireCount('batch', size);
     const rest = dropRemainder ? (this.examples ?? 0) % size : 0;
     return this.#next(
-      async function* (this: Dataset<Example>, epoch) {
-        let waiting: Example[] = [];
+      async function* (this: Dataset<NamedExample>, epoch) {
+        let waiting: NamedExample[] = [];
         const breathe = breather();
         for await (const example of this.pass(epoch)) {
           await breathe();
           waiting.push(example);
           if (waiting.length < size) continue;
-          yield collate(waiting);
+          yield collateNamed(waiting);
           waiting = [];
         }
-        if (waiting.length > 0 && !dropRemainder) yield collate(waiting);
+        if (waiting.length > 0 && !dropRemainder) yield collateNamed(waiting);
       },
       this.examples === undefined ? undefined : this.examples - rest,
     );
@@ -186,12 +193,12 @@ export class Dataset<T> implements AsyncIterable<T>, BatchSource {
 
   /** What `fit` takes: the batches of an epoch. Those before `fromBatch` are made and left out.
    * @throws Error where the elements are no batches. */
-  async *batches({ epoch, fromBatch }: { epoch: number; fromBatch: number }): AsyncGenerator<Batch> {
+  async *batches({ epoch, fromBatch }: { epoch: number; fromBatch: number }): AsyncGenerator<BatchOf<T>> {
     let index = 0;
     for await (const element of this.pass(epoch)) {
       if (!isBatch(element))
         throw new Error('The elements of the data set are no batches: call batch(size) on it');
-      if (index >= fromBatch) yield element;
+      if (index >= fromBatch) yield element as BatchOf<T>;
       index += 1;
     }
   }
@@ -213,10 +220,17 @@ export class Dataset<T> implements AsyncIterable<T>, BatchSource {
   }
 }
 
-function isBatch(element: unknown): element is Batch {
-  const { x, y } = (element ?? {}) as Partial<Batch>;
-  return x !== undefined && y !== undefined && typeof y === 'object' && 'shape' in y;
+/** The batches of a set of anything else are asked for in vain. */
+type BatchOf<T> = T extends NamedBatch ? T : Batch;
+
+/** Batches hold tensors only; an example's target is none. */
+function isBatch(element: unknown): boolean {
+  const { y } = (element ?? {}) as Partial<NamedBatch>;
+  if (typeof y !== 'object' || y === null) return false;
+  return isTensor(y) || (Object.values(y).length > 0 && Object.values(y).every(isTensor));
 }
+
+const isTensor = (value: unknown): boolean => Array.isArray((value as Partial<Tensor> | undefined)?.shape);
 
 function requireCount(method: string, count: number): void {
   if (!Number.isInteger(count) || count < 1)

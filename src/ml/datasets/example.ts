@@ -1,6 +1,6 @@
 import { ShapeError } from '../shape.ts';
 import { allocate, bytesPerElement, type Tensor, tensor } from '../tensor.ts';
-import type { Batch } from '../training/engine.ts';
+import type { Batch, NamedBatch } from '../training/engine.ts';
 
 /** One example of a data set. */
 export interface Example {
@@ -13,6 +13,51 @@ export interface Example {
   /** Where it comes from, for messages. */
   source?: string | undefined;
 }
+
+/** One example for a model of several inputs or outputs, by their names. */
+export interface NamedExample {
+  x: Tensor | Readonly<Record<string, Tensor>>;
+  y?: Example['y'] | Readonly<Record<string, number | Float32Array>>;
+  weight?: number | undefined;
+  source?: string | undefined;
+}
+
+/** One batch of examples by names.
+ * @throws ShapeError that names the example that differs. */
+export function collateNamed(examples: NamedExample[]): NamedBatch {
+  const [{ x, y }] = examples as [NamedExample];
+  const inputs = isTensor(x) ? undefined : Object.keys(x);
+  const outputs = typeof y === 'object' && !(y instanceof Float32Array) ? Object.keys(y) : undefined;
+  if (!inputs && !outputs) return collate(examples as Example[]);
+  const batchOf = (input: string | undefined, output: string | undefined): Batch =>
+    collate(examples.map((example) => single(example, input, output)));
+  const anyInput = inputs?.[0];
+  const first = batchOf(anyInput, outputs?.[0]);
+  const byName = <T>(names: string[], make: (name: string) => T): Record<string, T> =>
+    Object.fromEntries(names.map((name) => [name, make(name)]));
+  return {
+    x: inputs ? byName(inputs, (name) => batchOf(name, outputs?.[0]).x) : first.x,
+    y: outputs ? byName(outputs, (name) => batchOf(anyInput, name).y) : first.y,
+    ...(first.sampleWeights && { sampleWeights: first.sampleWeights }),
+  };
+}
+
+function single(
+  { x, y, ...rest }: NamedExample,
+  input: string | undefined,
+  output: string | undefined,
+): Example {
+  const { source = 'an example' } = rest;
+  // Of what has names, `collateNamed` asks by name.
+  const ownX = input === undefined ? (x as Tensor) : (x as Readonly<Record<string, Tensor>>)[input];
+  const ownY = output === undefined ? (y as Example['y']) : (y as Readonly<Record<string, number>>)[output];
+  if (!ownX) throw new ShapeError(`${source} has no input "${input}", which the batch began with`);
+  if (output !== undefined && ownY === undefined)
+    throw new ShapeError(`${source} has no target "${output}", which the batch began with`);
+  return { ...rest, x: ownX, y: ownY };
+}
+
+const isTensor = (x: NamedExample['x']): x is Tensor => Array.isArray((x as Tensor).shape);
 
 /** One batch of examples of one shape.
  * @throws ShapeError that names the example that differs. */
@@ -51,10 +96,12 @@ function requireAlike(first: Tensor, { x, source = 'an example' }: Example): voi
 /** The size of an element's arrays. */
 export function sizeInBytes(element: unknown): number {
   const { x, y } = (element ?? {}) as Partial<Example & Batch>;
-  const of = (part: unknown) => {
+  const of = (part: unknown): number => {
     if (part instanceof Float32Array) return part.byteLength;
-    const { data, dtype } = (part ?? {}) as Partial<Tensor>;
-    return data && dtype ? data.length * bytesPerElement[dtype] : 0;
+    if (typeof part !== 'object' || part === null) return 0;
+    const { data, dtype } = part as Partial<Tensor>;
+    if (data && dtype) return data.length * bytesPerElement[dtype];
+    return Object.values(part).reduce<number>((sum, each) => sum + of(each), 0);
   };
   return of(x) + of(y);
 }

@@ -57,6 +57,15 @@ function rules(spec: MetricSpec): Rules {
       return { ...counts(threshold), result: ([hits, , missed]) => ratio(hits!, hits! + missed!) };
     case 'f1Score':
       return f1(spec);
+    case 'outputLoss':
+      return {
+        size: () => 2,
+        update(sums, { loss, count }) {
+          sums[0]! += loss! * count;
+          sums[1]! += count;
+        },
+        result: ([total, count]) => ratio(total!, count!),
+      };
     case 'auc':
       return {
         size: () => 2 * spec.thresholds!,

@@ -1,5 +1,6 @@
 import type { Loss } from '../losses/loss.ts';
 import { ShapeError } from '../shape.ts';
+import type { OutputPart } from './answers.ts';
 
 /** A metric as plain data, so that it can travel to the thread that trains; `accumulator.ts` counts it. */
 export interface MetricSpec {
@@ -16,6 +17,8 @@ export interface MetricSpec {
   fromLogits?: boolean | undefined;
   /** Whether the weights of examples count. */
   isWeighted?: boolean | undefined;
+  /** The output that is counted, of several. */
+  part?: OutputPart | undefined;
 }
 
 export type MetricKind =
@@ -28,7 +31,9 @@ export type MetricKind =
   | 'precision'
   | 'recall'
   | 'f1Score'
-  | 'auc';
+  | 'auc'
+  /** The loss of one output of several. */
+  | 'outputLoss';
 
 type F1Average = 'micro' | 'macro' | 'weighted';
 

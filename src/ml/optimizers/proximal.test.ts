@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { dense, input, nodeRuntime, sequential, tensor } from '../index.ts';
+import { objectiveOf } from '../losses/objective.ts';
 import { sparseCategoricalCrossentropy } from '../losses/sparse-categorical-crossentropy.ts';
 import { evaluateProgram, trainProgram } from '../programs.ts';
 import { randomGenerator } from '../random.ts';
@@ -25,7 +26,10 @@ const flat = (data: Float32Array) => tensor(data, [parameterCount]);
 
 /** One step of the training graph from `weights`, whose proximal term, if it has one, pulls to `anchor`. */
 async function step(optimizer: Optimizer): Promise<Float32Array> {
-  const session = await nodeRuntime.open(trainProgram(network.architecture, loss, optimizer, 0).bytes, {});
+  const session = await nodeRuntime.open(
+    trainProgram(network.architecture, objectiveOf(network.architecture, loss), optimizer, 0).bytes,
+    {},
+  );
   const slots = optimizer.slots.map((name) => [
     name,
     flat(name === 'anchor' ? anchor : new Float32Array(parameterCount)),
@@ -41,7 +45,10 @@ async function step(optimizer: Optimizer): Promise<Float32Array> {
 }
 
 test("a step along the proximal objective's gradient equals its finite differences", async () => {
-  const session = await nodeRuntime.open(evaluateProgram(network.architecture, loss), {});
+  const session = await nodeRuntime.open(
+    evaluateProgram(network.architecture, objectiveOf(network.architecture, loss)),
+    {},
+  );
   const objective = async (at: Float32Array) => {
     const { loss: value } = await session.run({ ...examples, weights: flat(at) });
     const away = at.reduce((sum, weight, index) => sum + (weight - anchor[index]!) ** 2, 0);

@@ -14,7 +14,8 @@ export function* batches(
   const images = allocate(x.dtype, batchSize * stride);
   const isClasses = y instanceof Int32Array;
   const targets = isClasses ? new Int32Array(batchSize) : new Float32Array(batchSize * width);
-  const weights = sampleWeights && new Float32Array(batchSize);
+  const weightWidth = sampleWeights ? sampleWeights.length / count : 0;
+  const weights = sampleWeights && new Float32Array(batchSize * weightWidth);
   for (let start = fromBatch * batchSize; start < count; start += batchSize) {
     const size = Math.min(batchSize, count - start);
     for (let row = 0; row < size; row += 1) {
@@ -22,12 +23,21 @@ export function* batches(
       targets.set(y.subarray(index * width, (index + 1) * width), row * width);
       // Both arrays were made for `x.dtype`, so they are of one kind.
       images.set(x.data.subarray(index * stride, (index + 1) * stride) as never, row * stride);
-      if (weights) weights[row] = sampleWeights[index]!;
+      if (weights)
+        weights.set(
+          sampleWeights.subarray(index * weightWidth, (index + 1) * weightWidth),
+          row * weightWidth,
+        );
     }
     yield {
       x: { dtype: x.dtype, shape: [size, ...x.shape.slice(1)], data: images.subarray(0, size * stride) },
       y: tensor(targets.subarray(0, size * width), isClasses ? [size] : [size, width]),
-      ...(weights && { sampleWeights: tensor(weights.subarray(0, size), [size]) }),
+      ...(weights && {
+        sampleWeights: tensor(
+          weights.subarray(0, size * weightWidth),
+          weightWidth === 1 ? [size] : [size, weightWidth],
+        ),
+      }),
     };
   }
 }

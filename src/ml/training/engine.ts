@@ -1,13 +1,15 @@
+import type { Each } from '../by-name.ts';
 import type { MetricSpec } from '../metrics/metric.ts';
 import type { Schedule } from '../optimizers/schedules.ts';
 import type { RandomInput } from '../random-inputs.ts';
 import type { Tensor } from '../tensor.ts';
 
-/** Images or other examples, with one class number (int32) or one row of values (float32) each. */
+/** Images or other examples, with one class number (int32) or one row of values (float32) each; of several outputs
+ * the rows hold the numbers of all. */
 export interface Examples {
   x: Tensor;
   y: Int32Array | Float32Array;
-  /** How much each example counts in the loss; all count 1 where there are none. */
+  /** How much each example counts in the loss, of several outputs in that of each; all count 1 where there are none. */
   sampleWeights?: Float32Array | undefined;
 }
 
@@ -17,14 +19,21 @@ export interface Batch {
   x: Tensor;
   /** Class numbers, int32 [count], or values, float32 [count, outputs]. */
   y: Tensor;
-  /** float32 [count] */
+  /** float32 [count], of several outputs [count, outputs] */
   sampleWeights?: Tensor | undefined;
 }
 
+/** The same as data sets may give it: several inputs and outputs in their order or by name. */
+export interface NamedBatch {
+  x: Tensor | Each<Tensor>;
+  y: Tensor | Each<Tensor>;
+  sampleWeights?: Tensor | Each<Tensor> | undefined;
+}
+
 /** Where the batches come from, pass after pass, when they are not all in memory. */
-export interface BatchSource {
+export interface BatchSource<B extends NamedBatch = Batch> {
   /** The batches of one epoch from the given one on; the same epoch always gives the same ones. */
-  batches(pass: { epoch: number; fromBatch: number }): AsyncIterable<Batch>;
+  batches(pass: { epoch: number; fromBatch: number }): AsyncIterable<B>;
 }
 
 /** An ONNX graph of `programs.ts`; engines keep its session under `id`. */
@@ -134,5 +143,6 @@ export interface PredictJob {
   batchSize: number;
 }
 
-export const isSource = <T extends object>(examples: T | BatchSource): examples is BatchSource =>
-  'batches' in examples;
+export const isSource = <T extends object, B extends NamedBatch = Batch>(
+  examples: T | BatchSource<B>,
+): examples is BatchSource<B> => 'batches' in examples && typeof examples.batches === 'function';

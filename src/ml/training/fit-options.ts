@@ -1,7 +1,8 @@
 import type { Callback } from '../callbacks/callback.ts';
 import type { Targets } from '../check-examples.ts';
 import type { Inputs } from '../packed-inputs.ts';
-import type { BatchSource } from './engine.ts';
+import type { BatchSource, NamedBatch } from './engine.ts';
+import type { SampleWeights } from './example-weights.ts';
 
 export interface CheckpointOptions {
   /** The folder of this training's checkpoints; it is made where it is missing. */
@@ -15,8 +16,8 @@ export interface CheckpointOptions {
 /** Examples to hold out: with weights where they should count differently in `val_loss`. */
 export type ValidationData =
   | [x: Inputs, y: Targets]
-  | [x: Inputs, y: Targets, sampleWeight: ArrayLike<number>]
-  | BatchSource;
+  | [x: Inputs, y: Targets, sampleWeight: SampleWeights]
+  | BatchSource<NamedBatch>;
 
 export interface DatasetFitOptions {
   epochs?: number;
@@ -35,11 +36,11 @@ export interface FitOptions extends DatasetFitOptions {
   shuffle?: boolean;
   /** The share of the examples, the last ones, that is kept for validation; `validationData` goes before it. */
   validationSplit?: number;
-  /** How much each example counts in the loss. */
-  sampleWeight?: ArrayLike<number>;
+  /** How much each example counts in the loss; of several outputs also by output. */
+  sampleWeight?: SampleWeights;
 }
 
 export interface EvaluateOptions {
   batchSize?: number;
-  sampleWeight?: ArrayLike<number>;
+  sampleWeight?: SampleWeights;
 }

@@ -2,6 +2,7 @@ import type { Callback } from '../callbacks/callback.ts';
 import { type History, historyRecorder } from '../callbacks/history.ts';
 import { checkExamples, type Targets } from '../check-examples.ts';
 import type { Checkpoints, Restored } from '../checkpoints/checkpoints.ts';
+import type { Term } from '../losses/objective.ts';
 import type { Schedule } from '../optimizers/schedules.ts';
 import { packInputs } from '../packed-inputs.ts';
 import type { Tensor } from '../tensor.ts';
@@ -12,6 +13,7 @@ import {
   type Engine,
   type Examples,
   isSource,
+  type NamedBatch,
   type Position,
   type TrainingState,
   type TrainJob,
@@ -37,7 +39,7 @@ export interface FitContext {
 /** Trains a model: checks the data, takes up a checkpoint, runs the engine, tells the callbacks. */
 export async function runFit(
   model: TrainableModel,
-  x: Tensor | BatchSource,
+  x: Tensor | BatchSource<NamedBatch>,
   y: Targets | undefined,
   options: FitOptions,
   context: FitContext,
@@ -50,7 +52,7 @@ export async function runFit(
   const [examples, held] = dataOf(model, x, y, options, compiled);
   const recorder = historyRecorder(['loss', ...compiled.metrics.map(({ name }) => name)]);
   const all: Callback[] = [recorder, ...callbacks];
-  const count = isSource(examples) ? examplesOf(x as BatchSource) : examples.x.shape[0]!;
+  const count = isSource(examples) ? examplesOf(x as BatchSource<NamedBatch>) : examples.x.shape[0]!;
   for (const callback of all) await callback.onTrainBegin?.({ epochs, examples: count, batchSize }, model);
 
   const checkpoints = checkpoint && (await openCheckpoints(checkpoint, model, context, options, count));
@@ -153,13 +155,13 @@ async function openCheckpoints(
   examples: number | undefined,
 ): Promise<Checkpoints> {
   const { folderOfCheckpoints } = await import('../checkpoints/folder.ts');
-  const { optimizer, loss, metrics } = compiled;
+  const { optimizer, terms, metrics } = compiled;
   return folderOfCheckpoints(checkpoint, {
     parameters: model.architecture.layers.flatMap((layer) => layer.parameters),
     slots: optimizer.slots,
     training: {
       optimizer: optimizer.name,
-      loss: loss.name,
+      loss: terms.length === 1 ? terms[0]!.loss.name : terms.map(termName).join(' + '),
       metrics: metrics.map(({ name }) => name),
       examples: examples ?? 'unknown',
       batchSize,
@@ -171,34 +173,41 @@ async function openCheckpoints(
 
 function dataOf(
   { architecture }: TrainableModel,
-  x: Tensor | BatchSource,
+  x: Tensor | BatchSource<NamedBatch>,
   y: Targets | undefined,
   options: FitOptions,
-  { loss }: Compiled,
+  { terms }: Compiled,
 ): [training: Examples | BatchSource, validation?: Examples | BatchSource] {
   const held = options.validationData && validation(options.validationData);
   if (isSource(x)) {
     if (options.validationSplit)
       throw new RangeError('validationSplit is for arrays: take() and skip() split a data set');
-    const source = checkedSource(architecture, x, loss, 'fit', options.classWeight);
+    const source = checkedSource(architecture, x, terms, 'fit', options.classWeight);
     return held ? [source, held] : [source];
   }
   // The overloads of `fit` give targets with arrays.
-  const examples = weighExamples(checkExamples(architecture, x, y!, loss, 'fit'), options, 'fit');
+  const examples = weighExamples(checkExamples(architecture, x, y!, terms, 'fit'), options, terms, 'fit');
   if (held) return [examples, held];
   return options.validationSplit ? splitExamples(examples, options.validationSplit) : [examples];
 
   function validation(data: ValidationData): Examples | BatchSource {
     const method = 'fit (validationData)';
-    if (!Array.isArray(data)) return checkedSource(architecture, data, loss, method);
+    if (!Array.isArray(data)) return checkedSource(architecture, data, terms, method);
     const [heldX, heldY, sampleWeight] = data;
     const packed = packInputs(architecture, heldX, method);
-    return weighExamples(checkExamples(architecture, packed, heldY, loss, method), { sampleWeight }, method);
+    return weighExamples(
+      checkExamples(architecture, packed, heldY, terms, method),
+      { sampleWeight },
+      terms,
+      method,
+    );
   }
 }
 
+const termName = ({ loss, name, weight }: Term): string => `${weight} ${name} ${loss.name}`;
+
 /** A data set may know how many examples it has. */
-function examplesOf(source: BatchSource & { examples?: number | undefined }): number | undefined {
+function examplesOf(source: BatchSource<NamedBatch> & { examples?: number | undefined }): number | undefined {
   return source.examples;
 }
 

@@ -1,4 +1,5 @@
 import { type Accumulator, accumulatorOf } from '../metrics/accumulator.ts';
+import { type Answers, answersOf } from '../metrics/answers.ts';
 import type { MetricSpec } from '../metrics/metric.ts';
 import type { Tensor } from '../tensor.ts';
 import type { Batch, EpochLogs, MeansState } from './engine.ts';
@@ -22,20 +23,26 @@ export class Means {
   }
 
   /** Counts a batch, from the outputs of a training or evaluation program. */
-  add({ loss, output }: Record<string, Tensor>, { x, y, sampleWeights }: Batch): void {
+  add({ loss, losses, output }: Record<string, Tensor>, { x, y, sampleWeights }: Batch): void {
     const count = x.shape[0]!;
     this.seen += count;
     this.#loss += Number(loss!.data[0]) * count;
     if (this.#metrics.length === 0) return;
     // The programs give and take these types only.
-    const answers = {
+    const all = {
       count,
-      width: output!.data.length / count,
       outputs: output!.data as Float32Array,
       targets: y.data as Int32Array | Float32Array,
       weights: sampleWeights?.data as Float32Array | undefined,
+      losses: losses?.data as Float32Array | undefined,
     };
-    for (const metric of this.#metrics) metric.update(answers);
+    const answers = new Map<number | undefined, Answers>();
+    this.#metrics.forEach((metric, index) => {
+      const { part } = this.#specs[index]!;
+      const own = answers.get(part?.index) ?? answersOf(all, part);
+      answers.set(part?.index, own);
+      metric.update(own);
+    });
   }
 
   logs(): EpochLogs {

@@ -1,10 +1,13 @@
 import type { Architecture } from '../architecture.ts';
 import { batchParts } from '../batch-parts.ts';
+import type { Each } from '../by-name.ts';
 import type { History } from '../callbacks/history.ts';
 import { checkExamples, checkInput, type Targets } from '../check-examples.ts';
 import { encodeWeights } from '../export/safetensors.ts';
 import type { Loss } from '../losses/loss.ts';
-import { type Metric, type MetricSpec, resolveMetrics } from '../metrics/metric.ts';
+import { type Losses, objectiveOf, type Term } from '../losses/objective.ts';
+import { compileMetrics, type Metrics } from '../metrics/compile-metrics.ts';
+import type { MetricSpec } from '../metrics/metric.ts';
 import type { Optimizer } from '../optimizers/optimizer.ts';
 import { anchorSlot } from '../optimizers/proximal.ts';
 import { learningRateAt, type Schedule } from '../optimizers/schedules.ts';
@@ -15,12 +18,13 @@ import { ShapeError } from '../shape.ts';
 import { summarize } from '../summary.ts';
 import type { Tensor } from '../tensor.ts';
 import { checkCount } from './check-count.ts';
-import { checkedSource } from './checked-source.ts';
+import { checkedInputs, checkedSource } from './checked-source.ts';
 import {
   type BatchSource,
   type Engine,
   type EpochLogs,
   isSource,
+  type NamedBatch,
   type Program,
   type TrainingState,
   type TrainJob,
@@ -40,17 +44,21 @@ export interface ModelOptions {
 
 export interface CompileOptions {
   optimizer: Optimizer;
-  loss: Loss;
-  /** Figures to report beside the loss; `['accuracy']` by default. */
-  metrics?: readonly Metric[];
+  /** Of several outputs: one for all, or one for each, in their order or by name; null for one that is not trained. */
+  loss: Losses;
+  /** How much each output's loss counts in the sum; 1 by default. */
+  lossWeights?: Each<number>;
+  /** Figures to report beside the loss; `['accuracy']` by default. Of several outputs for each, in their order or by
+   * name, and none by default. */
+  metrics?: Metrics;
   /** The same, with the weights of examples and classes. */
-  weightedMetrics?: readonly Metric[];
+  weightedMetrics?: Metrics;
 }
 
 /** What `compile` made. */
 export interface Compiled {
   optimizer: Optimizer;
-  loss: Loss;
+  terms: Term[];
   metrics: MetricSpec[];
   train: Program;
   /** Of the batch size that was trained with last. */
@@ -96,8 +104,10 @@ export class TrainableModel {
     this.#state = { ...this.#state, weights };
   }
 
+  /** The loss that was compiled; undefined also where there are several. */
   get loss(): Loss | undefined {
-    return this.#compiled?.loss;
+    const terms = this.#compiled?.terms;
+    return terms?.length === 1 ? terms[0]!.loss : undefined;
   }
 
   /** The rate of the next step. It may be set at any time, unless the optimizer was made with a schedule; a training
@@ -124,33 +134,24 @@ export class TrainableModel {
   }
 
   /** Sets how the model is trained, and forgets what an optimizer remembered. */
-  compile({ optimizer, loss, metrics = ['accuracy'], weightedMetrics = [] }: CompileOptions): void {
+  compile({ optimizer, loss, lossWeights, metrics, weightedMetrics }: CompileOptions): void {
     if (this.#isTraining) throw new Error(`compile() while fit() is running on ${this.name}: await it first`);
-    const { outputs, outputShape, parameterCount } = this.architecture;
-    if (outputs.length > 1) {
-      throw new ShapeError(
-        `${this.name} has ${outputs.length} outputs: a loss is of one; train model({ inputs, outputs }) of that one, ` +
-          'and give its weights to the other',
-      );
-    }
-    if (outputShape.length !== 2) {
-      throw new ShapeError(
-        `${loss.name} needs outputs [N, classes], got [${outputShape.join(', ')}]: add flatten()`,
-      );
-    }
+    const { outputs, parameterCount } = this.architecture;
+    const terms = objectiveOf(this.architecture, loss, lossWeights);
+    const names = outputs.map(({ name }) => name);
     if (parameterCount === 0)
       throw new ShapeError(`${this.name} has no parameters to train: add conv2d() or dense()`);
     this.#compileCount += 1;
     this.#compiled = {
       optimizer,
-      loss,
-      metrics: resolveMetrics(metrics, weightedMetrics, loss, outputShape[1] as number),
+      terms,
+      metrics: compileMetrics(names, terms, { metrics, weightedMetrics }),
       train: {
         id: `train ${this.#compileCount}`,
-        ...trainProgram(this.architecture, loss, optimizer, this.#seed),
+        ...trainProgram(this.architecture, terms, optimizer, this.#seed),
       },
       trainable: this.architecture.layers.map(({ layer }) => layer.trainable),
-      evaluate: { id: `evaluate ${this.#compileCount}`, bytes: evaluateProgram(this.architecture, loss) },
+      evaluate: { id: `evaluate ${this.#compileCount}`, bytes: evaluateProgram(this.architecture, terms) },
     };
     this.resetOptimizer();
     this.#learningRate = optimizer.learningRate;
@@ -168,11 +169,11 @@ export class TrainableModel {
   }
 
   /** Trains in another thread: on x [count, ...] and class numbers or values y, as the loss needs them, or on a data
-   * set of batches. */
+   * set of batches. Several inputs and outputs come in their order or by name. */
   fit(x: Inputs, y: Targets, options?: FitOptions): Promise<History>;
-  fit(dataset: BatchSource, options?: DatasetFitOptions): Promise<History>;
+  fit(dataset: BatchSource<NamedBatch>, options?: DatasetFitOptions): Promise<History>;
   async fit(
-    x: Inputs | BatchSource,
+    x: Inputs | BatchSource<NamedBatch>,
     second: Targets | DatasetFitOptions = {},
     third: FitOptions = {},
   ): Promise<History> {
@@ -207,36 +208,37 @@ export class TrainableModel {
       ({ layer }, at) => layer.trainable === compiled.trainable[at],
     );
     if (!parts || !isAsCompiled) return undefined;
-    const { train, loss, optimizer } = compiled;
-    const file = trainProgram(this.architecture, loss, optimizer, this.#seed, parts);
+    const { train, terms, optimizer } = compiled;
+    const file = trainProgram(this.architecture, terms, optimizer, this.#seed, parts);
     compiled.whole = { rows, program: { id: `${train.id} by ${rows}`, ...file } };
     return compiled.whole;
   }
 
   /** The mean loss and the metrics on examples that the model need not have seen. */
   evaluate(x: Inputs, y: Targets, options?: EvaluateOptions): Promise<EpochLogs>;
-  evaluate(dataset: BatchSource): Promise<EpochLogs>;
+  evaluate(dataset: BatchSource<NamedBatch>): Promise<EpochLogs>;
   async evaluate(
-    inputs: Inputs | BatchSource,
+    inputs: Inputs | BatchSource<NamedBatch>,
     y?: Targets,
     { batchSize = 32, sampleWeight }: EvaluateOptions = {},
   ): Promise<EpochLogs> {
-    const { evaluate, loss, metrics } = this.#requireCompiled('evaluate');
+    const { evaluate, terms, metrics } = this.#requireCompiled('evaluate');
     checkCount('batchSize', batchSize);
     const x = this.#packed(inputs, 'evaluate');
     const examples = isSource(x)
-      ? checkedSource(this.architecture, x, loss, 'evaluate')
+      ? checkedSource(this.architecture, x, terms, 'evaluate')
       : // The overloads give targets with arrays.
         weighExamples(
-          checkExamples(this.architecture, x, y!, loss, 'evaluate'),
+          checkExamples(this.architecture, x, y!, terms, 'evaluate'),
           { sampleWeight },
+          terms,
           'evaluate',
         );
     return this.#engine.evaluate({ program: evaluate, weights: this.weights, examples, batchSize, metrics });
   }
 
   /** The outputs [count, ...] for inputs x [count, ...] or for the inputs of a data set of batches. */
-  async predict(x: Inputs | BatchSource, options: { batchSize?: number } = {}): Promise<Tensor> {
+  async predict(x: Inputs | BatchSource<NamedBatch>, options: { batchSize?: number } = {}): Promise<Tensor> {
     const [first, ...others] = await this.predictAll(x, options);
     if (others.length === 0) return first!;
     throw new TypeError(`${this.name} has ${others.length + 1} outputs: use predictAll()`);
@@ -244,20 +246,20 @@ export class TrainableModel {
 
   /** The same of a model with several outputs, one tensor for each. */
   async predictAll(
-    from: Inputs | BatchSource,
+    from: Inputs | BatchSource<NamedBatch>,
     { batchSize = 32 }: { batchSize?: number } = {},
   ): Promise<Tensor[]> {
     const x = this.#packed(from, 'predict');
     if (!isSource(x)) checkInput(this.architecture, x, 'predict');
     checkCount('batchSize', batchSize);
     this.#predict ??= { id: 'predict', bytes: predictProgram(this.architecture) };
-    const inputs = isSource(x) ? this.#checkedInputs(x) : x;
+    const inputs = isSource(x) ? checkedInputs(this.architecture, x, 'predict') : x;
     const job = { program: this.#predict, weights: this.weights, x: inputs, batchSize };
     return unpackOutputs(this.architecture, await this.#engine.predict(job));
   }
 
-  #packed(x: Inputs | BatchSource, method: string): Tensor | BatchSource {
-    return 'batches' in x ? x : packInputs(this.architecture, x, method);
+  #packed(x: Inputs | BatchSource<NamedBatch>, method: string): Tensor | BatchSource<NamedBatch> {
+    return isSource(x) ? x : packInputs(this.architecture, x, method);
   }
 
   /** The layers with their output shapes and parameter counts, as a table. */
@@ -268,18 +270,6 @@ export class TrainableModel {
   /** Ends a training after the batch at hand, and the model's thread. The model can be used again; a new thread starts then. */
   close(): Promise<void> {
     return this.#engine.close();
-  }
-
-  #checkedInputs(source: BatchSource): BatchSource {
-    const { architecture } = this;
-    return {
-      async *batches(pass) {
-        for await (const batch of source.batches(pass)) {
-          checkInput(architecture, batch.x, 'predict');
-          yield batch;
-        }
-      },
-    };
   }
 
   #requireCompiled(method: string): Compiled {

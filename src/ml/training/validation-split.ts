@@ -10,6 +10,7 @@ export function splitExamples(
   const count = x.shape[0]!;
   const at = Math.floor(count * (1 - share));
   const width = y.length / count;
+  const weights = sampleWeights ? sampleWeights.length / count : 0;
   if (!(share > 0 && share < 1) || at === 0 || at === count) {
     throw new RangeError(
       `validationSplit ${share} of ${count} examples leaves a part empty: it must be between 0 and 1, ` +
@@ -17,8 +18,16 @@ export function splitExamples(
     );
   }
   return [
-    { x: rows(x, 0, at), y: y.subarray(0, at * width), sampleWeights: sampleWeights?.subarray(0, at) },
-    { x: rows(x, at, count), y: y.subarray(at * width), sampleWeights: sampleWeights?.subarray(at) },
+    {
+      x: rows(x, 0, at),
+      y: y.subarray(0, at * width),
+      sampleWeights: sampleWeights?.subarray(0, at * weights),
+    },
+    {
+      x: rows(x, at, count),
+      y: y.subarray(at * width),
+      sampleWeights: sampleWeights?.subarray(at * weights),
+    },
   ];
 }
 
