@@ -1,5 +1,5 @@
 import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
-import { checkEntries, checkFrozen } from '../parts/entries.ts';
+import { checkConfigEntries, checkFrozen } from '../parts/entries.ts';
 import { boolean, bytes, map, string } from '../schema.ts';
 import { ageColumn, nameColumn } from '../table.ts';
 
@@ -24,7 +24,7 @@ export const configMap = defineKind<ConfigMap>({
   shortNames: ['cm'],
   namespaced: true,
   schema,
-  check: checkEntries,
+  check: checkConfigEntries,
   checkUpdate: checkFrozen('data', 'binaryData'),
   columns: [
     nameColumn,

@@ -1,6 +1,6 @@
 import { immutable } from '../immutable.ts';
 import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
-import { checkEntries, checkFrozen } from '../parts/entries.ts';
+import { checkFrozen, checkSecretEntries } from '../parts/entries.ts';
 import { boolean, bytes, map, string } from '../schema.ts';
 import { ageColumn, nameColumn } from '../table.ts';
 
@@ -46,7 +46,7 @@ export const secret = defineKind<Secret>({
   namespaced: true,
   schema,
   check(secret, report, root) {
-    checkEntries(secret, report, root);
+    checkSecretEntries(secret, report, root);
     const { type, metadata } = secret;
     if (type === tokenSecretType && !metadata?.annotations?.[accountNameAnnotation]) {
       report.required(root.child('metadata').child('annotations').key(accountNameAnnotation));

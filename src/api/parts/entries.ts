@@ -1,7 +1,7 @@
 import { isEqualSemantically } from '../equal.ts';
 import { configKey } from '../names.ts';
 import type { KubeObject } from '../object.ts';
-import type { Path } from '../path.ts';
+import { Path } from '../path.ts';
 import type { Report } from '../report.ts';
 
 /** All entries of a ConfigMap or Secret together. */
@@ -13,9 +13,23 @@ interface Entries extends KubeObject {
   immutable?: boolean;
 }
 
-/** The keys and the size of a ConfigMap's or Secret's entries. */
-export function checkEntries(object: Entries, report: Report, root: Path): void {
+/** The keys and the size of a ConfigMap's entries; too large is the object as a whole. */
+export function checkConfigEntries(object: Entries, report: Report, root: Path): void {
   const { data = {}, binaryData = {} } = object;
+  checkKeys(object, report, root);
+  const texts = Object.values(data).map((value) => Buffer.byteLength(value));
+  const bytes = sum([...texts, ...Object.values(binaryData).map(decodedBytes)]);
+  if (bytes > entriesBytesMax) report.tooLong(new Path('[]'), entriesBytesMax);
+}
+
+/** The keys and the size of a Secret's entries, which are base64. */
+export function checkSecretEntries(object: Entries, report: Report, root: Path): void {
+  checkKeys(object, report, root);
+  const bytes = sum(Object.values(object.data ?? {}).map(decodedBytes));
+  if (bytes > entriesBytesMax) report.tooLong(root.child('data'), entriesBytesMax);
+}
+
+function checkKeys({ data = {}, binaryData = {} }: Entries, report: Report, root: Path): void {
   for (const [field, entries] of Object.entries({ data, binaryData })) {
     for (const key of Object.keys(entries)) {
       for (const wrong of configKey(key)) report.invalid(root.child(field).key(key), key, wrong);
@@ -25,12 +39,10 @@ export function checkEntries(object: Entries, report: Report, root: Path): void 
     if (key in data)
       report.invalid(root.child('data').key(key), key, 'duplicate of key present in binaryData');
   }
-  const bytes = [...Object.values(data), ...Object.values(binaryData)].reduce(
-    (sum, value) => sum + Buffer.byteLength(value),
-    0,
-  );
-  if (bytes > entriesBytesMax) report.tooLong(root, entriesBytesMax);
 }
+
+const decodedBytes = (base64: string) => Buffer.byteLength(base64, 'base64');
+const sum = (numbers: number[]) => numbers.reduce((total, each) => total + each, 0);
 
 /** Refuses to change the entries of an immutable object, or to make it mutable again. */
 export function checkFrozen(...fields: ('data' | 'binaryData')[]) {
