@@ -97,3 +97,36 @@ test('joining waits for a server that is not there yet, until it is told to stop
   });
   await assert.rejects(joining, /told to stop/);
 });
+
+test('a name whose node is Ready is refused to a second machine, and given to it when that one is silent', async (t) => {
+  const { token, url, server } = await cluster(t);
+  const admin = createClient(server.server.transport());
+  const say = (status: string) =>
+    admin.patch(
+      nodeKind,
+      { name: 'edge-1' },
+      { type: 'merge', body: { status: { conditions: [{ type: 'Ready', status }] } } },
+      { subresource: 'status' },
+    );
+  await admin.create(nodeKind, { metadata: { name: 'edge-1' }, spec: {} } as never);
+  await say('True');
+  const dataDir = machine(t);
+  const second = joinCluster({ ...common, server: url, token, dataDir });
+  await assert.rejects(second, {
+    reason: 'Conflict',
+    message: /has a node "edge-1" already.*another --name/,
+  });
+  await say('Unknown');
+  await (await joinCluster({ ...common, server: url, token, dataDir })).stop();
+});
+
+test('a data folder keeps its name', async (t) => {
+  const { token, url } = await cluster(t);
+  const dataDir = machine(t);
+  await (await joinCluster({ ...common, server: url, token, dataDir })).stop();
+  const renamed = joinCluster({ ...common, nodeName: 'edge-2', server: url, token, dataDir });
+  await assert.rejects(renamed, {
+    reason: 'Conflict',
+    message: /is that of node "edge-1": start it with --name/,
+  });
+});

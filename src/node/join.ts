@@ -1,4 +1,7 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { node as nodeKind } from '../api/addresses.ts';
+import { conditionOf } from '../api/conditions.ts';
+import type { Node } from '../api/kinds/node.ts';
 import { type Clock, sleep } from '../base/clock.ts';
 import { isStatus, messageOf, StatusError } from '../base/errors.ts';
 import type { Running } from '../base/lifecycle.ts';
@@ -8,6 +11,7 @@ import { backoffMs } from '../client/backoff.ts';
 import type { Client } from '../client/client.ts';
 import { createClient } from '../client/create-client.ts';
 import { type HttpTransport, httpTransport } from '../client/http-transport.ts';
+import { readCertificateNames } from '../identity/certificate.ts';
 import { parseJoinToken } from '../identity/join-token.ts';
 import { readIfExists, writePrivateFile } from '../identity/key-file.ts';
 import { formatSpiffeId } from '../identity/spiffe.ts';
@@ -51,9 +55,14 @@ export async function joinCluster(options: JoinOptions): Promise<JoinedNode> {
   const { server, nodeName, dataDir, clock, log } = options;
   const file = certificateFile(join(dataDir, 'pki', 'node.pem'));
   const saved = file.load();
+  if (saved) refuseOtherName(saved, options);
   const isUsable = saved && !isExpired(validityOf(saved.certificatePem), clock.nowMs());
   const caPem = await trustedAuthority(options);
-  if (!isUsable && options.token) file.save(await untilReachable(options, () => bootstrap(options, caPem)));
+  if (!isUsable && options.token) {
+    const fresh = await untilReachable(options, () => bootstrap(options, caPem));
+    if (!saved) await untilReachable(options, () => refuseTakenName(fresh, options, caPem));
+    file.save(fresh);
+  }
   const held = file.load();
   if (!held) throw needsToken(nodeName);
   if (!isUsable && !options.token) {
@@ -139,6 +148,36 @@ async function bootstrap(options: JoinOptions, caPem: string): Promise<HeldCerti
     if (!isStatus(error, 'Unauthorized')) throw error;
     const message = `${server} does not accept the join token: it may have been replaced; look it up again in the server's join-token file`;
     throw new StatusError('Unauthorized', message, { cause: error });
+  } finally {
+    transport.close();
+  }
+}
+
+/** What a data folder holds, pods and certificates, is one node's. */
+function refuseOtherName({ certificatePem }: HeldCertificate, { nodeName, dataDir }: JoinOptions): void {
+  const { commonName = '' } = readCertificateNames(certificatePem);
+  const owner = commonName.replace(/^system:node:/, '');
+  if (owner === nodeName) return;
+  throw new StatusError(
+    'Conflict',
+    `the data folder ${dirname(dataDir)} is that of node "${owner}": start it with --name ${owner}, or choose another folder for "${nodeName}" with --data-dir`,
+  );
+}
+
+/** Two agents of one name would take each other's pods and answer at each other's address. */
+async function refuseTakenName(held: HeldCertificate, options: JoinOptions, caPem: string): Promise<void> {
+  const { server, nodeName } = options;
+  const credentials = { clientCertificatePem: held.certificatePem, clientKeyPem: held.privateKeyPem };
+  const transport = httpTransport({ server, caPem, ...credentials });
+  try {
+    const present = await createClient(transport).get<Node>(nodeKind, { name: nodeName });
+    if (conditionOf(present, 'Ready')?.status !== 'True') return;
+    throw new StatusError(
+      'Conflict',
+      `the cluster has a node "${nodeName}" already, and it is Ready: choose another --name. If this machine is to take its place, stop its agent and try again when "kubectl get nodes" says NotReady, in about 40 s`,
+    );
+  } catch (error) {
+    if (!isStatus(error, 'NotFound')) throw error;
   } finally {
     transport.close();
   }
