@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { dataDir, dataDirHelp } from './data-dir.ts';
 import { allowAddonsOption, allowHostPathOption, allowLocalEgressOption } from './grants-allowed.ts';
+import { nodeLabel, nodeName, serverUrl, zoneName } from './node-options.ts';
 import { portNumber } from './option-numbers.ts';
 
 export interface AgentFlags {
@@ -9,7 +10,7 @@ export interface AgentFlags {
   tokenFile?: string;
   name: string;
   zone?: string;
-  label: string[];
+  label: Record<string, string>;
   address: string;
   kubeletPort: number;
   meshPort: number;
@@ -26,17 +27,12 @@ export function defineAgent(program: Command): void {
   program
     .command('agent')
     .description('make this machine a node of a cluster that runs elsewhere')
-    .requiredOption('--server <url>', 'API server, https://host:port')
+    .requiredOption('--server <url>', 'API server, https://host:port', serverUrl)
     .option('--token <token>', 'join token ($SELVAGE_TOKEN); needed the first time only')
     .option('--token-file <file>', 'file with the join token')
-    .requiredOption('--name <name>', "the node's name")
-    .option('--zone <zone>', 'the site it stands at (topology.kubernetes.io/zone)')
-    .option(
-      '--label <name=value>',
-      'a label of the node; may be given several times',
-      (value, all: string[]) => [...all, value],
-      [],
-    )
+    .requiredOption('--name <name>', "the node's name", nodeName)
+    .option('--zone <zone>', 'the site it stands at (topology.kubernetes.io/zone)', zoneName)
+    .option('--label <name=value>', 'a label of the node; may be given several times', nodeLabel, {})
     .option('--address <address>', 'address that other machines reach this one by', '127.0.0.1')
     .option('--kubelet-port <port>', 'of the kubelet API; 0 picks a free one', portNumber, 0)
     .option('--mesh-port <port>', 'on which other nodes reach pods here; 0 picks a free one', portNumber, 0)

@@ -10,7 +10,7 @@ import { defineVersion } from './version.ts';
 
 const program = new Command('selvage')
   .description(
-    "The cloud-native edge in one install: Kubernetes' API, containers, a service mesh and machine learning.",
+    "The cloud-native edge in one install: Kubernetes' API, isolated workloads, a service mesh and machine learning.",
   )
   .showHelpAfterError('(see selvage --help)')
   .addHelpText(
@@ -29,6 +29,7 @@ Everything Selvage keeps lies in one folder: --data-dir, else $SELVAGE_HOME, els
 program.command('compile', { hidden: true }).action(compile);
 for (const define of [defineUp, defineDemo, defineBuild, defineTrain, definePush, defineAgent, defineVersion])
   define(program);
+for (const command of program.commands) command.showHelpAfterError(`(see selvage ${command.name()} --help)`);
 
 try {
   await program.parseAsync();

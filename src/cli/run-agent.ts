@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { flushCompileCache } from 'node:module';
 import { systemClock } from '../base/clock.ts';
+import { messageOf } from '../base/errors.ts';
 import { releaseMemoryWhenIdle } from '../base/idle-memory.ts';
 import { Lifecycle } from '../base/lifecycle.ts';
 import { createLog } from '../base/log.ts';
@@ -51,7 +52,7 @@ export async function runAgent(flags: AgentFlags, dataDir: DataDir): Promise<voi
       kubelet: { host: flags.address, port: flags.kubeletPort },
       mesh: { host: flags.address, port: flags.meshPort },
       meshAdvertise: flags.meshAdvertise,
-      labels: Object.fromEntries(flags.label.map(splitLabel)),
+      labels: flags.label,
       ...(flags.zone && { zone: flags.zone }),
       version: version(),
       nodeCertificate: joined,
@@ -74,12 +75,11 @@ export async function runAgent(flags: AgentFlags, dataDir: DataDir): Promise<voi
 }
 
 async function tokenOf(flags: AgentFlags): Promise<string | undefined> {
-  if (flags.tokenFile) return (await readFile(flags.tokenFile, 'utf8')).trim();
-  return flags.token ?? process.env.SELVAGE_TOKEN;
-}
-
-function splitLabel(text: string): [string, string] {
-  const at = text.indexOf('=');
-  if (at < 1) throw new Error(`--label must be NAME=VALUE, got "${text}"`);
-  return [text.slice(0, at), text.slice(at + 1)];
+  if (!flags.tokenFile) return flags.token ?? process.env.SELVAGE_TOKEN;
+  try {
+    return (await readFile(flags.tokenFile, 'utf8')).trim();
+  } catch (error) {
+    const where = "copy server/join-token from the server's data folder";
+    throw new Error(`cannot read the join token: ${messageOf(error)}; ${where}`);
+  }
 }

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { type AuditFlags, addAuditOptions } from './audit-flags.ts';
 import { dataDir, dataDirHelp } from './data-dir.ts';
 import { allowAddonsOption, allowHostPathOption, allowLocalEgressOption } from './grants-allowed.ts';
+import { nodeName } from './node-options.ts';
 import { portNumber, wholeNumber } from './option-numbers.ts';
 
 export interface UpFlags extends AuditFlags {
@@ -31,7 +32,7 @@ export function defineUp(program: Command): void {
     .option('--port <port>', 'of the API server; 0 picks a free one', portNumber, 6443)
     .option('--address <address>', 'address that other machines reach this one by (default: that of --host)')
     .option('--no-node', 'control plane only')
-    .option('--name <name>', "the node's name", 'local')
+    .option('--name <name>', "the node's name", nodeName, 'local')
     .option(
       '--tls-name <name>',
       'a further name or address of this machine, for the certificate',
