@@ -245,7 +245,10 @@ test('not found, not allowed and not reachable are told apart', async (t) => {
   };
   const [missing, message] = await reason({});
   assert.equal(missing, 'NotFound');
-  assert.match(message, /manifest unknown: app:1/);
+  assert.equal(
+    message,
+    "manifest unknown: the cluster's registry has no app:1: build it (selvage build FOLDER -t app:1) or push it there",
+  );
   const answering =
     (status: number): Fetch =>
     async () =>

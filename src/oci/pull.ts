@@ -162,9 +162,18 @@ class Source {
     const reason = order.find((each) => failures.some((failure) => isStatus(failure, each)));
     const cause = failures.find((failure) => isStatus(failure, reason)) ?? failures[0];
     if (!reason) return cause;
+    if (reason === 'NotFound' && !this.#reference.host) return notBuilt(name, cause);
     const what = reason === 'NotFound' ? `manifest unknown: ${name}` : `cannot pull ${name}`;
     return new StatusError(reason, `${what}: ${messageOf(cause)}`, { cause });
   }
+}
+
+/** A name without a registry is not Docker Hub's here, which people who know other engines expect. */
+function notBuilt(name: string, cause: unknown): StatusError {
+  const how = `build it (selvage build FOLDER -t ${name}) or push it there`;
+  return new StatusError('NotFound', `manifest unknown: the cluster's registry has no ${name}: ${how}`, {
+    cause,
+  });
 }
 
 /** Runs `action` for each item, at most `count` at a time; waits for those under way even if one fails. */
