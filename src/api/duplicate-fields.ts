@@ -32,3 +32,25 @@ export function duplicateFields(json: string): string[] {
   }
   return found;
 }
+
+const colonCode = 0x3a;
+const backslashCode = 0x5c;
+
+/** How many members the objects of a JSON text have, twice the same included. The text must be valid JSON. */
+export function membersIn(json: string): number {
+  let members = 0;
+  for (let quote = json.indexOf('"'); quote >= 0; quote = json.indexOf('"', quote)) {
+    quote = json.indexOf('"', quote + 1);
+    while (isEscaped(json, quote)) quote = json.indexOf('"', quote + 1);
+    do quote += 1;
+    while (json.charCodeAt(quote) <= 0x20);
+    if (json.charCodeAt(quote) === colonCode) members += 1;
+  }
+  return members;
+}
+
+function isEscaped(json: string, at: number): boolean {
+  let before = at;
+  while (json.charCodeAt(before - 1) === backslashCode) before -= 1;
+  return (at - before) % 2 === 1;
+}

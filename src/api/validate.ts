@@ -4,6 +4,7 @@ import type { KubeObject } from './object.ts';
 import { Path } from './path.ts';
 import { Report } from './report.ts';
 import type { SchemaNode } from './schema.ts';
+import { Within } from './schema-walk.ts';
 import { validateMetadata, validateMetadataUpdate } from './validate-metadata.ts';
 
 /**
@@ -51,6 +52,11 @@ export function validateUpdate<T extends KubeObject>(
   return report.causes;
 }
 
+const checked = new Within(
+  ({ required, values, min, max, check }) =>
+    Boolean(required || values || check) || min !== undefined || max !== undefined,
+);
+
 function validateNode(schema: SchemaNode, value: unknown, at: Path, report: Report): void {
   if (isMissing(schema, value)) {
     if (schema.required) report.required(at, schema.absent);
@@ -62,14 +68,15 @@ function validateNode(schema: SchemaNode, value: unknown, at: Path, report: Repo
   }
   if (typeof value === 'number') validateRange(schema, value, at, report);
   if (schema.type === 'object') {
-    for (const [name, field] of Object.entries(schema.fields!)) {
-      validateNode(field, (value as Record<string, unknown>)[name], at.child(name), report);
+    for (const [name, field] of checked.fieldsOf(schema)) {
+      const member = (value as Record<string, unknown>)[name];
+      if (member !== undefined || field.required) validateNode(field, member, at.child(name), report);
     }
-  } else if (schema.type === 'list') {
+  } else if (schema.type === 'list' && checked.isIn(schema.item!)) {
     for (const [index, item] of (value as unknown[]).entries()) {
       validateNode(schema.item!, item, at.index(index), report);
     }
-  } else if (schema.type === 'map') {
+  } else if (schema.type === 'map' && checked.isIn(schema.item!)) {
     for (const [key, item] of Object.entries(value as object)) {
       validateNode(schema.item!, item, at.key(key), report);
     }
@@ -99,6 +106,8 @@ function validateRange(schema: SchemaNode, value: number, at: Path, report: Repo
   }
 }
 
+const changeChecked = new Within(({ checkUpdate }) => checkUpdate !== undefined);
+
 // Lists are compared as a whole: their items have no stable place.
 function validateChange(
   schema: SchemaNode,
@@ -109,7 +118,7 @@ function validateChange(
 ): void {
   schema.checkUpdate?.(next, previous, at, report);
   if (schema.type !== 'object' || (next === undefined && previous === undefined)) return;
-  for (const [name, field] of Object.entries(schema.fields!)) {
+  for (const [name, field] of changeChecked.fieldsOf(schema)) {
     const read = (value: unknown) => (value as Record<string, unknown> | undefined)?.[name];
     validateChange(field, read(next), read(previous), at.child(name), report);
   }

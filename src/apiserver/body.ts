@@ -1,4 +1,4 @@
-import { duplicateFields } from '../api/duplicate-fields.ts';
+import { duplicateFields, membersIn } from '../api/duplicate-fields.ts';
 import { messageOf, StatusError } from '../base/errors.ts';
 import type { ApiRequest } from '../client/transport.ts';
 import { badRequest, unsupportedMediaType } from './failures.ts';
@@ -92,9 +92,8 @@ async function parseBody(bytes: Buffer, type: string): Promise<ParsedBody> {
   } catch (error) {
     throw new UnreadableError(goSyntaxError(text, messageOf(error)), { cause: error });
   }
-  checkDepth(value);
   // Go reads null as an object without fields.
-  return { value: value ?? {}, duplicates: duplicateFields(text) };
+  return { value: value ?? {}, duplicates: duplicatesIn(text, value) };
 }
 
 /** What Go says of a text that is no JSON, from what JavaScript says of it. */
@@ -115,8 +114,12 @@ function parseJsonObject(text: string): ParsedBody | undefined {
   } catch {
     return undefined;
   }
-  checkDepth(value);
-  return { value, duplicates: duplicateFields(text) };
+  return { value, duplicates: duplicatesIn(text, value) };
+}
+
+/** Nearly always there are none, which their number tells. */
+function duplicatesIn(text: string, value: unknown): readonly string[] {
+  return membersIn(text) === checkDepth(value) ? [] : duplicateFields(text);
 }
 
 async function parseYaml(text: string): Promise<ParsedBody> {
@@ -147,20 +150,17 @@ async function parseYaml(text: string): Promise<ParsedBody> {
   return { value, duplicates };
 }
 
-function checkDepth(value: unknown): void {
-  let level: unknown[] = [value];
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth > depthMax) throw badRequest(`the body nests deeper than ${depthMax} levels`);
-    const next: unknown[] = [];
-    for (const item of level) {
-      if (typeof item === 'object' && item !== null) for (const child of childrenOf(item)) next.push(child);
-    }
-    level = next;
+/** Answers how many members all its objects have. */
+function checkDepth(value: unknown, depth = 0): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  if (depth > depthMax) throw badRequest(`the body nests deeper than ${depthMax} levels`);
+  let members = 0;
+  if (Array.isArray(value)) {
+    for (const item of value) members += checkDepth(item, depth + 1);
+    return members;
   }
-}
-
-function childrenOf(item: object): unknown[] {
-  return (Array.isArray(item) ? item : Object.values(item)).filter(
-    (child) => typeof child === 'object' && child !== null,
-  );
+  for (const name of Object.keys(value)) {
+    members += 1 + checkDepth((value as Record<string, unknown>)[name], depth + 1);
+  }
+  return members;
 }

@@ -40,13 +40,13 @@ export interface Format {
 }
 
 /** An answer as JSON, or as YAML where the client asked for that; what is no longer an object is text. */
-export async function encodeObject(object: unknown, format: Format): Promise<Buffer> {
+export async function encodeObject(object: unknown, format: Format): Promise<string> {
   if (format.isYaml) {
     const { stringify } = await import('yaml');
-    return Buffer.from(stringify(object, { aliasDuplicateObjects: false }));
+    return stringify(object, { aliasDuplicateObjects: false });
   }
-  if (format.isPretty) return Buffer.from(`${JSON.stringify(object, null, 2)}\n`);
-  return Buffer.from(`${jsonOf(object as object)}\n`);
+  if (format.isPretty) return `${JSON.stringify(object, null, 2)}\n`;
+  return `${jsonOf(object as object)}\n`;
 }
 
 /** A list in parts, each of some members; the head comes first, whatever it holds. */

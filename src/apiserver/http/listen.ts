@@ -189,6 +189,9 @@ class LazyHttp2 {
   }
 }
 
+/** One for all: to make one takes the time of a stack trace, at the end of every request. */
+const over = new DOMException('This operation was aborted', 'AbortError');
+
 /** The requests under way; each has a signal that says when its client is gone or the server closes. */
 class UnderWay {
   #ends = new Set<AbortController>();
@@ -196,17 +199,17 @@ class UnderWay {
 
   begin(): [AbortSignal, () => void] {
     const end = new AbortController();
-    if (this.#isClosing) end.abort();
+    if (this.#isClosing) end.abort(over);
     else this.#ends.add(end);
     const done = () => {
-      if (this.#ends.delete(end)) end.abort();
+      if (this.#ends.delete(end)) end.abort(over);
     };
     return [end.signal, done];
   }
 
   end(): void {
     this.#isClosing = true;
-    for (const end of this.#ends) end.abort();
+    for (const end of this.#ends) end.abort(over);
     this.#ends.clear();
   }
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { StatusError } from '../../base/errors.ts';
+import { type BodyBounds, readBody as readBytes } from '../../base/read-body.ts';
 import type { ApiRequest } from '../../client/transport.ts';
 import { bodyBytesMax, takeBody } from '../body.ts';
 import { badRequest } from '../failures.ts';
@@ -36,31 +37,13 @@ export async function readBody(message: IncomingMessage, request: ApiRequest): P
       `a body with Content-Encoding ${JSON.stringify(encoding)} is not accepted: send it as it is`,
     );
   }
-  const bytes = await readBytes(message);
+  const bytes = await readBytes(message, bounds);
   if (bytes.length === 0) return;
   await takeBody(request, bytes);
 }
 
-async function readBytes(message: IncomingMessage): Promise<Buffer> {
-  if (Number(message.headers['content-length'] ?? 0) > bodyBytesMax) throw tooLarge();
-  const timer = setTimeout(
-    () => message.destroy(new StatusError('Timeout', `the body did not come within ${bodyTimeoutMs} ms`)),
-    bodyTimeoutMs,
-  );
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  try {
-    for await (const chunk of message as AsyncIterable<Buffer>) {
-      bytes += chunk.length;
-      if (bytes > bodyBytesMax) throw tooLarge();
-      chunks.push(chunk);
-    }
-  } finally {
-    clearTimeout(timer);
-  }
-  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
-}
-
-function tooLarge(): StatusError {
-  return new StatusError('RequestEntityTooLarge', `Request entity too large: limit is ${bodyBytesMax}`);
-}
+const bounds: BodyBounds = {
+  bytesMax: bodyBytesMax,
+  timeoutMs: bodyTimeoutMs,
+  tooLarge: (bytesMax) => `Request entity too large: limit is ${bytesMax}`,
+};

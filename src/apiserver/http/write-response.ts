@@ -78,7 +78,7 @@ async function writeList(exchange: Exchange, answer: ListAnswer): Promise<void> 
     if (characters > gzipBytesMin)
       return writeParts(exchange, answer, { first, rest: parts, isGzip: takesGzip(exchange) });
   }
-  await send(exchange, answer, Buffer.from(first.join('')));
+  await send(exchange, answer, first.join(''));
 }
 
 /** Iterates without ending the source when its reader leaves, so that another may go on. */
@@ -93,17 +93,18 @@ async function* untilLeft<T>(source: AsyncGenerator<T>): AsyncGenerator<T> {
 async function send(
   exchange: Exchange,
   answer: { code: number; headers: Record<string, string> },
-  body: Buffer,
+  body: Buffer | string,
 ): Promise<void> {
   const { request, response } = exchange;
   const headers: Record<string, string | number> = { ...answer.headers };
+  // A text goes to the socket in one piece with its head.
   let sent = body;
-  if (body.length >= gzipBytesMin && takesGzip(exchange)) {
+  if (Buffer.byteLength(body) >= gzipBytesMin && takesGzip(exchange)) {
     sent = await gzip(body, { level: constants.Z_BEST_SPEED });
     headers['content-encoding'] = 'gzip';
     headers.vary = headers.vary ? `${headers.vary}, Accept-Encoding` : 'Accept-Encoding';
   }
-  if (answer.code !== 304) headers['content-length'] = sent.length;
+  if (answer.code !== 304) headers['content-length'] = Buffer.byteLength(sent);
   response.writeHead(answer.code, headers);
   response.end(request.method === 'HEAD' || answer.code === 304 ? undefined : sent);
 }
