@@ -3,21 +3,23 @@ import { isEqualSemantically } from '../api/equal.ts';
 import { endpoints as endpointsKind } from '../api/kinds/endpoints.ts';
 import { type Pod, pod as podKind } from '../api/kinds/pod.ts';
 import { service as serviceKind } from '../api/kinds/service.ts';
-import { toTime } from '../base/clock.ts';
 import { isStatus } from '../base/errors.ts';
 import type { Running } from '../base/lifecycle.ts';
 import { type Change, keyOf } from '../client/cache.ts';
 import { hasLabels } from '../scheduler/labels.ts';
 import { type Context, runController, source } from './controller.ts';
 import { plan } from './endpoints/plan.ts';
+import { TriggerTimes } from './endpointslice/trigger-times.ts';
 import { keyOfMeta } from './owner.ts';
 
 /** Keeps the Endpoints of every Service with a selector, for those who do not read EndpointSlices. */
 export function run(context: Context): Running {
-  const { client, clock, informers } = context;
+  const { client, informers } = context;
   const services = informers.of(serviceKind);
   const pods = informers.of(podKind);
   const endpoints = informers.of(endpointsKind);
+
+  const triggerTimes = new TriggerTimes();
 
   const servicesOf = (pod: Pod): string[] =>
     services
@@ -35,6 +37,7 @@ export function run(context: Context): Running {
     const service = services.get(key);
     const present = endpoints.get(key);
     if (!service) {
+      triggerTimes.forget(key);
       // A new object of the same name, without a Service, is somebody else's.
       if (present && forgotten.delete(key))
         await ignoreGone(client.delete(endpointsKind, keyOfMeta(present.metadata!)));
@@ -46,7 +49,8 @@ export function run(context: Context): Running {
     const selected = pods
       .byIndex('namespace', service.metadata!.namespace!)
       .filter((pod) => selects(selector, pod));
-    const wanted = plan({ service, pods: selected, present, now: toTime(clock.nowMs()) });
+    const triggerTime = triggerTimes.next(key, service, selected);
+    const wanted = plan({ service, pods: selected, present, triggerTime });
     if (!wanted) return;
     if (present) await client.update(endpointsKind, wanted);
     else await client.create(endpointsKind, wanted);

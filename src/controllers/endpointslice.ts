@@ -10,6 +10,7 @@ import { type Change, keyOf } from '../client/cache.ts';
 import { hasLabels } from '../scheduler/labels.ts';
 import { type Context, runController, source } from './controller.ts';
 import { managedBy, managedByLabel, plan, serviceNameLabel } from './endpointslice/plan.ts';
+import { TriggerTimes, withTriggerTime } from './endpointslice/trigger-times.ts';
 import { Expectations } from './expectations.ts';
 import { keyOfMeta } from './owner.ts';
 
@@ -23,6 +24,7 @@ export function run(context: Context): Running {
   const nodes = informers.of(nodeKind);
   const slices = informers.of(endpointSliceKind);
   const expectations = new Expectations(clock);
+  const triggerTimes = new TriggerTimes();
 
   const servicesOf = (pod: Pod): string[] =>
     services
@@ -43,8 +45,8 @@ export function run(context: Context): Running {
     return [key];
   };
   const keysForNode = (change: Change<Node>): string[] => {
-    const before = change.type === 'modified' ? change.previous.metadata?.labels?.[zoneLabel] : undefined;
-    if (change.type === 'deleted' || before === change.object.metadata?.labels?.[zoneLabel]) return [];
+    const zoneOf = ({ metadata }: Node) => metadata?.labels?.[zoneLabel];
+    if (change.type === 'modified' && zoneOf(change.previous) === zoneOf(change.object)) return [];
     return [...new Set(pods.byIndex('node', change.key).flatMap(servicesOf))];
   };
 
@@ -52,6 +54,7 @@ export function run(context: Context): Running {
     const service = services.get(key);
     if (!service || service.metadata?.deletionTimestamp) {
       expectations.forget(key);
+      triggerTimes.forget(key);
       return;
     }
     // The slices that we have just made call again when they are seen.
@@ -71,10 +74,11 @@ export function run(context: Context): Running {
       ? plan({ service, pods: selected, nodeOf: (node) => nodes.get(node), slices: present })
       : { create: [], update: [], delete: present };
 
+    const time = triggerTimes.next(key, service, selected);
     if (todo.create.length > 0) expectations.expectCreations(key, todo.create.length);
-    for (const slice of todo.update) await client.update(endpointSliceKind, slice);
+    for (const slice of todo.update) await client.update(endpointSliceKind, stamped(slice, time));
     for (const slice of todo.create) {
-      await client.create(endpointSliceKind, slice).catch((error: unknown) => {
+      await client.create(endpointSliceKind, stamped(slice, time)).catch((error: unknown) => {
         expectations.forget(key);
         throw error;
       });
@@ -101,6 +105,11 @@ export function run(context: Context): Running {
 function selects(selector: Readonly<Record<string, string>> | undefined, pod: Pod): boolean {
   if (!selector || Object.keys(selector).length === 0) return false;
   return hasLabels(selector, pod.metadata?.labels);
+}
+
+function stamped(slice: EndpointSlice, time: string | undefined): EndpointSlice {
+  const annotations = withTriggerTime(slice.metadata?.annotations, time);
+  return { ...slice, metadata: { ...slice.metadata, annotations } };
 }
 
 /** What of a pod shows in an EndpointSlice. */

@@ -6,7 +6,7 @@ import { type Lease, lease as leaseKind } from '../api/kinds/lease.ts';
 import { type Node, node as nodeKind } from '../api/kinds/node.ts';
 import { type Pod, pod as podKind } from '../api/kinds/pod.ts';
 import { service as serviceKind } from '../api/kinds/service.ts';
-import { FakeClock, toMicroTime } from '../base/clock.ts';
+import { FakeClock, toMicroTime, toTime } from '../base/clock.ts';
 import { until } from '../base/until.ts';
 import { isReady } from '../scheduler/taints.ts';
 import { Heartbeats } from './node-lifecycle/heartbeats.ts';
@@ -70,8 +70,15 @@ test('a silent node is told as Kubernetes tells it, once', () => {
 test('a pod leaves a tainted node when its toleration ends', () => {
   const taint = { key: 'node.kubernetes.io/unreachable', effect: 'NoExecute' as const, timeAdded: startTime };
   const node = nodeWith('Unknown', [taint]);
-  const at = (tolerations: NonNullable<Pod['spec']>['tolerations'] = [], on = node) => {
-    const pod: Pod = { spec: { containers: [], tolerations } };
+  const at = (
+    tolerations: NonNullable<Pod['spec']>['tolerations'] = [],
+    on = node,
+    bound: string | undefined = undefined,
+  ) => {
+    const conditions = [
+      { type: 'PodScheduled', status: 'True' as const, ...(bound && { lastTransitionTime: bound }) },
+    ];
+    const pod: Pod = { spec: { containers: [], tolerations }, status: { conditions } };
     return evictionMs(pod, on, { evictAfterSeconds: 300, nowMs });
   };
   const startMs = Date.parse(startTime);
@@ -79,6 +86,16 @@ test('a pod leaves a tainted node when its toleration ends', () => {
     ['says nothing', at(), startMs + 300_000],
     ['60 s', at([{ key: taint.key, operator: 'Exists', tolerationSeconds: 60 }]), startMs + 60_000],
     ['for ever', at([{ operator: 'Exists' }]), Number.POSITIVE_INFINITY],
+    [
+      'for ever, said before 60 s',
+      at([{ operator: 'Exists' }, { key: taint.key, operator: 'Exists', tolerationSeconds: 60 }]),
+      Number.POSITIVE_INFINITY,
+    ],
+    [
+      'bound after the node was tainted',
+      at([{ operator: 'Exists', tolerationSeconds: 60 }], node, toTime(startMs + 3_600_000)),
+      startMs + 3_660_000,
+    ],
     [
       'another taint',
       at([], nodeWith('True', [{ key: 'maintenance', effect: 'NoExecute' }])),

@@ -99,7 +99,8 @@ export function run(context: Context, options: NodeLifecycleOptions = {}): Runni
     zones.observe(latest, standingOf(latest));
     noticeAllDown(name);
     const waitMs = await taint(latest);
-    if (!isReady(latest)) await markPodsNotReady(name);
+    // A node that is there and not ready speaks for its pods itself.
+    if (conditionOf(latest, 'Ready')?.status === 'Unknown') await markPodsNotReady(name);
 
     const checkInMs = isSilent ? Number.POSITIVE_INFINITY : graceMs - silenceMs;
     const againInMs = Math.min(checkInMs, waitMs);

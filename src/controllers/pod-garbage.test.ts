@@ -40,6 +40,29 @@ test('a pod is stuck when it is to be deleted and nobody is there to end it', ()
   for (const [name, pod, at, expected] of cases) assert.equal(isStuck(pod, at), expected, name);
 });
 
+test('a pod that nobody would end has failed before it is deleted', async () => {
+  const cluster = await startTestCluster({ nodes: [] });
+  const { client } = cluster;
+  try {
+    await client.create(podKind, {
+      metadata: { name: 'waits', namespace: 'default', finalizers: ['example.com/look'] },
+      spec: { schedulerName: 'none', containers: [{ name: 'main', image: 'app:1' }] },
+    });
+    await client.delete(podKind, { namespace: 'default', name: 'waits' });
+    await until(
+      'it has failed',
+      async () => (await find(client, podKind, 'waits'))?.status?.phase === 'Failed',
+    );
+    const pod = await find(client, podKind, 'waits');
+    assert.equal(
+      pod?.status?.conditions?.find(({ type }) => type === 'DisruptionTarget'),
+      undefined,
+    );
+  } finally {
+    await cluster.close();
+  }
+});
+
 test('pods of a node that was deleted are given up after a while', async () => {
   const clock = new FakeClock(systemClock.nowMs());
   const cluster = await startTestCluster({ nodes: ['n1'], clock });

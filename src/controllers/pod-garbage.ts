@@ -1,5 +1,6 @@
 import { type Node, node as nodeKind } from '../api/kinds/node.ts';
 import { type Pod, pod as podKind } from '../api/kinds/pod.ts';
+import type { PodCondition } from '../api/parts/podStatus.ts';
 import { toTime } from '../base/clock.ts';
 import { isStatus } from '../base/errors.ts';
 import type { Running } from '../base/lifecycle.ts';
@@ -21,7 +22,7 @@ const podPrefix = 'pod:';
 
 /** The ended pods that are more than `max`: first those that were evicted, then the oldest. */
 export function plan(pods: readonly Pod[], max = endedPodsMax): Pod[] {
-  const ended = pods.filter((pod) => hasPodEnded(pod) && !pod.metadata?.deletionTimestamp);
+  const ended = pods.filter(hasPodEnded);
   if (ended.length <= max) return [];
   const rankOf = ({ metadata, status }: Pod) =>
     `${status?.reason === 'Evicted' ? 0 : 1} ${metadata?.creationTimestamp ?? ''} ${metadata?.name}`;
@@ -56,7 +57,7 @@ export function run(context: Context): Running {
     missingSinceMs.set(key, sinceMs);
     const waitMs = sinceMs + quarantineMs - clock.nowMs();
     if (waitMs > 0) return waitMs;
-    if (!(await isThere(key))) for (const pod of left) await giveUp(pod);
+    if (!(await isThere(key))) for (const pod of left) await giveUp(pod, nodeIsGone());
     missingSinceMs.delete(key);
     return undefined;
   }
@@ -82,25 +83,29 @@ export function run(context: Context): Running {
 
   async function collectStuck(key: string): Promise<undefined> {
     const pod = pods.get(key);
-    if (pod && isStuck(pod, nodes.get(pod.spec?.nodeName ?? ''))) await remove(pod);
+    if (pod && isStuck(pod, nodes.get(pod.spec?.nodeName ?? ''))) await giveUp(pod);
   }
 
   /** What becomes of a pod must be told before it is gone, to the Job for one that it belongs to. */
-  async function giveUp(pod: Pod): Promise<void> {
-    const condition = {
+  async function giveUp(pod: Pod, condition?: PodCondition): Promise<void> {
+    if (!hasPodEnded(pod)) {
+      const status = { phase: 'Failed', ...(condition && { conditions: [condition] }) };
+      const body = { metadata: { uid: pod.metadata?.uid }, status };
+      await client
+        .patch(podKind, keyOfMeta(pod.metadata ?? {}), { type: 'strategic', body }, { subresource: 'status' })
+        .catch(ignoreGone);
+    }
+    await remove(pod);
+  }
+
+  function nodeIsGone(): PodCondition {
+    return {
       type: 'DisruptionTarget',
       status: 'True',
       reason: 'DeletionByPodGC',
       message: 'PodGC: node no longer exists',
       lastTransitionTime: toTime(clock.nowMs()),
     };
-    const status = { ...(!hasPodEnded(pod) && { phase: 'Failed' }), conditions: [condition] };
-    const body = { metadata: { uid: pod.metadata?.uid }, status };
-    const key = keyOfMeta(pod.metadata ?? {});
-    await client
-      .patch(podKind, key, { type: 'strategic', body }, { subresource: 'status' })
-      .catch(ignoreGone);
-    await remove(pod);
   }
 
   /** Without grace: nobody is left who could end it gracefully. */

@@ -30,7 +30,7 @@ const pod = (
     },
   }) as unknown as Pod;
 
-const now = '2026-01-02T00:00:00Z';
+const triggerTime = '2026-01-02T00:00:00Z';
 
 test('pods that are ready and those that are not stand apart, with the ports of the Service', () => {
   const pods = [pod('b', '10.42.0.3', { ready: false }), pod('a', '10.42.0.2')];
@@ -75,7 +75,7 @@ test('beyond a thousand addresses the rest is left out, those that are not ready
   const pods = Array.from({ length: 1_100 }, (_, index) =>
     pod(`p${index}`, `10.42.${index >> 8}.${index & 255}`, { ready: index >= 300 }),
   );
-  const made = plan({ service: service(), pods, present: undefined, now })!;
+  const made = plan({ service: service(), pods, present: undefined, triggerTime })!;
   const [subset] = made.subsets!;
   assert.equal(subset!.addresses!.length, 800);
   assert.equal(subset!.notReadyAddresses!.length, addressesMax - 800);
@@ -84,19 +84,19 @@ test('beyond a thousand addresses the rest is left out, those that are not ready
     service: service(),
     pods: pods.map((one, index) => pod(one.metadata!.name!, `10.42.${index >> 8}.${index & 255}`)),
     present: made,
-    now,
+    triggerTime,
   })!;
   assert.equal(allReady.subsets![0]!.addresses!.length, addressesMax);
   assert.equal(allReady.subsets![0]!.notReadyAddresses, undefined);
-  const few = plan({ service: service(), pods: pods.slice(0, 3), present: allReady, now })!;
+  const few = plan({ service: service(), pods: pods.slice(0, 3), present: allReady, triggerTime })!;
   assert.equal(few.metadata!.annotations![overCapacityAnnotation], undefined);
 });
 
 test('what is listed already is not written again; labels follow the Service', () => {
   const pods = [pod('a', '10.42.0.2')];
-  const made = plan({ service: service(), pods, present: undefined, now })!;
+  const made = plan({ service: service(), pods, present: undefined, triggerTime })!;
   assert.deepEqual(made.metadata!.labels, { team: 'a' });
-  assert.equal(plan({ service: service(), pods, present: made, now }), undefined);
-  const headless = plan({ service: service({ clusterIP: 'None' }), pods, present: made, now })!;
+  assert.equal(plan({ service: service(), pods, present: made, triggerTime }), undefined);
+  const headless = plan({ service: service({ clusterIP: 'None' }), pods, present: made, triggerTime })!;
   assert.deepEqual(headless.metadata!.labels, { team: 'a', 'service.kubernetes.io/headless': '' });
 });

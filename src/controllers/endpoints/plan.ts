@@ -8,12 +8,12 @@ import type {
 import type { Pod } from '../../api/kinds/pod.ts';
 import type { Service } from '../../api/kinds/service.ts';
 import { portsFor } from '../endpointslice/endpoint.ts';
+import { withTriggerTime } from '../endpointslice/trigger-times.ts';
 import { hasPodEnded, isPodReady } from '../pods.ts';
 
 /** More addresses than this are not listed; an annotation says so. EndpointSlices have them all. */
 export const addressesMax = 1000;
 export const overCapacityAnnotation = 'endpoints.kubernetes.io/over-capacity';
-export const triggerTimeAnnotation = 'endpoints.kubernetes.io/last-change-trigger-time';
 const headlessLabel = 'service.kubernetes.io/headless';
 
 /** Pure: the Endpoints of a Service with a selector; undefined where `present` says so already. */
@@ -22,10 +22,10 @@ export function plan(state: {
   /** Those that the Service selects. */
   pods: readonly Pod[];
   present: Endpoints | undefined;
-  /** RFC 3339. */
-  now: string;
+  /** When what changes them happened, RFC 3339, as far as it says so. */
+  triggerTime: string | undefined;
 }): Endpoints | undefined {
-  const { service, pods, present, now } = state;
+  const { service, pods, present, triggerTime } = state;
   const { subsets, isTruncated } = truncated(subsetsOf(service, pods));
   const labels = { ...service.metadata?.labels };
   delete labels[headlessLabel];
@@ -46,7 +46,7 @@ export function plan(state: {
     metadata: {
       ...(present?.metadata ?? { name: name!, namespace: namespace! }),
       labels,
-      annotations: { ...kept, [triggerTimeAnnotation]: now },
+      annotations: withTriggerTime(kept, triggerTime),
     },
     subsets,
   };

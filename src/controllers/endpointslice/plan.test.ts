@@ -5,6 +5,7 @@ import type { Node } from '../../api/kinds/node.ts';
 import type { Pod } from '../../api/kinds/pod.ts';
 import type { Service, ServiceSpec } from '../../api/kinds/service.ts';
 import { plan, serviceAccountsAnnotation, sliceEndpointsMax } from './plan.ts';
+import { TriggerTimes, triggerTimeAnnotation, withTriggerTime } from './trigger-times.ts';
 
 function service(spec: Partial<ServiceSpec> = {}): Service {
   return {
@@ -165,4 +166,59 @@ test('a Service without pods has an empty slice, which its first pod takes', () 
   assert.deepEqual([idle.create, idle.update, idle.delete], [[], [], []]);
   const first = plan({ service: service(), pods: many(1), nodeOf, slices });
   assert.deepEqual([first.create.length, first.update.length, first.delete.length], [0, 1, 0]);
+});
+
+test('new endpoints go into slices that are written anyway, else into the one that they fill best', () => {
+  const slices = stored(plan({ service: service(), pods: many(250), nodeOf, slices: [] }).create);
+  const few = [...many(40), ...many(150, 100)];
+  const [first, second, third] = stored(plan({ service: service(), pods: few, nodeOf, slices }).update);
+  assert.deepEqual([first?.endpoints.length, second, third], [40, undefined, undefined]);
+  const apart = [{ ...slices[0]!, endpoints: first!.endpoints }, slices[1]!, slices[2]!];
+  const sizes = (pods: Pod[]) => {
+    const { create, update } = plan({ service: service(), pods, nodeOf, slices: apart });
+    return [update, create].map((list) =>
+      list.map(({ metadata, endpoints }) => [metadata?.name, endpoints.length]),
+    );
+  };
+  // Of the slices with 40 and 50 the fuller takes five; it cannot take 55, which 40 can.
+  assert.deepEqual(sizes([...few, ...many(5, 900)]), [[['web-2', 55]], []]);
+  assert.deepEqual(sizes([...few, ...many(55, 900)]), [[['web-0', 95]], []]);
+  // What fits into none makes a new slice, although there is room for a part of it.
+  assert.deepEqual(sizes([...few, ...many(70, 900)]), [[], [[undefined, 70]]]);
+  const changed = few.map((each) => (each.metadata?.name === 'web-003' ? pod(3, { ready: false }) : each));
+  assert.deepEqual(sizes([...changed, ...many(5, 900)]), [[['web-0', 45]], []]);
+});
+
+test('a pod of a node that is not there is left out, unless all are to be told', () => {
+  const lost = { ...pod(1), spec: { ...pod(1).spec!, nodeName: 'gone' } };
+  const endpoints = (spec: Partial<ServiceSpec>) =>
+    plan({ service: service(spec), pods: [lost, pod(2)], nodeOf, slices: [] }).create[0]?.endpoints.length;
+  assert.equal(endpoints({}), 1);
+  assert.equal(endpoints({ publishNotReadyAddresses: true }), 2);
+});
+
+test('who prefers what is close finds the zone that each ready endpoint is for', () => {
+  const close = service({ trafficDistribution: 'PreferClose' });
+  const pods = [pod(1), pod(2, { ready: false })];
+  const { create } = plan({ service: close, pods, nodeOf, slices: [] });
+  assert.deepEqual(
+    create[0]?.endpoints.map(({ hints }) => hints),
+    [{ forZones: [{ name: 'edge-a' }] }, undefined],
+  );
+  const { update } = plan({ service: service(), pods, nodeOf, slices: stored(create) });
+  assert.ok(update[0]?.endpoints.every(({ hints }) => hints === undefined));
+});
+
+test('the time of the change that a slice tells is the first that came since the last one', () => {
+  const times = new TriggerTimes();
+  const at = (minute: number) => `2026-01-01T00:0${minute}:00Z`;
+  const web: Service = { metadata: { name: 'web', creationTimestamp: at(1) } };
+  const ready = (n: number, minute: number): Pod => ({
+    ...pod(n),
+    status: { conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: at(minute) }] },
+  });
+  assert.equal(times.next('a', web, [ready(1, 2)]), at(1));
+  assert.equal(times.next('a', web, [ready(1, 2)]), undefined);
+  assert.equal(times.next('a', web, [ready(1, 5), ready(2, 4)]), at(4));
+  assert.deepEqual(withTriggerTime({ [triggerTimeAnnotation]: at(1), a: 'b' }, undefined), { a: 'b' });
 });

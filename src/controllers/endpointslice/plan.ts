@@ -73,7 +73,7 @@ function groupByPorts({ service, pods, nodeOf }: EndpointSliceState) {
   const byName = [...pods].sort((a, b) => ((a.metadata?.name ?? '') < (b.metadata?.name ?? '') ? -1 : 1));
   for (const pod of byName) {
     const endpoint = endpointOf(pod, service, nodeOf);
-    if (!endpoint) continue;
+    if (!endpoint || !(isOnNode(pod, nodeOf) || service.spec?.publishNotReadyAddresses)) continue;
     const ports = portsFor(pod, service);
     const key = JSON.stringify(ports);
     const group = groups.get(key) ?? { ports, members: new Map<string, Member>() };
@@ -84,7 +84,22 @@ function groupByPorts({ service, pods, nodeOf }: EndpointSliceState) {
   return groups;
 }
 
-/** Keeps endpoints where they are, fills the gaps, and touches as few slices as it can. */
+/** A pod whose node is not known, or no more, gets nothing: it is about to go. */
+function isOnNode({ spec }: Pod, nodeOf: EndpointSliceState['nodeOf']): boolean {
+  return !spec?.nodeName || nodeOf(spec.nodeName) !== undefined;
+}
+
+interface Kept {
+  slice: EndpointSlice;
+  members: Member[];
+  /** Whether it must be written anyway. */
+  isTouched: boolean;
+}
+
+/**
+ * Keeps endpoints where they are, and touches as few slices as it can: new endpoints fill those that are written
+ * anyway, the fullest first; the rest goes into the one untouched slice that it fits into best, else into new ones.
+ */
 function fillSlices(
   state: EndpointSliceState,
   ports: readonly EndpointPort[],
@@ -92,30 +107,55 @@ function fillSlices(
   slices: readonly EndpointSlice[],
   result: EndpointSlicePlan,
 ): void {
+  const kept = keepInPlace(members, slices);
+  const placed = new Set(kept.flatMap((each) => each.members));
+  const homeless = [...members.values()].filter((member) => !placed.has(member));
+  const touched = kept.filter(({ isTouched }) => isTouched);
+  touched.sort((a, b) => b.members.length - a.members.length);
+  for (const each of touched) {
+    each.members.push(...homeless.splice(0, Math.max(0, sliceEndpointsMax - each.members.length)));
+  }
+  while (homeless.length > 0) {
+    const roomy = closestFit(kept, homeless.length);
+    if (roomy) roomy.members.push(...homeless.splice(0));
+    else result.create.push(compose(state, ports, homeless.splice(0, sliceEndpointsMax)));
+  }
+  for (const { slice, members: stay } of kept) {
+    if (stay.length === 0) result.delete.push(slice);
+    else addIfChanged(result, slice, compose(state, ports, stay, slice));
+  }
+}
+
+/** The endpoints that are in slices already and still wanted, each once. */
+function keepInPlace(members: ReadonlyMap<string, Member>, slices: readonly EndpointSlice[]): Kept[] {
   const placed = new Set<string>();
-  const kept = slices.map((slice) => {
+  return slices.map((slice) => {
     const stay: Member[] = [];
-    for (const { targetRef } of slice.endpoints) {
-      const uid = targetRef?.uid ?? '';
+    let isTouched = false;
+    for (const endpoint of slice.endpoints) {
+      const uid = endpoint.targetRef?.uid ?? '';
       const member = members.get(uid);
+      isTouched ||= !member || placed.has(uid) || !isSameEndpoint(endpoint, member.endpoint);
       if (!member || placed.has(uid)) continue;
       placed.add(uid);
       stay.push(member);
     }
-    return { slice, stay, isTouched: stay.length !== slice.endpoints.length };
+    return { slice, members: stay, isTouched };
   });
-  const homeless = [...members].filter(([uid]) => !placed.has(uid)).map(([, member]) => member);
-  const roomFirst = [...kept].sort((a, b) => Number(b.isTouched) - Number(a.isTouched));
-  for (const { stay } of roomFirst) {
-    stay.push(...homeless.splice(0, Math.max(0, sliceEndpointsMax - stay.length)));
-  }
-  for (const { slice, stay } of kept) {
-    if (stay.length === 0) result.delete.push(slice);
-    else addIfChanged(result, slice, compose(state, ports, stay, slice));
-  }
-  while (homeless.length > 0) {
-    result.create.push(compose(state, ports, homeless.splice(0, sliceEndpointsMax)));
-  }
+}
+
+/** Apart from hints, which follow from the rest. */
+function isSameEndpoint({ hints: _, ...a }: Endpoint, { hints: __, ...b }: Endpoint): boolean {
+  return isEqualSemantically(a, b);
+}
+
+/** The untouched slice that is fullest once it takes all of them. */
+function closestFit(kept: readonly Kept[], count: number): Kept | undefined {
+  const roomy = kept.filter(
+    ({ isTouched, members }) =>
+      !isTouched && members.length > 0 && members.length + count <= sliceEndpointsMax,
+  );
+  return roomy.sort((a, b) => b.members.length - a.members.length)[0];
 }
 
 function addIfChanged(result: EndpointSlicePlan, slice: EndpointSlice, next: EndpointSlice): void {
@@ -144,7 +184,14 @@ function compose(
       ownerReferences: [controllerReference(serviceKind, service)],
     },
     addressType: 'IPv4',
-    endpoints: members.map(({ endpoint }) => endpoint),
+    endpoints: members.map(({ endpoint }) => withHints(endpoint, service)),
     ports: [...ports],
   };
+}
+
+/** A Service that prefers what is close has its endpoints serve their own zone. */
+function withHints(endpoint: Endpoint, { spec }: Service): Endpoint {
+  const { zone, conditions } = endpoint;
+  if (spec?.trafficDistribution === undefined || !zone || !conditions?.ready) return endpoint;
+  return { ...endpoint, hints: { forZones: [{ name: zone }] } };
 }

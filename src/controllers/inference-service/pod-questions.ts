@@ -4,6 +4,15 @@ import { type Pod, pod as podKind } from '../../api/kinds/pod.ts';
 import type { KindAddress, KubeObject } from '../../api/object.ts';
 import type { Client } from '../../client/client.ts';
 
+/** What a pod's server says of weights, by their SHA-256. */
+export interface WeightsTold {
+  pod: string;
+  /** Those that are live; undefined if it doesn't say. */
+  weights: string | undefined;
+  /** Newer ones that it could not load. */
+  refused: { message: string; weights?: string } | undefined;
+}
+
 const serverPort = 8080;
 /** A pod that takes longer has no answer. */
 const answerMs = 5_000;
@@ -18,12 +27,18 @@ export class PodQuestions {
     this.#client = client;
   }
 
-  /** The SHA-256 of the weights that are live in each of the pods; undefined of one that doesn't say. */
-  async weights(inference: InferenceService, pods: readonly Pod[]): Promise<(string | undefined)[]> {
+  /** What each of the pods tells of its weights. */
+  async weights(inference: InferenceService, pods: readonly Pod[]): Promise<WeightsTold[]> {
     const told = await this.#askAll(pods, modelPath(inference));
-    return told.map((each) => {
-      const { weights } = (each as { parameters?: { weights?: unknown } } | undefined)?.parameters ?? {};
-      return typeof weights === 'string' ? weights : undefined;
+    return told.map((each, i) => {
+      const pod = pods[i]!.metadata?.name ?? '';
+      const { parameters } = (each ?? {}) as { parameters?: Partial<WeightsTold> };
+      const { weights, refused } = parameters ?? {};
+      return {
+        pod,
+        weights: typeof weights === 'string' ? weights : undefined,
+        refused: typeof refused?.message === 'string' ? refused : undefined,
+      };
     });
   }
 

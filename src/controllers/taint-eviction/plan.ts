@@ -1,3 +1,4 @@
+import { conditionOf } from '../../api/conditions.ts';
 import type { Node } from '../../api/kinds/node.ts';
 import type { Pod } from '../../api/kinds/pod.ts';
 import { notReadyTaint, tolerates, unreachableTaint } from '../../scheduler/taints.ts';
@@ -7,8 +8,9 @@ export function hasNoExecute({ spec }: Node): boolean {
 }
 
 /**
- * When a pod has to leave its tainted node, in Unix ms: `-Infinity` for at once, Infinity for never.
- * A pod that says nothing of a lost node may stay for `evictAfterSeconds`.
+ * When a pod has to leave its tainted node, in Unix ms: `-Infinity` for at once, Infinity for never. Of several
+ * tolerations of a taint the first counts, as in Kubernetes. A pod that says nothing of a lost node may stay for
+ * `evictAfterSeconds`; the time of one that came after the taint begins when it was bound.
  */
 export function evictionMs(
   pod: Pod,
@@ -16,14 +18,15 @@ export function evictionMs(
   options: { evictAfterSeconds: number; nowMs: number },
 ): number {
   const tolerations = pod.spec?.tolerations ?? [];
+  const boundMs = Date.parse(conditionOf(pod, 'PodScheduled')?.lastTransitionTime ?? '') || 0;
   const due = (node.spec?.taints ?? [])
     .filter(({ effect }) => effect === 'NoExecute')
     .map((taint) => {
-      const sinceMs = Date.parse(taint.timeAdded ?? '') || options.nowMs;
-      const matching = tolerations.filter((toleration) => tolerates(toleration, taint));
-      if (matching.length > 0) {
-        const limits = matching.map(({ tolerationSeconds }) => tolerationSeconds ?? Number.POSITIVE_INFINITY);
-        return sinceMs + Math.max(0, Math.min(...limits)) * 1000;
+      const sinceMs = Math.max(Date.parse(taint.timeAdded ?? '') || options.nowMs, boundMs);
+      const toleration = tolerations.find((each) => tolerates(each, taint));
+      if (toleration) {
+        const { tolerationSeconds = Number.POSITIVE_INFINITY } = toleration;
+        return sinceMs + Math.max(0, tolerationSeconds) * 1000;
       }
       const isOurs = taint.key === notReadyTaint || taint.key === unreachableTaint;
       return isOurs ? sinceMs + options.evictAfterSeconds * 1000 : Number.NEGATIVE_INFINITY;
