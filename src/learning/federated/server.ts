@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { isStatus, StatusError } from '../../base/errors.ts';
+import { readBody } from '../../base/read-body.ts';
 import type { Coordinator } from './coordinator.ts';
 import { figuresHeader, readDataForm, readFigures, samplesHeader } from './protocol.ts';
 import type { DataForm } from './round-folder.ts';
@@ -41,7 +42,7 @@ export function createCoordinatorServer(options: CoordinatorServerOptions): Serv
   ];
 
   async function join({ client, request, response }: Call): Promise<void> {
-    const body = await readBody(request, textBytesMax);
+    const body = await bounded(request, textBytesMax);
     await options.join(client, readDataForm(body.toString()));
     answer(response, 200, {});
   }
@@ -71,7 +72,7 @@ export function createCoordinatorServer(options: CoordinatorServerOptions): Serv
       const samples = Number(request.headers[samplesHeader] ?? Number.NaN);
       const told = request.headers[figuresHeader];
       const bytesMax = coordinator.weights.byteLength + headerBytesMax;
-      const bytes = await readBody(request, bytesMax);
+      const bytes = await bounded(request, bytesMax);
       const measured = typeof told === 'string' ? { figures: readFigures(told) } : {};
       await coordinator.receive(client, Number(round), { bytes, samples, ...measured });
       answer(response, 200, {});
@@ -81,7 +82,7 @@ export function createCoordinatorServer(options: CoordinatorServerOptions): Serv
   }
 
   async function figures({ client, round, request, response }: Call): Promise<void> {
-    const body = await readBody(request, textBytesMax);
+    const body = await bounded(request, textBytesMax);
     await joined().evaluated(client, Number(round), readFigures(body.toString()));
     answer(response, 200, {});
   }
@@ -127,27 +128,9 @@ function answer(response: ServerResponse, status: number, body: object): void {
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
 }
 
-async function readBody(request: IncomingMessage, bytesMax: number): Promise<Buffer> {
-  const tooLarge = () =>
-    new StatusError(
-      'RequestEntityTooLarge',
-      `the body is larger than the ${bytesMax} bytes that it may have`,
-    );
-  if (Number(request.headers['content-length'] ?? 0) > bytesMax) throw tooLarge();
-  const timer = setTimeout(
-    () => request.destroy(new StatusError('Timeout', `the body took over ${uploadTimeoutMs} ms`)),
-    uploadTimeoutMs,
-  );
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  try {
-    for await (const chunk of request as AsyncIterable<Buffer>) {
-      bytes += chunk.length;
-      if (bytes > bytesMax) throw tooLarge();
-      chunks.push(chunk);
-    }
-  } finally {
-    clearTimeout(timer);
-  }
-  return Buffer.concat(chunks, bytes);
-}
+const bounded = (request: IncomingMessage, bytesMax: number): Promise<Buffer> =>
+  readBody(request, {
+    bytesMax,
+    timeoutMs: uploadTimeoutMs,
+    tooLarge: () => `the body is larger than the ${bytesMax} bytes that it may have`,
+  });
