@@ -26,7 +26,7 @@ export interface Background {
 }
 
 /** A shell as the user who runs the tests, or, for root, as an ordinary user too. */
-export function openShell(t: TestContext, options: { ordinaryUser?: boolean } = {}): Shell {
+export function openShell(t: Pick<TestContext, 'after'>, options: { ordinaryUser?: boolean } = {}): Shell {
   const home = mkdtempSync(join(tmpdir(), 'selvage-home-'));
   if (options.ordinaryUser) chownSync(home, nobody, nobody);
   t.after(() => rmSync(home, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }));

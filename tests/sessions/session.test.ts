@@ -4,16 +4,35 @@ import { matches, parseSession } from './session.ts';
 
 test('a session is read as commands with what they print', () => {
   const { steps, since } = parseSession(
-    '## About\n@since 1.25\n\n$ one\nout\n[exit 1]\n## why\n@before 1.30\n~ cat <<EOF\n$ no command\nEOF\nlast\n',
+    '## About\n@since 1.25\n\n$ one\nout\n[exit 1]\n## why\n@before 1.30\n@ours our own\n~ cat <<EOF\n$ no command\nEOF\nlast\n',
   );
   assert.equal(since, 25);
   assert.deepEqual(
-    steps.map(({ command, expected, repeats, before }) => ({ command, expected, repeats, before })),
+    steps.map(({ command, expected, repeats, before, ours }) => ({
+      command,
+      expected,
+      repeats,
+      before,
+      ours,
+    })),
     [
-      { command: 'one', expected: ['out', '[exit 1]'], repeats: false, before: Number.POSITIVE_INFINITY },
-      { command: 'cat <<EOF\n$ no command\nEOF', expected: ['last'], repeats: true, before: 30 },
+      {
+        command: 'one',
+        expected: ['out', '[exit 1]'],
+        repeats: false,
+        before: Number.POSITIVE_INFINITY,
+        ours: '',
+      },
+      {
+        command: 'cat <<EOF\n$ no command\nEOF',
+        expected: ['last'],
+        repeats: true,
+        before: 30,
+        ours: 'our own',
+      },
     ],
   );
+  assert.equal(parseSession('@ours needs a network\n\n$ one\n').ours, 'needs a network');
   assert.throws(() => parseSession('$ cat <<EOF\n'), /EOF does not end/);
   assert.throws(() => parseSession('out\n'), /belongs to no command/);
 });
