@@ -93,7 +93,10 @@ async function newWeights(t: TestContext, { shell, ask, shows }: ModelCluster): 
     const reference = await servedNow();
     await build(shell, 'm:broken', { ...artifact(4), 'weights.safetensors': 'no weights' });
     await set('oci://m:broken');
-    await shows('isvc swap', '{.status.modelStatus.transitionStatus}', 'InProgress');
+    await shows('isvc swap', '{.status.modelStatus.transitionStatus}', 'BlockedByFailedLoad');
+    const failure =
+      '{.status.modelStatus.lastFailureInfo.reason} {.status.modelStatus.lastFailureInfo.message}';
+    await shows('isvc swap', failure, /^ModelLoadFailed can't load model "swap": ./);
     assert.equal(await servedNow(), reference);
     assert.deepEqual(await ask(predictPath('swap'), 20, 4), { 3: 20 });
     await set('oci://m:v1');

@@ -52,6 +52,8 @@ import { writeStatus } from './write-status.ts';
 export const tagLookMs = 5_000;
 /** How often pods that get other weights are asked whether these are live. */
 const swapLookMs = 500;
+/** And when one of them could not load them: others' nodes may still fetch. */
+const refusedLookMs = 5_000;
 
 /** Runs each InferenceService's model as Deployments and Services, and says what became of them. */
 export function run(context: Context): Running {
@@ -146,10 +148,10 @@ export function run(context: Context): Running {
       nowMs: clock.nowMs(),
     });
     await writeStatus(client, inferenceServiceKind, inference, status);
-    tellChanges(inference, status, drift);
+    tellChanges(inference, status, drift, served?.failure !== undefined);
     const isAsleep = made.get(name)?.spec?.replicas === 0;
     const looks = [
-      served?.isSwapping ? swapLookMs : undefined,
+      served?.isSwapping ? (served.failure ? refusedLookMs : swapLookMs) : undefined,
       scaleSettingsOf(inference) && !isAsleep ? tickMs : undefined,
       // A tag may be pushed anew; a digest means the same for ever.
       reference && !reference.includes('@') ? tagLookMs : undefined,
@@ -163,11 +165,22 @@ export function run(context: Context): Running {
     inference: InferenceService,
     status: InferenceServiceStatus,
     drift: DriftSeen | undefined,
+    isSwapRefused: boolean,
   ): void {
     const subject = subjectOf(inferenceServiceKind, inference);
     const [before, after] = [inference.status, status].map((each) => each?.annotations?.[servedAnnotation]);
     if (before && after && before !== after)
       events.record(subject, 'Normal', 'ModelServed', `All pods serve ${after}, no more ${before}`);
+    const [failedBefore, failed] = [inference.status, status].map(
+      (each) => each?.modelStatus?.lastFailureInfo,
+    );
+    if (isSwapRefused && failed && failed.message !== failedBefore?.message)
+      events.record(
+        subject,
+        'Warning',
+        'ModelLoadFailed',
+        `${failed.location} goes on with its model: ${failed.message}`,
+      );
     const wasDrifted = conditionOf(inference, 'ModelDrift')?.status === 'True';
     if (drift && drift.drifted !== wasDrifted) {
       const type = drift.drifted ? 'Warning' : 'Normal';

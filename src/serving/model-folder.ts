@@ -71,6 +71,15 @@ export async function readModelFolder(folder: string): Promise<ModelFolder> {
   );
 }
 
+/** SHA-256 of the θ that lies in the folder, of a model or not; `undefined`: none can be read. */
+export async function weightsDigestOf(folder: string): Promise<string | undefined> {
+  for (const name of ['weights.safetensors', 'model.onnx']) {
+    const bytes = await readFile(join(folder, name)).catch(() => undefined);
+    if (bytes) return digestOf(bytes);
+  }
+  return undefined;
+}
+
 async function readConfig(folder: string): Promise<Record<string, unknown>> {
   const path = join(folder, 'config.json');
   if (!existsSync(path)) return {};

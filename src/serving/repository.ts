@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, StatusError } from '../base/errors.ts';
-import { modelFiles, readModelFolder } from './model-folder.ts';
+import { modelFiles, readModelFolder, weightsDigestOf } from './model-folder.ts';
 import type { ServedModel } from './served-model.ts';
 import type { Session } from './session.ts';
 
@@ -99,13 +99,16 @@ function createRepository(source: Source, start: Start): ModelRepository {
     if (!loaded.has(name) && loaded.size >= loadedMax)
       throw new StatusError('BadRequest', `${loadedMax} models are loaded already; unload one first`);
     loading.add(name);
+    let folder: string | undefined;
     try {
       const { path, version } = await source.locate(name);
+      folder = path;
       const stamp = await stampOf(path);
       stamps.set(name, stamp);
       const { onnx, labels, settings } = await readModelFolder(path);
       if ((await stampOf(path)) !== stamp) {
         stamps.delete(name);
+        folder = undefined;
         throw new Error('its files changed while they were read; it will be read again');
       }
       const session = await start(name, onnx);
@@ -115,6 +118,9 @@ function createRepository(source: Source, start: Start): ModelRepository {
       await old?.session.close();
     } catch (error) {
       reasons.set(name, messageOf(error));
+      const served = loaded.get(name);
+      if (served && folder !== undefined)
+        served.refused = { message: messageOf(error), weights: await weightsDigestOf(folder) };
       throw new StatusError('BadRequest', `can't load model "${name}": ${messageOf(error)}`, {
         cause: error,
       });

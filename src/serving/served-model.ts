@@ -9,6 +9,14 @@ export interface ServedModel {
   labels: string[] | undefined;
   session: Session;
   settings?: ModelSettings;
+  /** The newer files that could not be loaded, so that this one goes on. */
+  refused?: RefusedFiles | undefined;
+}
+
+export interface RefusedFiles {
+  message: string;
+  /** SHA-256 of θ among them, if it could be read. */
+  weights?: string | undefined;
 }
 
 export function settingsOf(model: ServedModel): ModelSettings {
@@ -29,7 +37,7 @@ export function outputsOf(model: ServedModel) {
 
 /** The answer of the protocol's model metadata. */
 export function describeModel(model: ServedModel) {
-  const { name, version, labels, session } = model;
+  const { name, version, labels, session, refused } = model;
   const { preprocess, postprocess, weightsDigest } = settingsOf(model);
   const parameters = {
     ...(labels && { labels }),
@@ -37,6 +45,7 @@ export function describeModel(model: ServedModel) {
     ...(postprocess.length > 0 && { postprocess }),
     ...(takesImages(model) && { accepts: ['image/jpeg', 'image/png'] }),
     ...(weightsDigest && { weights: weightsDigest }),
+    ...(refused && { refused }),
   };
   return {
     name,

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -111,11 +112,22 @@ test('weights that are cut short, or of another model, are told once, and the ol
   await put(weightsOf(9).subarray(0, 100));
   await until(() => errors.length > 0);
   assert.match(errors[0]!, /the new files are not served: can't load model "m": .*cut short/);
-  await put(exportModel(sequential([input([5]), dense(3)], { seed: 1 })).weights);
+  const other = exportModel(sequential([input([5]), dense(3)], { seed: 1 })).weights;
+  await put(other);
   await until(() => errors.length > 1);
   assert.match(errors[1]!, /needs "dense\/kernel" as F32 \[4, 3\]/);
   assert.equal(await answerOf(), before);
   assert.deepEqual(await repository.changed(), []);
+  const refused = async () => {
+    const response = await server.fetch(new Request('http://m/v2/models/m'));
+    return ((await response.json()) as { parameters: { refused?: object } }).parameters.refused;
+  };
+  const digest = `sha256:${createHash('sha256').update(other).digest('hex')}`;
+  const { reason } = (await repository.index())[0]!;
+  assert.deepEqual(await refused(), { message: reason, weights: digest }, 'the metadata tell it');
+  await put(weightsOf(5));
+  await until(async () => (await answerOf()) === 5);
+  assert.equal(await refused(), undefined);
 });
 
 test('a load request reads the folder at once', async () => {

@@ -23,6 +23,7 @@ import type { Refusal } from './refusal.ts';
 import { isRolledOut, revisionOf } from './revision.ts';
 import { revisionsOf } from './revision-status.ts';
 import type { ChosenRuntime } from './runtimes.ts';
+import type { ServedModel } from './served-model.ts';
 
 /** What became of the plan. */
 export interface Observed {
@@ -34,7 +35,7 @@ export interface Observed {
   /** Pods of the predictor. */
   pods: readonly Pod[];
   /** The model that the pods of the latest revision serve; `isSwapping` while they get another one. */
-  served?: { reference: string | undefined; isSwapping: boolean };
+  served?: ServedModel;
   drift?: DriftSeen | undefined;
   /** What serves the model. */
   runtime?: Pick<ChosenRuntime, 'name' | 'isCluster'> | undefined;
@@ -90,7 +91,11 @@ export function statusOf(inference: InferenceService, observed: Observed): Infer
       predictor: revisionsOf(inference, { ...observed, isLatestReady: isServed }),
       ...Object.fromEntries(companions),
     },
-    modelStatus: modelStatusOf(inference, { ...observed, isLatestReady: isServed, failure }),
+    modelStatus: modelStatusOf(inference, {
+      ...observed,
+      isLatestReady: isServed,
+      failure: failure ?? observed.served?.failure,
+    }),
     ...(served !== undefined && { annotations: { [servedAnnotation]: served } }),
   };
 }
