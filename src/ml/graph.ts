@@ -23,7 +23,7 @@ export interface Value {
   readonly shape: Shape;
 }
 
-export type Attributes = Record<string, number | number[] | string>;
+export type Attributes = Record<string, number | number[] | string | string[]>;
 
 /** One differentiable step: from the gradient of its output, the gradients of its inputs. */
 export interface Operation {
@@ -44,6 +44,8 @@ interface GraphNode {
   inputs: Value[];
   output: Value;
   attributes: Attributes;
+  /** Which of the operator's outputs it is; those before it are not asked for. */
+  outputIndex: number;
 }
 
 /** An ONNX graph under construction. Values are made by `primitives.ts` and `ops/`; nodes that no output
@@ -132,9 +134,10 @@ export class Graph {
     inputs: Value[],
     { dtype, shape }: { dtype: DType; shape: Shape },
     attributes: Attributes = {},
+    outputIndex = 0,
   ): Value {
     const output = this.#declare(dtype, shape, this.#name(opType));
-    const node = { opType, inputs, output, attributes };
+    const node = { opType, inputs, output, attributes, outputIndex };
     this.#nodes.push(node);
     this.#producers.set(output, node);
     return output;
@@ -188,12 +191,12 @@ export class Graph {
 }
 
 function toNodeProto(
-  { opType, inputs, output, attributes }: GraphNode,
+  { opType, inputs, output, attributes, outputIndex }: GraphNode,
   renamed: Map<Value, string>,
 ): NodeProto {
   return {
     input: inputs.map((value) => value.name),
-    output: [renamed.get(output) ?? output.name],
+    output: [...new Array<string>(outputIndex).fill(''), renamed.get(output) ?? output.name],
     name: output.name,
     opType,
     attribute: Object.entries(attributes).map(([name, value]) => toAttribute(name, value)),
@@ -203,14 +206,21 @@ function toNodeProto(
 /** Real-valued attributes are told from integers by name: ONNX gives each attribute one fixed type. */
 const realAttributes = new Set(['alpha', 'beta', 'epsilon', 'seed']);
 
-function toAttribute(name: string, value: number | number[] | string): AttributeProto {
+function toAttribute(name: string, value: Attributes[string]): AttributeProto {
   if (typeof value === 'string') {
     return { name, type: attributeType.string, s: new TextEncoder().encode(value) };
+  }
+  if (isStrings(value)) {
+    const strings = value.map((text) => new TextEncoder().encode(text));
+    return { name, type: attributeType.strings, strings };
   }
   if (Array.isArray(value)) return { name, type: attributeType.ints, ints: value };
   if (realAttributes.has(name)) return { name, type: attributeType.float, f: value };
   return { name, type: attributeType.int, i: value };
 }
+
+const isStrings = (value: Attributes[string]): value is string[] =>
+  Array.isArray(value) && typeof value[0] === 'string';
 
 function toValueInfo({ dtype, shape }: Value, name: string): ValueInfoProto {
   const dim = shape.map((d) => (typeof d === 'number' ? { dimValue: d } : { dimParam: d }));

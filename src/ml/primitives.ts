@@ -278,6 +278,19 @@ export function layerNormalization(x: Value, gain: Value, offset: Value | undefi
 export const batchNormalization = (x: Value, statistics: Value[], epsilon: number): Value =>
   x.graph.node('BatchNormalization', [x, ...statistics], x, { epsilon });
 
+/** ONNX's own recurrent operators, over [T, N, C]: the outputs [T, 1, N, U], or the last of them [1, N, U]. */
+export function recurrent(
+  opType: 'LSTM' | 'GRU' | 'RNN',
+  [x, ...weights]: [Value, ...Value[]],
+  { units, isSequence }: { units: number; isSequence: boolean },
+  attributes: Attributes,
+): Value {
+  const [steps, batch] = x.shape;
+  const shape = isSequence ? [steps!, 1, batch!, units] : [1, batch!, units];
+  const all = { ...attributes, hidden_size: units };
+  return x.graph.node(opType, [x, ...weights], { dtype: x.dtype, shape }, all, isSequence ? 0 : 1);
+}
+
 /** A dimension that must be known while the graph is built. */
 function fixed(x: Value, axis: number): number {
   const dim = x.shape[axis];

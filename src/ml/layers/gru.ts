@@ -32,6 +32,12 @@ export function gru(units: number, options: GRUOptions = {}): RecurrentLayer {
     gates: 3,
     parts: 1,
     ...(resetAfter && after),
+    operator: {
+      opType: 'GRU',
+      gates: [0, 1, 2],
+      activations: ['recurrentActivation', 'activation'],
+      linearBeforeReset: resetAfter,
+    },
     cell: ({ recurrentKernel, bias }, activations) =>
       resetAfter
         ? cellAfter(recurrentKernel, bias && row(bias, 1), activations)

@@ -19,6 +19,11 @@ export function lstm(units: number, options: LSTMOptions = {}): RecurrentLayer {
     gates: 4,
     parts: 2,
     ...(options.unitForgetBias !== false && { biasInitializer: forgetOne }),
+    operator: {
+      opType: 'LSTM',
+      gates: [0, 3, 1, 2],
+      activations: ['recurrentActivation', 'activation', 'activation'],
+    },
     cell:
       ({ recurrentKernel }, { activation, recurrentActivation }) =>
       (step, [h, c]) => {

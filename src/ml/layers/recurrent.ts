@@ -17,6 +17,7 @@ import {
   type Regularizer,
   requireRank,
 } from './layer.ts';
+import { applyOperator, hasOperator, type RecurrentOperator } from './recurrent-operator.ts';
 import { regularizeActivity } from './regularizers.ts';
 
 /** What LSTM, GRU and SimpleRNN have in common, with Keras' defaults. */
@@ -50,6 +51,8 @@ export interface Kind {
   /** The bias that is added to all inputs at once, before the steps; the whole by default. */
   inputBias?(bias: Value): Value;
   cell(weights: { recurrentKernel: Value; bias: Value | undefined }, activation: Activations): Cell;
+  /** Where nothing is trained. */
+  operator: RecurrentOperator;
 }
 
 export interface Activations {
@@ -70,7 +73,17 @@ export function recurrentLayer<O extends RecurrentOptions & { recurrentActivatio
     recurrentActivation: activationOf(options.recurrentActivation ?? 'sigmoid'),
   };
 
+  const operatorOptions = { units, goBackwards, returnSequences, ...functions };
+  const mayUseOperator = hasOperator(kind.operator, operatorOptions);
+
   function compute(x: Value, parameters: Value[], context: ForwardContext): Value {
+    const y = computeOutputs(x, parameters, context);
+    return regularizeActivity(y, options.activityRegularizer, context);
+  }
+
+  function computeOutputs(x: Value, parameters: Value[], context: ForwardContext): Value {
+    if (!context.isTraining && mayUseOperator && !context.masks[0])
+      return applyOperator(kind.operator, x, parameters, operatorOptions);
     const [kernel, recurrentKernel, bias] = parameters;
     const seen = context.isTraining && rate > 0 ? dropSteps(x, rate, context) : x;
     const product = linear(seen, kernel!);
@@ -82,14 +95,13 @@ export function recurrentLayer<O extends RecurrentOptions & { recurrentActivatio
         recurrentActivation: functions.recurrentActivation.forward,
       },
     );
-    const y = run(inputBias ? addBias(product, inputBias) : product, cell, {
+    return run(inputBias ? addBias(product, inputBias) : product, cell, {
       units,
       parts: kind.parts,
       goBackwards,
       returnSequences,
       mask: context.masks[0],
     });
-    return regularizeActivity(y, options.activityRegularizer, context);
   }
 
   const layer: Layer = defineLayer({

@@ -11,6 +11,7 @@ export function simpleRNN(units: number, options: SimpleRNNOptions = {}): Recurr
     type: 'SimpleRNN',
     gates: 1,
     parts: 1,
+    operator: { opType: 'RNN', gates: [0], activations: ['activation'] },
     cell:
       ({ recurrentKernel }, { activation }) =>
       (step, [h]) => [activation(add(step, linear(h!, recurrentKernel)))],

@@ -31,8 +31,10 @@ export interface AttributeProto {
   i?: number;
   s?: Uint8Array;
   t?: TensorProto;
+  g?: GraphProto;
   floats?: number[];
   ints?: number[];
+  strings?: Uint8Array[];
   type?: number;
 }
 
@@ -115,8 +117,10 @@ export const messages: Record<MessageName, Record<string, Field>> = {
     i: one(3, 'int'),
     s: one(4, 'bytes'),
     t: one(5, 'Tensor'),
+    g: one(6, 'Graph'),
     floats: many(7, 'float'),
     ints: many(8, 'int'),
+    strings: many(9, 'bytes'),
     type: one(20, 'int'),
   },
   Tensor: {
@@ -140,7 +144,16 @@ export const messages: Record<MessageName, Record<string, Field>> = {
 };
 
 /** `AttributeProto.AttributeType` */
-export const attributeType = { float: 1, int: 2, string: 3, tensor: 4, floats: 6, ints: 7 } as const;
+export const attributeType = {
+  float: 1,
+  int: 2,
+  string: 3,
+  tensor: 4,
+  graph: 5,
+  floats: 6,
+  ints: 7,
+  strings: 8,
+} as const;
 
 /** `TensorProto.DataLocation.EXTERNAL` */
 export const externalLocation = 1;
