@@ -28,6 +28,32 @@ const onnx = Buffer.from('ONNX', 'base64');
 export default { fetch: () => new Response(onnx) };
 `;
 
+/** A bucket of models, for those who sign what they ask with its secret. */
+const bucket = `
+import { createHash, createHmac } from 'node:crypto';
+const onnx = Buffer.from('ONNX', 'base64');
+const sha256 = (text) => createHash('sha256').update(text).digest('hex');
+const hmac = (key, text) => createHmac('sha256', key).update(text).digest();
+function isSigned({ method, url, headers }) {
+  const { pathname, searchParams } = new URL(url);
+  const [, scope, names, signature] =
+    /^AWS4-HMAC-SHA256 Credential=minio\\/(.+),SignedHeaders=(.+),Signature=(.+)$/.exec(headers.get('authorization')) ?? [];
+  if (!scope) return false;
+  const query = [...searchParams].map((pair) => pair.map(encodeURIComponent).join('=')).sort().join('&');
+  const lines = names.split(';').map((name) => name + ':' + headers.get(name));
+  const canonical = [method, pathname, query, ...lines, '', names, sha256('')].join('\\n');
+  const toSign = ['AWS4-HMAC-SHA256', headers.get('x-amz-date'), scope, sha256(canonical)].join('\\n');
+  return hmac(scope.split('/').reduce(hmac, 'AWS4minio123'), toSign).toString('hex') === signature;
+}
+export default {
+  fetch(request) {
+    if (!isSigned(request)) return new Response('<Error><Code>AccessDenied</Code></Error>', { status: 403 });
+    if (new URL(request.url).pathname === '/models/iris/model.onnx') return new Response(onnx);
+    return new Response('<ListBucketResult><Contents><Key>iris/model.onnx</Key></Contents></ListBucketResult>');
+  },
+};
+`;
+
 /** Puts what is fetched there into a claim. */
 const loader = `
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -211,9 +237,10 @@ test('a model with what belongs to it', { skip: missing('kubectl'), timeout: 600
   const { graph, weights } = modelOf(7);
   const onnx = Buffer.from(bake(graph, weights)).toString('base64');
   await build(shell, 'files:1', isolate('files', files.replace('ONNX', onnx)));
+  await build(shell, 'bucket:1', isolate('bucket', bucket.replace('ONNX', onnx)));
   await build(shell, 'loader:1', isolate('loader', loader));
   await build(shell, 'sink:1', isolate('sink', sink));
-  for (const name of ['files', 'sink']) {
+  for (const name of ['files', 'bucket', 'sink']) {
     await shell.run(`kubectl create deployment ${name} --image=${name}:1 --port=8080`);
     await shell.run(`kubectl expose deployment ${name} --port=80 --target-port=8080`);
     await shell.run(`kubectl rollout status deployment/${name} --timeout=115s`);
@@ -241,6 +268,30 @@ test('a model with what belongs to it', { skip: missing('kubectl'), timeout: 600
       assert.match(told, /has the SHA-256 [0-9a-f]{64}, but storageUri says 0000/);
     }, 120_000);
     assert.equal(await row(shell, 'forged'), `${url('forged')} False`);
+  });
+
+  await t.test('it is fetched from S3 with the secret of its service account', async () => {
+    const annotations = {
+      'serving.kserve.io/s3-endpoint': 'bucket.default',
+      'serving.kserve.io/s3-usehttps': '0',
+    };
+    const stringData = { awsAccessKeyID: 'minio', awsSecretAccessKey: 'minio123' };
+    await apply(shell, {
+      apiVersion: 'v1',
+      kind: 'List',
+      items: [
+        { apiVersion: 'v1', kind: 'Secret', metadata: { name: 's3creds', annotations }, stringData },
+        {
+          apiVersion: 'v1',
+          kind: 'ServiceAccount',
+          metadata: { name: 'fetcher' },
+          secrets: [{ name: 's3creds' }],
+        },
+      ],
+    });
+    await apply(shell, service('stored', 's3://models/iris', { serviceAccountName: 'fetcher' }));
+    await shell.run('kubectl wait --for=condition=Ready isvc/stored --timeout=115s');
+    await answers(`${url('stored')}/v1/models/stored:predict`, 5, { 7: 5 });
   });
 
   await t.test('it lies in a claim', async () => {
@@ -340,7 +391,7 @@ test('a model with what belongs to it', { skip: missing('kubectl'), timeout: 600
   await t.test('what is not offered is refused, with what is', async () => {
     const sklearn = { storageUri: 'gs://kfserving-examples/models/sklearn/1.0/model' };
     await apply(shell, { ...service('legacy', ''), spec: { predictor: { sklearn } } });
-    await apply(shell, service('format', 's3://nowhere'));
+    await apply(shell, service('format', 'hdfs://nowhere'));
     const path = '{.status.modelStatus.transitionStatus} {.status.modelStatus.lastFailureInfo.message}';
     const says = (name: string, what: RegExp) =>
       eventually(async () =>
@@ -351,13 +402,13 @@ test('a model with what belongs to it', { skip: missing('kubectl'), timeout: 600
       await shell.run('kubectl describe isvc legacy'),
       /Warning +InvalidPredictor .*model type: \{sklearn\} .* there is one for: onnx 1, rows 1\./,
     );
-    await says('format', /^InvalidSpec .*storageUri: Invalid value: "s3:.*must be oci:/);
+    await says('format', /^InvalidSpec .*storageUri: Invalid value: "hdfs:.*must be oci:/);
     assert.match(await shell.run('kubectl describe isvc format'), /Warning +InvalidPredictor/);
   });
 
   await t.test('a mistake in what serves already changes nothing but what is said', async () => {
     await shell.run(
-      `kubectl patch isvc m --type=merge -p '{"spec":{"predictor":{"model":{"storageUri":"s3://nowhere"}}}}'`,
+      `kubectl patch isvc m --type=merge -p '{"spec":{"predictor":{"model":{"storageUri":"hdfs://nowhere"}}}}'`,
     );
     await shell.run('kubectl wait --for=condition=Ready=false isvc/m --timeout=60s');
     assert.equal(

@@ -44,6 +44,7 @@ import { boundsOf, scaleSettingsOf } from './inference-service/scale-settings.ts
 import { servedModel } from './inference-service/served-model.ts';
 import { driftMessage, latestOf, refusedStatusOf, statusOf } from './inference-service/status.ts';
 import { modelStorage } from './inference-service/storage.ts';
+import { accessLookMs, storageAccess } from './inference-service/storage-access.ts';
 import { withRuntime } from './inference-service/with-runtime.ts';
 import { controllerOf, isControlledBy } from './owner.ts';
 import { writeStatus } from './write-status.ts';
@@ -89,6 +90,11 @@ export function run(context: Context): Running {
     if (isRefusal(inference)) return refuse(asked, inference);
     const refusal = refusalOf(inference);
     if (refusal) return refuse(inference, refusal);
+    const access = await storageAccess(client, inference);
+    if (access && isRefusal(access)) {
+      await refuse(inference, access);
+      return accessLookMs;
+    }
     const ownNamed = <T extends KubeObject>(informer: Informer<T>, name: string): T | undefined => {
       const found = informer.get(`${inference.metadata?.namespace}/${name}`);
       return found && isControlledBy(found, inference) ? found : undefined;
@@ -108,7 +114,7 @@ export function run(context: Context): Running {
           replicaSets.byIndex('owner', stable?.metadata?.uid ?? ''),
         ),
       },
-      { model, replicas: await replicasOf(key, inference, stable) },
+      { model, access, replicas: await replicasOf(key, inference, stable) },
     );
     const made = new Map<string, Deployment>();
     let problem: string | undefined;

@@ -9,7 +9,8 @@ import type { Service } from '../../api/kinds/service.ts';
 import { modelOfAnnotation, modelVolumeAnnotation } from '../../api/model-annotations.ts';
 import { controllerReference } from '../owner.ts';
 import { type ComponentName, componentName, inferenceServiceLabel } from './names.ts';
-import { hostOf, modelFolder, modelVolume, type Storage } from './storage.ts';
+import { modelFolder, modelVolume, type Storage } from './storage.ts';
+import { hostOf } from './storage-access.ts';
 
 const egressAnnotation = 'selvage.dev/egress';
 const httpPort = 8080;
@@ -142,7 +143,7 @@ export function predictorTemplate(inference: InferenceService, storage: Storage 
       }),
       containers: [modelContainer(inference, storage), ...containers],
       ...((storage || pod.volumes) && {
-        volumes: [...(storage ? [storage.volume] : []), ...(pod.volumes ?? [])],
+        volumes: [...(storage ? [storage.volume, ...(storage.volumes ?? [])] : []), ...(pod.volumes ?? [])],
       }),
     },
   );

@@ -32,6 +32,7 @@ import {
   withModelOf,
 } from './revision.ts';
 import { modelStorage, withReference } from './storage.ts';
+import type { StorageAccess } from './storage-access.ts';
 
 /** What there is of the predictor. */
 export interface Present {
@@ -62,9 +63,9 @@ const holdSecondsDefault = 60;
 export function plan(
   inference: InferenceService,
   present: Present,
-  known: { model: KnownModel | undefined; replicas: number },
+  known: { model: KnownModel | undefined; replicas: number; access?: StorageAccess | undefined },
 ): InferencePlan {
-  const storage = withReference(modelStorage(inference), known.model?.reference);
+  const storage = withReference(modelStorage(inference, known.access), known.model?.reference);
   const reference = storage?.reference ?? inference.spec?.predictor.model?.storageUri ?? '';
   const graph = takesWeights(inference) ? known.model?.graph : undefined;
   const target = targetOf(predictorTemplate(inference, storage), reference, graph);

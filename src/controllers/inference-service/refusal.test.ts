@@ -15,7 +15,13 @@ function refusal(predictor: Predictor, more: object = {}, name = 'm'): string {
 
 test('what is not offered is refused, with what is', () => {
   assert.equal(refusal({ model: onnx }), '');
-  assert.match(refusal({ model: { ...onnx, storage: { key: 'minio' } } }), /storage: Forbidden/);
+  const format = { modelFormat: { name: 'onnx' } };
+  assert.match(
+    refusal({ model: { ...onnx, storage: { key: 'minio' } } }),
+    /only one of storageUri and storage\.path/,
+  );
+  assert.match(refusal({ model: { ...format, storage: { key: 'minio' } } }), /storage\.path: Required value/);
+  assert.equal(refusal({ model: { ...format, storage: { key: 'minio', path: 'iris' } } }), '');
   assert.match(refusal({}), /^InvalidPredictorSpec: spec.predictor.model: Required value/);
   assert.match(refusal({ model: onnx }, { transformer: {} }), /spec.transformer.containers: Required value/);
   assert.match(refusal({ model: onnx }, {}, 'm'.repeat(47)), /metadata.name: Too long: .*46/);
@@ -25,10 +31,7 @@ test('an image of one’s own may serve any format, with or without a model from
   const image = { modelFormat: { name: 'sklearn' }, image: 'my-server:1' };
   assert.equal(refusal({ model: image }), '');
   assert.equal(refusal({ model: { ...image, storageUri: 'oci://m:1' } }), '');
-  assert.match(
-    refusal({ model: { ...image, storageUri: 's3://bucket/m' } }),
-    /storageUri: Invalid value: "s3:/,
-  );
+  assert.match(refusal({ model: { ...image, storageUri: 'hdfs://m' } }), /storageUri: Invalid value: "hdfs:/);
   assert.equal(refusal({ containers: [{ name: 'c', image: 'my-server:1' }] }), '');
 });
 
@@ -56,6 +59,6 @@ test('a storageUri leads to a volume, and what is wrong with one is said', () =>
   assert.deepEqual(storageOf('file:///srv/m'), {
     volume: { name: 'model', hostPath: { path: '/srv/m' } },
   });
-  for (const wrong of ['oci://', 'pvc://', 'file://srv', 's3://b/m', 'gs://b/m', 'm', ''])
+  for (const wrong of ['oci://', 'pvc://', 'file://srv', 's3://', 'gs:///m', 'hdfs://b/m', 'm', ''])
     assert.match(String(storageOf(wrong)), /^must be oci:/, wrong);
 });

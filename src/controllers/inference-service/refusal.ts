@@ -38,8 +38,9 @@ type Model = NonNullable<NonNullable<InferenceService['spec']>['predictor']['mod
 
 function refusalOfModel({ image, storage, storageUri }: Model): Refusal | undefined {
   const at = 'spec.predictor.model';
-  if (storage)
-    return invalid(`${at}.storage: Forbidden: storage of the cluster's own is not offered; use storageUri`);
+  if (storage && storageUri !== undefined)
+    return invalid(`${at}: must provide only one of storageUri and storage.path`);
+  if (storage) return storage.path ? undefined : invalid(`${at}.storage.path: Required value`);
   if (storageUri === undefined && image) return undefined;
   const read = storageOf(storageUri ?? '');
   return typeof read === 'string'
@@ -47,6 +48,6 @@ function refusalOfModel({ image, storage, storageUri }: Model): Refusal | undefi
     : undefined;
 }
 
-function invalid(message: string): Refusal {
+export function invalid(message: string): Refusal {
   return { reason: 'InvalidPredictorSpec', message };
 }

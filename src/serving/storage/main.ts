@@ -20,7 +20,7 @@ const keepAs = env.STORAGE_FILE || undefined;
 
 try {
   if (env.CA_BUNDLE) trust(env.CA_BUNDLE.split(':').map(onHost));
-  console.log(uri.startsWith('s3://') ? await fromS3() : await fromUrl());
+  console.log(/^(s3|gs):/.test(uri) ? await fromS3() : await fromUrl());
 } catch (error) {
   console.error(`the model was not fetched: ${messageOf(error)}`);
   process.exitCode = 1;

@@ -48,13 +48,13 @@ interface Place {
 }
 
 export function placeOf(uri: string): Place {
-  const [, bucket = '', path = ''] = /^s3:\/\/([^/]+)\/?(.*?)\/*$/.exec(uri) ?? [];
+  const [, bucket = '', path = ''] = /^(?:s3|gs):\/\/([^/]+)\/?(.*?)\/*$/.exec(uri) ?? [];
   if (bucket === '') throw new StatusError('Invalid', `${uri} names no bucket`);
   return { bucket, path };
 }
 
 /**
- * Fetches what lies at `s3://BUCKET/PATH`: one object into `file`, or all below the path into `folder`. Resolves to the path in
+ * Fetches what lies at `s3://BUCKET/PATH`, or `gs://`, whose server speaks S3 too: one object into `file`, or all below the path into `folder`. Resolves to the path in
  * the bucket of the one, or to the files' paths in the folder.
  */
 export async function fetchObjects(options: {
