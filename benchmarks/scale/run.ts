@@ -119,7 +119,7 @@ async function fill(client: TimingClient, nodes: number, pods: number): Promise<
 /** What each node's agent watches, each over a connection of its own. */
 const watchesOf = (name: string) => [
   `/api/v1/pods?fieldSelector=spec.nodeName%3D${name}`,
-  '/api/v1/nodes?',
+  `/api/v1/nodes?fieldSelector=metadata.name%3D${name}`,
   '/api/v1/services?',
   '/apis/discovery.k8s.io/v1/endpointslices?',
   '/api/v1/persistentvolumes?',

@@ -7,6 +7,7 @@ import { service as serviceKind } from '../api/kinds/service.ts';
 import { isStatus } from '../base/errors.ts';
 import type { Running } from '../base/lifecycle.ts';
 import { type Change, keyOf } from '../client/cache.ts';
+import { meshAddressAnnotation } from '../mesh/compile.ts';
 import { hasLabels } from '../scheduler/labels.ts';
 import { type Context, runController, source } from './controller.ts';
 import { managedBy, managedByLabel, plan, serviceNameLabel } from './endpointslice/plan.ts';
@@ -47,6 +48,12 @@ export function run(context: Context): Running {
   const keysForNode = (change: Change<Node>): string[] => {
     const zoneOf = ({ metadata }: Node) => metadata?.labels?.[zoneLabel];
     if (change.type === 'modified' && zoneOf(change.previous) === zoneOf(change.object)) return [];
+    return [...new Set(pods.byIndex('node', change.key).flatMap(servicesOf))];
+  };
+
+  const keysForMeshAddress = (change: Change<Node>): string[] => {
+    const addressOf = ({ metadata }: Node) => metadata?.annotations?.[meshAddressAnnotation];
+    if (change.type !== 'modified' || addressOf(change.previous) === addressOf(change.object)) return [];
     return [...new Set(pods.byIndex('node', change.key).flatMap(servicesOf))];
   };
 
@@ -96,6 +103,7 @@ export function run(context: Context): Running {
       source(serviceKind, ({ key }) => [key]),
       source(podKind, keysForPod),
       source(nodeKind, keysForNode),
+      source(nodeKind, keysForMeshAddress),
       source(endpointSliceKind, keysForSlice),
     ],
     reconcile,

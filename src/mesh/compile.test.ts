@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { compileRoutes, type EndpointSliceInput, type NodeInput, type ServiceInput } from './compile.ts';
+import {
+  compileRoutes,
+  type EndpointSliceInput,
+  meshAddressesText,
+  type NodeInput,
+  nodesWithoutAddress,
+  type ServiceInput,
+} from './compile.ts';
 
 const nodes: NodeInput[] = [
   { metadata: { name: 'a', labels: { 'topology.kubernetes.io/zone': 'shop' } } },
@@ -138,4 +145,44 @@ test('shares come from an annotation, and one that is no list of shares counts f
     assert.equal(splitOf(wrong), undefined, wrong);
   const many = Array.from({ length: 100 }, (_, at) => ({ service: `s${at}`, percent: 1 }));
   assert.equal(splitOf(JSON.stringify(many))?.length, 16);
+});
+
+test('a slice says how to reach its nodes, of which nothing else need be known', () => {
+  const endpoints = [
+    { addresses: ['10.42.1.2'], nodeName: 'b', zone: 'cloud' },
+    { addresses: ['10.42.2.2'], nodeName: 'c', zone: 'cloud' },
+  ];
+  const told = slice(endpoints);
+  const addresses = meshAddressesText(
+    new Map([
+      ['c', '[2001:db8::1]:15008'],
+      ['b', 'relay.example:443'],
+    ]),
+  );
+  assert.equal(addresses, 'b=relay.example:443,c=[2001:db8::1]:15008');
+  Object.assign(told.metadata!.annotations!, { 'selvage.dev/mesh-addresses': addresses });
+  const table = compileRoutes({
+    services: [service],
+    endpointSlices: [told],
+    nodes: nodes.slice(0, 1),
+    node: 'a',
+  });
+  assert.deepEqual(
+    table.routes[0]?.ports[0]?.endpoints.map(({ node, zone, meshAddress }) => [node, zone, meshAddress]),
+    [
+      ['b', 'cloud', 'relay.example:443'],
+      ['c', 'cloud', '[2001:db8::1]:15008'],
+    ],
+  );
+});
+
+test('other nodes must be asked for only where somebody else made the slice', () => {
+  const endpoints = [
+    { addresses: ['10.42.1.2'], nodeName: 'b' },
+    { addresses: ['10.42.0.2'], nodeName: 'a' },
+  ];
+  const made = slice(endpoints);
+  const foreign = { ...slice(endpoints), metadata: { ...made.metadata, annotations: {} } };
+  assert.deepEqual(nodesWithoutAddress([made], 'a'), new Set());
+  assert.deepEqual(nodesWithoutAddress([made, foreign], 'a'), new Set(['b']));
 });

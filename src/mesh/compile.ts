@@ -37,6 +37,8 @@ export interface NodeInput {
 }
 
 export const meshAddressAnnotation = 'selvage.dev/mesh-address';
+/** Of an EndpointSlice: the mesh addresses of its nodes, as `node-a=10.0.0.1:7000,node-b=10.0.0.2:7000`. */
+export const meshAddressesAnnotation = 'selvage.dev/mesh-addresses';
 export const serviceAccountsAnnotation = 'selvage.dev/service-accounts';
 /** Shares of a Service's requests, as JSON: `[{"service": "a", "percent": 90}, {"service": "b", "percent": 10}]`. */
 export const splitAnnotation = 'selvage.dev/traffic-split';
@@ -52,6 +54,7 @@ const serviceNameLabel = 'kubernetes.io/service-name';
 export function compileRoutes(cluster: {
   services: ServiceInput[];
   endpointSlices: EndpointSliceInput[];
+  /** The node that will use the table, and those that slices do not say how to reach. */
   nodes: NodeInput[];
   /** The name of the node that will use the table. */
   node: string;
@@ -78,6 +81,38 @@ export function compileRoutes(cluster: {
   const content = { node, routes, ...(externalNames.length > 0 && { externalNames }) };
   const version = createHash('sha256').update(JSON.stringify(content)).digest('hex').slice(0, 16);
   return { version, ...content };
+}
+
+/**
+ * The nodes other than `node` on which slices have endpoints, where whoever made the slice knows nothing of the mesh: our
+ * own controller says of each node how to reach it, as soon as there is a way.
+ */
+export function nodesWithoutAddress(slices: readonly EndpointSliceInput[], node: string): Set<string> {
+  const names = new Set<string>();
+  for (const slice of slices) {
+    if (slice.metadata?.annotations?.[serviceAccountsAnnotation] !== undefined) continue;
+    for (const { nodeName } of slice.endpoints ?? []) if (nodeName && nodeName !== node) names.add(nodeName);
+  }
+  return names;
+}
+
+/** How an EndpointSlice says how to reach its nodes. */
+export function meshAddressesText(addresses: ReadonlyMap<string, string>): string {
+  return [...addresses]
+    .sort(([a], [b]) => compareText(a, b))
+    .map(([node, address]) => `${node}=${address}`)
+    .join(',');
+}
+
+function meshAddressesOf({ metadata }: EndpointSliceInput): Map<string, string> {
+  const text = metadata?.annotations?.[meshAddressesAnnotation];
+  if (!text) return new Map();
+  return new Map(
+    text.split(',').flatMap((entry): [string, string][] => {
+      const at = entry.indexOf('=');
+      return at > 0 ? [[entry.slice(0, at), entry.slice(at + 1)]] : [];
+    }),
+  );
 }
 
 function externalNameOf({
@@ -152,13 +187,16 @@ function endpointsOf(slice: EndpointSliceInput, portName: string, view: View): E
     .map((account) => account.trim())
     .filter((account) => account !== '')
     .map((account) => `spiffe://${view.trustDomain}/ns/${slice.metadata?.namespace}/sa/${account}`);
+  const addresses = meshAddressesOf(slice);
   return usable.flatMap((endpoint) => {
     const ip = endpoint.addresses[0];
     if (ip === undefined) return [];
     const node = endpoint.nodeName ?? '';
     const nodeMeta = view.nodes.get(node)?.metadata;
     const isLocal = node === view.node;
-    const meshAddress = isLocal ? undefined : nodeMeta?.annotations?.[meshAddressAnnotation];
+    const meshAddress = isLocal
+      ? undefined
+      : (addresses.get(node) ?? nodeMeta?.annotations?.[meshAddressAnnotation]);
     return [
       {
         ip,

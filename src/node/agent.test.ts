@@ -59,6 +59,29 @@ test('a node registers itself and renews its lease', async (t) => {
   assert.equal(lease.spec!.leaseDurationSeconds, 40);
 });
 
+test('what other nodes report is not sent to a node', async (t) => {
+  const cluster = await startTestCluster(t);
+  await cluster.startNode();
+  const report = async (name: string, heartbeat: string) => {
+    const condition = { type: 'Ready', status: 'True', reason: 'KubeletReady', lastHeartbeatTime: heartbeat };
+    const body = { status: { conditions: [condition] } };
+    await cluster.admin.patch(nodeKind, { name }, { type: 'merge', body }, { subresource: 'status' });
+  };
+  await cluster.admin.create(nodeKind, { metadata: { name: 'n2' } } as never);
+  for (const time of ['2026-01-01T00:00:00Z', '2026-01-01T00:05:00Z']) await report('n2', time);
+  await cluster.admin.patch(
+    nodeKind,
+    { name: 'n1' },
+    { type: 'merge', body: { metadata: { labels: { seen: 'yes' } } } },
+  );
+  const nodes = () => cluster.received.filter(({ object }) => object.kind === 'Node');
+  await until('the node hears of its own label', async () =>
+    nodes().some(({ object }) => object.metadata?.labels?.seen === 'yes'),
+  );
+  const others = nodes().filter(({ type, object }) => type !== 'BOOKMARK' && object.metadata?.name !== 'n1');
+  assert.deepEqual(others, []);
+});
+
 test('a node without pods starts no shim', async (t) => {
   const cluster = await startTestCluster(t);
   let spawned = false;

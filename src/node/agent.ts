@@ -118,7 +118,8 @@ async function start(options: AgentOptions, running: Lifecycle): Promise<Agent> 
   new HeldRequests({ nodeName: name, client, clock, log, shim });
   const recorder = createEventRecorder({ client, clock, log, component: 'kubelet', host: name });
   running.defer(() => recorder.stop());
-  const nodes = createInformer<Node>({ client, kind: nodeKind, clock, log });
+  const fieldSelector = `metadata.name=${name}`;
+  const nodes = createInformer<Node>({ client, kind: nodeKind, fieldSelector, clock, log });
   running.defer(() => stopping.abort());
 
   const records = (): PodRecord[] => workers.records();

@@ -10,10 +10,11 @@ import { backoffMs } from '../client/backoff.ts';
 import type { Client } from '../client/client.ts';
 import type { EventRecorder } from '../client/events.ts';
 import { createInformer, type Informer } from '../client/informer.ts';
-import { compileRoutes } from '../mesh/compile.ts';
+import { compileRoutes, nodesWithoutAddress } from '../mesh/compile.ts';
 import type { RouteTable } from '../mesh/route-table.ts';
 import { HealthCheckPorts, healthChecksFor } from './health-check-ports.ts';
 import { listenersFor, reportListeners } from './load-balancers.ts';
+import { NamedNodes } from './named-nodes.ts';
 import { NodePortReports, nodePortsFor } from './node-ports.ts';
 import type { ListenerSpec, ListenerState } from './runtimes/shim/client.ts';
 import type { ShimLink } from './shim-link.ts';
@@ -29,6 +30,7 @@ export interface MeshSyncOptions {
   recorder: EventRecorder;
   shim: ShimLink;
   state: NodeState;
+  /** This node alone. */
   nodes: Informer<Node>;
 }
 
@@ -39,13 +41,14 @@ const firstRoutesMs = 5_000;
 const retry = { initialMs: 500, maxMs: 30_000 };
 
 /**
- * Follows Services, EndpointSlices and Nodes, and keeps the shim's routes and LoadBalancer listeners as they say. The
+ * Follows Services, EndpointSlices and its own Node, and keeps the shim's routes and LoadBalancer listeners as they say. The
  * last of both is kept on disk, so that pods that start again offline find each other and can be reached.
  */
 export class MeshSync implements Running {
   readonly #options: MeshSyncOptions;
   readonly #services: Informer<Service>;
   readonly #slices: Informer<EndpointSlice>;
+  readonly #others: NamedNodes;
   readonly #stopping = new AbortController();
   #timer: CancelTimer | undefined;
   #listening: Promise<void> | undefined;
@@ -64,6 +67,7 @@ export class MeshSync implements Running {
     const { client, clock, log, nodeIP } = options;
     this.#healthChecks = new HealthCheckPorts({ host: nodeIP, log });
     const onChange = () => this.#changed();
+    this.#others = new NamedNodes({ client, clock, log, onChange });
     this.#services = createInformer<Service>({ client, kind: serviceKind, clock, log, onChange });
     this.#slices = createInformer<EndpointSlice>({ client, kind: endpointSliceKind, clock, log, onChange });
   }
@@ -110,6 +114,7 @@ export class MeshSync implements Running {
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.#timer?.();
+    await this.#others.stop();
     await this.#listening;
     this.#healthChecks.close();
   }
@@ -143,11 +148,13 @@ export class MeshSync implements Running {
 
   #compile(): void {
     const { nodeName, nodes, state, log } = this.#options;
+    const endpointSlices = this.#slices.list() as Parameters<typeof compileRoutes>[0]['endpointSlices'];
+    const others = this.#others.of(nodesWithoutAddress(endpointSlices, nodeName));
     const table = compileRoutes({
       // The kinds' types allow undefined where the mesh's inputs leave fields out; both mean the same.
       services: this.#services.list() as Parameters<typeof compileRoutes>[0]['services'],
-      endpointSlices: this.#slices.list() as Parameters<typeof compileRoutes>[0]['endpointSlices'],
-      nodes: nodes.list(),
+      endpointSlices,
+      nodes: [...nodes.list(), ...others],
       node: nodeName,
     });
     if (table.version === this.#table?.version) return;

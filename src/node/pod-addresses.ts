@@ -6,6 +6,7 @@ import type { NodeState } from './state.ts';
 
 export interface PodAddressesOptions {
   nodeName: string;
+  /** At least the node itself. */
   nodes: Informer<Node>;
   state: NodeState;
   records: () => PodRecord[];

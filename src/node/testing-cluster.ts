@@ -38,6 +38,8 @@ export interface TestCluster {
   registry: { url: string };
   /** False: the node's requests and watches fail as if the link were down. */
   setReachable(isReachable: boolean): void;
+  /** What the node's watches have brought it so far. */
+  readonly received: readonly WatchEvent[];
   /** From now on the API server takes the node's requests and answers none. */
   stall(): void;
   startNode(options?: Partial<AgentOptions>): Promise<Agent>;
@@ -84,6 +86,7 @@ export async function startTestCluster(t: TestContext): Promise<TestCluster> {
     registry,
     setReachable: link.setReachable,
     stall: link.stall,
+    received: link.received,
     pod,
     async startNode(options = {}) {
       const agent = await startAgent({
@@ -137,16 +140,18 @@ const spec = { containers: [{ name: 'web', image: 'web:1' }] };
 function severable(inner: Transport) {
   let cut = new AbortController();
   let isStalled = false;
+  const received: WatchEvent[] = [];
   const down = () => new StatusError('ServiceUnavailable', 'cannot reach the API server: the link is cut');
   const transport: Transport = async (request) => {
     if (cut.signal.aborted) throw down();
     if (isStalled) await new Promise(() => {});
     const response = await inner(request);
     if (response.kind !== 'watch') return response;
-    return { ...response, events: severed(response.events, cut.signal, down) };
+    return { ...response, events: severed(response.events, { cut: cut.signal, down, received }) };
   };
   return {
     transport,
+    received,
     isReachable: () => !cut.signal.aborted,
     stall() {
       isStalled = true;
@@ -158,13 +163,17 @@ function severable(inner: Transport) {
   };
 }
 
-async function* severed(events: AsyncIterable<WatchEvent>, signal: AbortSignal, down: () => Error) {
-  const broken = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(down())));
+async function* severed(
+  events: AsyncIterable<WatchEvent>,
+  { cut, down, received }: { cut: AbortSignal; down: () => Error; received: WatchEvent[] },
+) {
+  const broken = new Promise<never>((_, reject) => cut.addEventListener('abort', () => reject(down())));
   broken.catch(() => {});
   const iterator = events[Symbol.asyncIterator]();
   for (;;) {
     const next = await Promise.race([iterator.next(), broken]);
     if (next.done) return;
+    received.push(next.value);
     yield next.value;
   }
 }

@@ -222,3 +222,20 @@ test('the time of the change that a slice tells is the first that came since the
   assert.equal(times.next('a', web, [ready(1, 5), ready(2, 4)]), at(4));
   assert.deepEqual(withTriggerTime({ [triggerTimeAnnotation]: at(1), a: 'b' }, undefined), { a: 'b' });
 });
+
+test('a slice says how to reach its nodes, as they are now', () => {
+  const at = (address?: string) => (name: string) => ({
+    metadata: { name, ...(address && { annotations: { 'selvage.dev/mesh-address': address } }) },
+  });
+  const told = ({ create, update }: ReturnType<typeof plan>) =>
+    [...create, ...update].map(({ metadata }) => metadata?.annotations?.['selvage.dev/mesh-addresses']);
+  const state = { service: service(), pods: many(3) };
+  const first = plan({ ...state, nodeOf: at(), slices: [] });
+  assert.deepEqual(told(first), [undefined]);
+  const slices = stored(first.create);
+  const opened = plan({ ...state, nodeOf: at('10.0.0.1:7000'), slices });
+  assert.deepEqual(told(opened), ['n1=10.0.0.1:7000']);
+  const same = plan({ ...state, nodeOf: at('10.0.0.1:7000'), slices: opened.update });
+  assert.deepEqual(told(same), []);
+  assert.deepEqual(told(plan({ ...state, nodeOf: at(), slices: opened.update })), [undefined]);
+});

@@ -3,6 +3,7 @@ import type { Endpoint, EndpointPort, EndpointSlice } from '../../api/kinds/endp
 import type { Node } from '../../api/kinds/node.ts';
 import type { Pod } from '../../api/kinds/pod.ts';
 import { type Service, service as serviceKind } from '../../api/kinds/service.ts';
+import { meshAddressAnnotation, meshAddressesAnnotation, meshAddressesText } from '../../mesh/compile.ts';
 import { controllerReference } from '../owner.ts';
 import { endpointOf, portsFor } from './endpoint.ts';
 
@@ -163,7 +164,7 @@ function addIfChanged(result: EndpointSlicePlan, slice: EndpointSlice, next: End
 }
 
 function compose(
-  { service }: EndpointSliceState,
+  { service, nodeOf }: EndpointSliceState,
   ports: readonly EndpointPort[],
   members: readonly Member[],
   slice?: EndpointSlice,
@@ -180,7 +181,11 @@ function compose(
         [managedByLabel]: managedBy,
         ...(service.spec?.clusterIP === 'None' && { [headlessLabel]: '' }),
       },
-      annotations: { ...slice?.metadata?.annotations, [serviceAccountsAnnotation]: accounts },
+      annotations: {
+        ...withoutAddresses(slice),
+        [serviceAccountsAnnotation]: accounts,
+        ...addressesOf(members, nodeOf),
+      },
       ownerReferences: [controllerReference(serviceKind, service)],
     },
     addressType: 'IPv4',
@@ -194,4 +199,23 @@ function withHints(endpoint: Endpoint, { spec }: Service): Endpoint {
   const { zone, conditions } = endpoint;
   if (spec?.trafficDistribution === undefined || !zone || !conditions?.ready) return endpoint;
   return { ...endpoint, hints: { forZones: [{ name: zone }] } };
+}
+
+function withoutAddresses(slice: EndpointSlice | undefined): Record<string, string> {
+  const { [meshAddressesAnnotation]: _, ...others } = slice?.metadata?.annotations ?? {};
+  return others;
+}
+
+/** How agents reach the nodes of a slice, so that none of them has to follow all nodes. */
+function addressesOf(
+  members: readonly Member[],
+  nodeOf: EndpointSliceState['nodeOf'],
+): Record<string, string> {
+  const addresses = new Map<string, string>();
+  for (const { endpoint } of members) {
+    const node = endpoint.nodeName && !addresses.has(endpoint.nodeName) ? endpoint.nodeName : undefined;
+    const address = node && nodeOf(node)?.metadata?.annotations?.[meshAddressAnnotation];
+    if (address) addresses.set(node, address);
+  }
+  return addresses.size > 0 ? { [meshAddressesAnnotation]: meshAddressesText(addresses) } : {};
 }
