@@ -1,16 +1,19 @@
 import { promisify } from 'node:util';
-import { constants, deflate, gunzip, gzip, inflate } from 'node:zlib';
-import { StatusError } from '../base/errors.ts';
+import { constants, createGunzip, createInflate, deflate, gunzip, gzip, inflate } from 'node:zlib';
+import { isStatus, messageOf, StatusError } from '../base/errors.ts';
+import type { Held } from './held-bytes.ts';
 import { bodyBytesMax, type HttpAnswer, type HttpRequest, tooLarge } from './http-exchange.ts';
 
 export { bodyBytesMax } from './http-exchange.ts';
 
 /** Shorter answers are not worth packing. */
 export const packBytesMin = 1024;
+/** What is longer when unpacked is unpacked bit by bit. */
+const unpackedAtOnceMax = 256 * 1024;
 
 const codings = {
-  gzip: { pack: promisify(gzip), unpack: promisify(gunzip) },
-  deflate: { pack: promisify(deflate), unpack: promisify(inflate) },
+  gzip: { pack: promisify(gzip), unpack: promisify(gunzip), start: () => createGunzip() },
+  deflate: { pack: promisify(deflate), unpack: promisify(inflate), start: () => createInflate() },
 };
 type Coding = keyof typeof codings;
 
@@ -32,17 +35,41 @@ export function readBody(request: HttpRequest): Promise<Uint8Array> | Uint8Array
 }
 
 async function readPacked(request: HttpRequest, coding: Coding): Promise<Uint8Array> {
-  return unpack(await request.read(), coding);
+  return unpack(await request.read(), coding, request.held);
 }
 
-/** Throws RequestEntityTooLarge beyond `bodyBytesMax`, BadRequest for what is not packed so. */
-export async function unpack(bytes: Uint8Array, coding: Coding): Promise<Uint8Array> {
+/** Throws RequestEntityTooLarge beyond `bodyBytesMax`, BadRequest for what is not packed so, and what `held` does. */
+export async function unpack(bytes: Uint8Array, coding: Coding, held: Held | undefined): Promise<Uint8Array> {
   try {
-    return await codings[coding].unpack(bytes, { maxOutputLength: bodyBytesMax });
+    const unpacked = await codings[coding].unpack(bytes, { maxOutputLength: unpackedAtOnceMax });
+    held?.add(unpacked.length);
+    return unpacked;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge();
-    throw new StatusError('BadRequest', `the body is not ${coding}: ${(error as Error).message}`);
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
+      return unpackLarge(bytes, coding, held);
+    throw isStatus(error) ? error : notPacked(coding, error);
   }
+}
+
+/** Bit by bit, since a small body may become a large one. */
+async function unpackLarge(bytes: Uint8Array, coding: Coding, held: Held | undefined): Promise<Uint8Array> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  try {
+    for await (const chunk of codings[coding].start().end(bytes) as AsyncIterable<Buffer>) {
+      length += chunk.length;
+      if (length > bodyBytesMax) throw tooLarge();
+      held?.add(chunk.length);
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    throw isStatus(error) ? error : notPacked(coding, error);
+  }
+  return Buffer.concat(chunks, length);
+}
+
+function notPacked(coding: Coding, error: unknown): StatusError {
+  return new StatusError('BadRequest', `the body is not ${coding}: ${messageOf(error)}`);
 }
 
 /** The answer with `body`, packed if it is worth it and the client takes it. */

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { StatusError } from '../base/errors.ts';
+import { type Held, holdBytes } from './held-bytes.ts';
 
 /** Of a request's body, as it comes and unpacked. */
 export const bodyBytesMax = 64 * 1024 * 1024;
@@ -13,6 +14,8 @@ export interface HttpRequest {
   header(name: string): string | undefined;
   /** The body as it comes. Throws RequestEntityTooLarge beyond `bodyBytesMax`. */
   read(): Promise<Uint8Array> | Uint8Array;
+  /** Counts what is kept of the body; whoever made the request releases it with the answer. */
+  held?: Held | undefined;
 }
 
 export interface HttpAnswer {
@@ -32,7 +35,9 @@ export function tooLarge(): StatusError {
 /** A standard `Request` in these terms. */
 export function fromFetch(request: Request): HttpRequest {
   const { pathname, search } = new URL(request.url);
+  const held = holdBytes();
   return {
+    held,
     method: request.method,
     path: pathname,
     query: search.slice(1),
@@ -44,6 +49,7 @@ export function fromFetch(request: Request): HttpRequest {
       for await (const chunk of request.body ?? []) {
         length += chunk.length;
         if (length > bodyBytesMax) throw tooLarge();
+        held.add(chunk.length);
         chunks.push(chunk);
       }
       return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length);
@@ -62,28 +68,33 @@ export function fromNode(incoming: IncomingMessage): HttpRequest {
   // An absolute-form target is a URL (RFC 9112, 3.2.2).
   const origin = /^https?:\/\/[^/?]*/i.exec(target)?.[0].length ?? 0;
   const question = target.indexOf('?', origin);
+  const held = holdBytes();
   return {
+    held,
     method: incoming.method ?? 'GET',
     path: (question < 0 ? target.slice(origin) : target.slice(origin, question)) || '/',
     query: question < 0 ? '' : target.slice(question + 1),
     header: (name) => incoming.headers[name] as string | undefined,
-    read: () => readNode(incoming),
+    read: () => readNode(incoming, held),
   };
 }
 
-function readNode(incoming: IncomingMessage): Promise<Uint8Array> {
+function readNode(incoming: IncomingMessage, held: Held): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     if (Number(incoming.headers['content-length'] ?? 0) > bodyBytesMax) throw tooLarge();
     const chunks: Buffer[] = [];
     let length = 0;
     incoming.on('data', (chunk: Buffer) => {
       length += chunk.length;
-      if (length <= bodyBytesMax) {
+      try {
+        if (length > bodyBytesMax) throw tooLarge();
+        held.add(chunk.length);
         chunks.push(chunk);
-        return;
+      } catch (error) {
+        incoming.removeAllListeners('data');
+        chunks.length = 0;
+        reject(error);
       }
-      incoming.removeAllListeners('data');
-      reject(tooLarge());
     });
     incoming.on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length)));
     const cutShort = () => reject(new StatusError('BadRequest', 'the body was cut short'));

@@ -13,7 +13,11 @@ export function createHttpServer(handle: (request: HttpRequest) => Promise<HttpA
     (incoming, outgoing) => {
       outgoing.on('error', () => {});
       // It throws nothing: failures are answers.
-      void handle(fromNode(incoming)).then((answer) => sendNode(answer, incoming, outgoing));
+      const request = fromNode(incoming);
+      void handle(request).then((answer) => {
+        request.held?.release();
+        sendNode(answer, incoming, outgoing);
+      });
     },
   );
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {

@@ -208,7 +208,10 @@ export function createModelServer(options: ModelServerOptions) {
     repository,
     version: options.version,
     async fetch(request: Request): Promise<Response> {
-      return toFetch(await logged(fromFetch(request)), request.method === 'HEAD');
+      const asked = fromFetch(request);
+      const answered = await logged(asked);
+      asked.held?.release();
+      return toFetch(answered, request.method === 'HEAD');
     },
     /** Ends the image decoders; models are closed by who opened them. */
     close: () => images.close(),

@@ -7,6 +7,11 @@ import { messages } from './messages.ts';
 import { readGrpcRequest, writeGrpcOutputs, writeParameters } from './tensors.ts';
 import type { Message, Value } from './wire.ts';
 
+const service = '/inference.GRPCInferenceService/';
+export const inferPath = `${service}ModelInfer`;
+/** Triton's: many requests of `inferPath`, each with its answer. */
+export const streamInferPath = `${service}ModelStreamInfer`;
+
 /** One remote procedure: what it takes, gives and does. */
 export interface Call {
   request: Message;
@@ -99,9 +104,7 @@ export function createCalls(server: ModelServer): Map<string, Call> {
       },
     };
   }
-  const byPath = Object.entries(calls).map(
-    ([name, call]) => [`/inference.GRPCInferenceService/${name}`, call] as const,
-  );
+  const byPath = Object.entries(calls).map(([name, call]) => [`${service}${name}`, call] as const);
   return new Map<string, Call>([...byPath, ['/grpc.health.v1.Health/Check', healthCheck(server)]]);
 }
 

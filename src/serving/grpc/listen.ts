@@ -4,48 +4,23 @@ import http2, {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
-import { isStatus, messageOf, type StatusReason } from '../../base/errors.ts';
-import { bodyBytesMax, unpack } from '../body.ts';
+import { messageOf } from '../../base/errors.ts';
+import { bodyBytesMax } from '../body.ts';
+import { type Held, holdBytes } from '../held-bytes.ts';
 import { tooLarge } from '../http-exchange.ts';
 import type { ModelServer } from '../server.ts';
-import { type Call, createCalls } from './calls.ts';
+import { fail, succeed } from './answers.ts';
+import { type Call, createCalls, inferPath, streamInferPath } from './calls.ts';
+import { frameHeadBytes, unframed } from './frames.ts';
+import { codes, GrpcError } from './status.ts';
+import { serveStreamInfer } from './stream-infer.ts';
 import { decodeMessage, encodeMessage } from './wire.ts';
 
 /** Requests of one connection at once. */
 export const streamsMax = 256;
 const windowBytes = 1024 * 1024;
-const frameHeadBytes = 5;
-/** How long the rest of a refused request is read, so that its sender hears the answer. */
-const refusedReadMs = 1_000;
-
-/** Source: https://grpc.github.io/grpc/core/md_doc_statuscodes.html. */
-const statusCodes: Partial<Record<StatusReason, number>> = {
-  BadRequest: 3,
-  Invalid: 3,
-  Timeout: 4,
-  NotFound: 5,
-  AlreadyExists: 6,
-  Forbidden: 7,
-  RequestEntityTooLarge: 8,
-  TooManyRequests: 8,
-  MethodNotAllowed: 12,
-  UnsupportedMediaType: 12,
-  ServiceUnavailable: 14,
-  Unauthorized: 16,
-};
-const internal = 13;
-const invalidArgument = 3;
-const deadlineExceeded = 4;
-const unimplemented = 12;
-
-class GrpcError extends Error {
-  readonly status: number;
-
-  constructor(status: number, message: string) {
-    super(message);
-    this.status = status;
-  }
-}
+/** How long a request may take to come, as over HTTP; streams of requests stay open. */
+export const requestMsMax = 300_000;
 
 /**
  * The protocol over gRPC without TLS (which the mesh brings): one message each way, plain or gzip.
@@ -89,16 +64,22 @@ async function serve(
     return;
   }
   const cancelDeadline = startDeadline(stream, headers['grpc-timeout']);
+  const held = holdBytes();
   try {
-    const call = calls.get(headers[':path'] ?? '');
-    if (!call) throw new GrpcError(unimplemented, `no such method: ${headers[':path']}`);
     const coding = String(headers['grpc-encoding'] ?? 'identity');
-    const message = await unframe(await readAll(stream), coding);
+    if (headers[':path'] === streamInferPath) {
+      await serveStreamInfer(calls.get(inferPath)!, stream, coding);
+      return;
+    }
+    const call = calls.get(headers[':path'] ?? '');
+    if (!call) throw new GrpcError(codes.unimplemented, `no such method: ${headers[':path']}`);
+    const message = await unframe(await readAll(stream, held), coding, held);
     const response = await call.answer(decode(call, message));
     succeed(stream, encodeMessage(call.response, response));
   } catch (error) {
     fail(stream, error);
   } finally {
+    held.release();
     cancelDeadline();
   }
 }
@@ -107,90 +88,51 @@ function decode(call: Call, message: Uint8Array) {
   try {
     return decodeMessage(call.request, message);
   } catch (error) {
-    throw new GrpcError(invalidArgument, `the message can't be read: ${messageOf(error)}`);
+    throw new GrpcError(codes.invalidArgument, `the message can't be read: ${messageOf(error)}`);
   }
 }
 
-function readAll(stream: ServerHttp2Stream): Promise<Buffer> {
+/** All that comes of a unary call. */
+function readAll(stream: ServerHttp2Stream, held: Held): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let length = 0;
-    stream.on('data', (chunk: Buffer) => {
+    const late = setTimeout(
+      () => refuse(new GrpcError(codes.deadlineExceeded, 'the request came too slowly')),
+      requestMsMax,
+    );
+    function refuse(error: unknown): void {
+      clearTimeout(late);
+      stream.removeListener('data', take);
+      chunks.length = 0;
+      reject(error);
+    }
+    function take(chunk: Buffer): void {
       length += chunk.length;
-      if (length > bodyBytesMax + frameHeadBytes) {
-        chunks.length = 0;
-        reject(tooLarge());
-      } else chunks.push(chunk);
+      try {
+        if (length > bodyBytesMax + frameHeadBytes) throw tooLarge();
+        held.add(chunk.length);
+        chunks.push(chunk);
+      } catch (error) {
+        refuse(error);
+      }
+    }
+    stream.on('data', take);
+    stream.on('end', () => {
+      clearTimeout(late);
+      resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
     });
-    stream.on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
-    stream.on('close', () => reject(new GrpcError(1, 'the call was cancelled')));
+    stream.on('close', () => refuse(new GrpcError(codes.cancelled, 'the call was cancelled')));
   });
 }
 
 /** The one message of a unary call. */
-async function unframe(body: Buffer, coding: string): Promise<Uint8Array> {
+async function unframe(body: Buffer, coding: string, held: Held): Promise<Uint8Array> {
   if (body.length >= frameHeadBytes && body.readUInt32BE(1) > bodyBytesMax) throw tooLarge();
   const isWhole = body.length >= frameHeadBytes && body.length === frameHeadBytes + body.readUInt32BE(1);
   if (!isWhole || body[0]! > 1)
-    throw new GrpcError(internal, 'the call must have one message, framed with its length');
-  const message = body.subarray(frameHeadBytes);
-  if (body[0] === 0) return message;
-  if (coding !== 'gzip' && coding !== 'deflate')
-    throw new GrpcError(unimplemented, `grpc-encoding must be gzip, deflate or identity, got "${coding}"`);
-  return unpack(message, coding);
-}
-
-function succeed(stream: ServerHttp2Stream, message: Buffer): void {
-  if (stream.destroyed || stream.headersSent) return;
-  const frame = Buffer.allocUnsafe(frameHeadBytes + message.length);
-  frame.writeUInt8(0, 0);
-  frame.writeUInt32BE(message.length, 1);
-  message.copy(frame, frameHeadBytes);
-  stream.respond(
-    { ':status': 200, 'content-type': 'application/grpc', 'grpc-accept-encoding': 'identity,deflate,gzip' },
-    { waitForTrailers: true },
-  );
-  stream.once('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
-  stream.end(frame);
-}
-
-function fail(stream: ServerHttp2Stream, error: unknown): void {
-  if (stream.destroyed || stream.headersSent) return;
-  const isExpected = isStatus(error) || error instanceof GrpcError;
-  if (!isExpected) console.error(error);
-  const status =
-    error instanceof GrpcError
-      ? error.status
-      : isStatus(error)
-        ? (statusCodes[error.reason] ?? internal)
-        : internal;
-  const retryAfter = isStatus(error) ? error.details?.retryAfterSeconds : undefined;
-  stream.respond(
-    {
-      ':status': 200,
-      'content-type': 'application/grpc',
-      'grpc-status': String(status),
-      'grpc-message': percentEncoded(messageOf(error)),
-      'grpc-accept-encoding': 'identity,deflate,gzip',
-      ...(retryAfter && { 'grpc-retry-pushback-ms': String(retryAfter * 1000) }),
-    },
-    { endStream: true },
-  );
-  // What is still coming of a request that is refused is not kept, and soon not taken (RFC 9113, 8.1).
-  stream.resume();
-  if (stream.readableEnded) return;
-  const stop = setTimeout(() => stream.close(http2.constants.NGHTTP2_NO_ERROR), refusedReadMs);
-  stream.once('close', () => clearTimeout(stop));
-}
-
-/** As the specification has it: printable ASCII but for "%" stays. */
-function percentEncoded(message: string): string {
-  const bytes = Buffer.from(message.slice(0, 1000));
-  return Array.from(bytes, (byte) =>
-    byte >= 0x20 && byte <= 0x7e && byte !== 0x25
-      ? String.fromCharCode(byte)
-      : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`,
-  ).join('');
+    throw new GrpcError(codes.internal, 'the call must have one message, framed with its length');
+  return unframed({ isPacked: body[0] === 1, message: body.subarray(frameHeadBytes) }, coding, held);
 }
 
 const unitMs: Record<string, number> = { H: 3_600_000, M: 60_000, S: 1_000, m: 1, u: 1e-3, n: 1e-6 };
@@ -200,7 +142,7 @@ function startDeadline(stream: ServerHttp2Stream, timeout: string | string[] | u
   if (!found) return () => {};
   const ms = Math.min(Number(found[1]) * unitMs[found[2]!]!, 2 ** 31 - 1);
   const timer = setTimeout(
-    () => fail(stream, new GrpcError(deadlineExceeded, 'the deadline has passed')),
+    () => fail(stream, new GrpcError(codes.deadlineExceeded, 'the deadline has passed')),
     ms,
   );
   return () => clearTimeout(timer);

@@ -42,6 +42,15 @@ const tensorMetadata: Message = {
 
 const nameAndVersion: Message = { name: one(1, 'string'), version: one(2, 'string') };
 
+const inferResponse: Message = {
+  model_name: one(1, 'string'),
+  model_version: one(2, 'string'),
+  id: one(3, 'string'),
+  parameters: map(4, parameter),
+  outputs: many(5, tensor),
+  raw_output_contents: many(6, 'bytes'),
+};
+
 export const messages = {
   empty: {},
   serverLive: { live: one(1, 'bool') },
@@ -65,14 +74,8 @@ export const messages = {
     outputs: many(6, { name: one(1, 'string'), parameters: map(2, parameter) }),
     raw_input_contents: many(7, 'bytes'),
   },
-  inferResponse: {
-    model_name: one(1, 'string'),
-    model_version: one(2, 'string'),
-    id: one(3, 'string'),
-    parameters: map(4, parameter),
-    outputs: many(5, tensor),
-    raw_output_contents: many(6, 'bytes'),
-  },
+  inferResponse,
+  streamInferResponse: { error_message: one(1, 'string'), infer_response: one(2, inferResponse) },
   indexRequest: { repository_name: one(1, 'string'), ready: one(2, 'bool') },
   indexResponse: {
     models: many(1, {
