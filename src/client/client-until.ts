@@ -17,6 +17,7 @@ export function clientUntil(client: Client, signal: AbortSignal): Client {
   return {
     get: (...request) => bound(() => client.get(...request)),
     list: (kind, options = {}) => bound(() => client.list(kind, both(options))),
+    discover: (...request) => bound(() => client.discover(...request)),
     create: (...request) => bound(() => client.create(...request)),
     update: (...request) => bound(() => client.update(...request)),
     patch: (...request) => bound(() => client.patch(...request)),

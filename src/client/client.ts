@@ -43,6 +43,11 @@ export interface WriteOptions {
   dryRun?: boolean;
 }
 
+/** A kind as discovery tells of it. */
+export interface ServedKind extends KindAddress {
+  verbs: readonly string[];
+}
+
 /**
  * A typed Kubernetes client. Every method throws `StatusError` for an answer that is a failure.
  * Objects that come back may be shared with a cache and must not be changed in place.
@@ -54,6 +59,8 @@ export interface Client {
     options?: { subresource?: string; headers?: Record<string, string>; signal?: AbortSignal },
   ): Promise<T>;
   list<T extends KubeObject>(kind: KindAddress<T>, options?: ListOptions): Promise<KubeList<T>>;
+  /** The kinds, but no subresources, that a version serves. */
+  discover(at: { group: string; version: string }): Promise<ServedKind[]>;
   create<T extends KubeObject>(kind: KindAddress<T>, object: T, options?: WriteOptions): Promise<T>;
   update<T extends KubeObject>(kind: KindAddress<T>, object: T, options?: WriteOptions): Promise<T>;
   patch<T extends KubeObject>(

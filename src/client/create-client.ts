@@ -46,6 +46,17 @@ export function createClient(transport: Transport): Client {
         ...(options.signal && { signal: options.signal }),
       }),
 
+    async discover({ group, version }) {
+      const path = group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
+      const { resources = [] } = await object<{ resources?: ListedResource[] }>({ method: 'GET', path });
+      return resources
+        .filter(({ name }) => !name.includes('/'))
+        .map(({ name, kind, namespaced, verbs }) => ({
+          ...{ group, version, kind, namespaced, verbs },
+          plural: name,
+        }));
+    },
+
     create: (kind, value, options) =>
       object({
         method: 'POST',
@@ -88,6 +99,14 @@ export function createClient(transport: Transport): Client {
     watch: <T extends KubeObject>(kind: KindAddress<T>, options: WatchOptions = {}) =>
       watch<T>(send, kind, options),
   };
+}
+
+/** A line of an APIResourceList. */
+interface ListedResource {
+  name: string;
+  kind: string;
+  namespaced: boolean;
+  verbs: string[];
 }
 
 async function* watch<T extends KubeObject>(

@@ -5,6 +5,7 @@ import {
   type CustomResourceDefinition,
   customResourceDefinition as definitionKind,
 } from '../api/kinds/customResourceDefinition.ts';
+import { event as eventKind } from '../api/kinds/event.ts';
 import { namespace as namespaceKind } from '../api/kinds/namespace.ts';
 import type { KubeObject, OwnerReference } from '../api/object.ts';
 import { cronTab, cronTabDefinition, cronTabs } from '../apiserver/custom-resources/test-definition.ts';
@@ -77,4 +78,43 @@ test('a namespace is emptied of custom resources before it goes, those with fina
   const body = { metadata: { finalizers: null, uid: left.metadata!.uid } };
   await client.patch(cronTabs(), { namespace: 'team', name: 'held' }, { type: 'merge', body });
   await until('the namespace is gone', async () => !(await find(client, namespaceKind, 'team')));
+});
+
+test('what has an owner of a kind that nobody knows stays until the kind is known', async () => {
+  const { client } = cluster;
+  await client.delete(definitionKind, { name }).catch(() => {});
+  await until('the definition is gone', async () => !(await find(client, definitionKind, name)));
+  const absent = { apiVersion: 'v1', kind: 'ConfigMap', name: 'absent', uid: 'absent' };
+  const unknown = { apiVersion: cronTab('x').apiVersion!, kind: 'CronTab', name: 'never', uid: 'never' };
+  const make = (mapName: string, ownerReferences: OwnerReference[]) =>
+    client.create(configMapKind, { metadata: { name: mapName, namespace: 'default', ownerReferences } });
+  await make('of-both', [absent, unknown]);
+  await make('of-absent', [absent]);
+  await until('what others own is gone', async () => !(await find(client, configMapKind, 'of-absent')));
+  assert.equal((await find(client, configMapKind, 'of-both'))?.metadata?.ownerReferences?.length, 2);
+  await define();
+  await until('it is gone', async () => !(await find(client, configMapKind, 'of-both')));
+});
+
+test('an owner in another namespace is none, and an event says so', async () => {
+  const { client } = cluster;
+  const owner = await client.create(configMapKind, { metadata: { name: 'apart', namespace: 'kube-public' } });
+  const { uid = '' } = owner.metadata ?? {};
+  const ownerReferences = [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'apart', uid }];
+  await client.create(configMapKind, { metadata: { name: 'misled', namespace: 'default', ownerReferences } });
+  await until('it is gone', async () => !(await find(client, configMapKind, 'misled')));
+  const told = await until('it is told', async () =>
+    (await client.list(eventKind, { namespace: 'default' })).items.find(
+      ({ reason }) => reason === 'OwnerRefInvalidNamespace',
+    ),
+  );
+  assert.deepEqual(
+    [told.type, told.source?.component, told.involvedObject.name, told.message],
+    [
+      'Warning',
+      'garbage-collector-controller',
+      'misled',
+      `ownerRef [v1/ConfigMap, namespace: default, name: apart, uid: ${uid}] does not exist in namespace "default"`,
+    ],
+  );
 });

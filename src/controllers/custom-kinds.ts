@@ -27,6 +27,8 @@ interface Followed {
 export function customKinds(
   keysFor: (kind: KindAddress, change: Change<KubeObject>) => readonly string[],
   wants: (kind: KindAddress) => boolean = () => true,
+  /** Which keys call for attention when a kind becomes known. */
+  keysOnFollow: () => readonly string[] = () => [],
 ): CustomKinds {
   const followed = new Map<string, Followed>();
 
@@ -52,6 +54,7 @@ export function customKinds(
         for (const key of keysFor(kind, change)) queue.add(key);
       });
       followed.set(name, { kind, apiVersions, detach });
+      for (const key of keysOnFollow()) queue.add(key);
     }
   };
 

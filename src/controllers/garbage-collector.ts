@@ -4,27 +4,39 @@ import { apiVersionOf, type KindAddress, type KubeObject, type OwnerReference } 
 import { isStatus } from '../base/errors.ts';
 import type { Running } from '../base/lifecycle.ts';
 import type { Change } from '../client/cache.ts';
+import { subjectOf } from '../client/events.ts';
+import { aggregatedKinds } from './aggregated-kinds.ts';
 import { type Context, runController, source } from './controller.ts';
 import { customKinds } from './custom-kinds.ts';
 import { foregroundFinalizer, type OwnerState, orphanFinalizer, plan } from './garbage-collector/plan.ts';
 import { keyOfMeta } from './owner.ts';
 
-/** Deletes what has lost its owners, for all of `kinds` and custom resources; others' objects neither own nor are owned. */
+/** Of so many objects owners of unknown kinds are looked for again when a kind comes. */
+export const puzzlingMax = 10_000;
+
+/** Deletes what has lost its owners, for all of `kinds`, custom resources and what other API servers serve. */
 export function run(context: Context, kinds: readonly KindDefinition[]): Running {
   const { client, informers } = context;
   // Events come in numbers, own nothing and are owned by nothing.
   const builtIn: KindAddress[] = kinds.filter(
     ({ kind, storedAs, verbs }) => kind !== 'Event' && !storedAs && verbs.includes('watch'),
   );
-  const custom = customKinds((kind, change) => keysFor(kind, change));
-  const followed = () => [...builtIn, ...custom.kinds()];
+  const events = context.recorder('garbage-collector-controller');
+  /** What has owners of kinds that nobody knows yet. */
+  const puzzling = new Set<string>();
+  const waiting = () => [...puzzling];
+  const custom = customKinds((kind, change) => keysFor(kind, change), undefined, waiting);
+  const elsewhere = aggregatedKinds(context, (kind, change) => keysFor(kind, change), waiting);
+  const followed = () => [...builtIn, ...custom.kinds(), ...elsewhere.kinds()];
   const byName = new Map(builtIn.map((kind) => [nameOf(kind), kind]));
-  const byReference = new Map(builtIn.map((kind) => [`${apiVersionOf(kind)}/${kind.kind}`, kind]));
+  const byReference = new Map(kinds.map((kind) => [`${apiVersionOf(kind)}/${kind.kind}`, mainKind(kind)]));
   const kindOf = ({ apiVersion, kind }: OwnerReference) =>
-    byReference.get(`${apiVersion}/${kind}`) ?? custom.find(apiVersion, kind);
+    byReference.get(`${apiVersion}/${kind}`) ??
+    custom.find(apiVersion, kind) ??
+    elsewhere.find(apiVersion, kind);
 
   /** Dependents of a namespaced owner are in its namespace; an owner elsewhere is none. */
-  const dependentsOf = (owner: KubeObject): { kind: KindAddress; object: KubeObject }[] => {
+  const dependentsOf = (owner: KubeObject): Dependent[] => {
     const { uid = '', namespace } = owner.metadata ?? {};
     return followed().flatMap((kind) =>
       informers
@@ -62,20 +74,25 @@ export function run(context: Context, kinds: readonly KindDefinition[]): Running
     });
 
   const cached = (kind: KindAddress, { name }: OwnerReference, dependent: KubeObject) => {
+    if (!followed().includes(kind)) return undefined;
     const namespace = kind.namespaced ? dependent.metadata?.namespace : undefined;
     return informers.of(kind).get(namespace ? `${namespace}/${name}` : name);
   };
 
-  async function stateOf(reference: OwnerReference, dependent: KubeObject): Promise<OwnerState> {
+  async function stateOf(reference: OwnerReference, dependent: Dependent): Promise<OwnerState> {
     const kind = kindOf(reference);
     if (!kind) return 'unknown';
-    if (kind.namespaced && !dependent.metadata?.namespace) return 'unknown';
-    let owner: KubeObject | undefined = cached(kind, reference, dependent);
+    const { namespace } = dependent.object.metadata ?? {};
+    if (kind.namespaced && !namespace) {
+      tellElsewhere(kind, reference, dependent);
+      return 'unknown';
+    }
+    let owner: KubeObject | undefined = cached(kind, reference, dependent.object);
     if (owner?.metadata?.uid !== reference.uid) {
       // The cache of one kind may be behind that of another: ask, before anything is deleted for it.
       owner = await client
         .get(kind, {
-          namespace: kind.namespaced ? dependent.metadata?.namespace : undefined,
+          namespace: kind.namespaced ? namespace : undefined,
           name: reference.name,
         })
         .catch((error: unknown) => {
@@ -83,20 +100,44 @@ export function run(context: Context, kinds: readonly KindDefinition[]): Running
           throw error;
         });
     }
-    if (owner?.metadata?.uid !== reference.uid) return 'absent';
+    if (owner?.metadata?.uid !== reference.uid) {
+      tellElsewhere(kind, reference, dependent);
+      return 'absent';
+    }
     const isWaiting =
       owner.metadata.deletionTimestamp && owner.metadata.finalizers?.includes(foregroundFinalizer);
     return isWaiting ? 'waiting' : 'present';
   }
 
+  /** An owner in another namespace is none, which surprises people who lose what they thought it owned. */
+  function tellElsewhere(ownerKind: KindAddress, reference: OwnerReference, dependent: Dependent): void {
+    if (!ownerKind.namespaced || !followed().includes(ownerKind)) return;
+    const { apiVersion, kind, name, uid } = reference;
+    const isElsewhere = informers
+      .of(ownerKind)
+      .list()
+      .some(({ metadata }) => metadata?.uid === uid);
+    if (!isElsewhere) return;
+    const { namespace = '' } = dependent.object.metadata ?? {};
+    const owner = `[${apiVersion}/${kind}, namespace: ${namespace}, name: ${name}, uid: ${uid}]`;
+    const message = `ownerRef ${owner} does not exist in namespace ${JSON.stringify(namespace)}`;
+    const subject = subjectOf(dependent.kind, dependent.object);
+    events.record(subject, 'Warning', 'OwnerRefInvalidNamespace', message);
+  }
+
   async function reconcile(key: string): Promise<undefined> {
     const [kindName = '', objectKey = ''] = key.split('|');
-    const kind = byName.get(kindName) ?? custom.kinds().find((each) => nameOf(each) === kindName);
+    const others = [...custom.kinds(), ...elsewhere.kinds()];
+    const kind = byName.get(kindName) ?? others.find((each) => nameOf(each) === kindName);
     const object = kind && informers.of(kind).get(objectKey);
+    puzzling.delete(key);
     if (!object) return;
     const references = object.metadata?.ownerReferences ?? [];
     const owners: { reference: OwnerReference; state: OwnerState }[] = [];
-    for (const reference of references) owners.push({ reference, state: await stateOf(reference, object) });
+    for (const reference of references) {
+      owners.push({ reference, state: await stateOf(reference, { kind, object }) });
+    }
+    if (owners.some(({ state }) => state === 'unknown') && puzzling.size < puzzlingMax) puzzling.add(key);
     const dependents = dependentsOf(object);
     const action = plan(
       object,
@@ -107,7 +148,7 @@ export function run(context: Context, kinds: readonly KindDefinition[]): Running
       case 'none':
         return;
       case 'delete':
-        return remove(kind, object, action.propagationPolicy);
+        return remove(kind, action.unblocks ? await unblock(kind, object) : object, action.propagationPolicy);
       case 'dropOwners':
         return dropOwners(kind, object, action.uids);
       case 'removeFinalizer':
@@ -129,6 +170,16 @@ export function run(context: Context, kinds: readonly KindDefinition[]): Running
     // The resourceVersion too: an owner may have been added since we looked.
     const preconditions = { uid, resourceVersion };
     await client.delete(kind, keyOfMeta(metadata), { propagationPolicy, preconditions }).catch(ignoreGone);
+  }
+
+  async function unblock(kind: KindAddress, object: KubeObject): Promise<KubeObject> {
+    const { uid, resourceVersion, ownerReferences = [] } = object.metadata ?? {};
+    if (!ownerReferences.some(({ blockOwnerDeletion }) => blockOwnerDeletion)) return object;
+    const freed = ownerReferences.map((each) =>
+      each.blockOwnerDeletion ? { ...each, blockOwnerDeletion: false } : each,
+    );
+    const body = { metadata: { ownerReferences: freed, uid, resourceVersion } };
+    return client.patch(kind, keyOfMeta(object.metadata ?? {}), { type: 'merge', body });
   }
 
   async function dropOwners(
@@ -155,9 +206,19 @@ export function run(context: Context, kinds: readonly KindDefinition[]): Running
 
   return runController(context, {
     name: 'garbage-collector',
-    sources: [...builtIn.map((kind) => source(kind, (change) => keysFor(kind, change))), custom],
+    sources: [...builtIn.map((kind) => source(kind, (change) => keysFor(kind, change))), custom, elsewhere],
     reconcile,
   });
+}
+
+interface Dependent {
+  kind: KindAddress;
+  object: KubeObject;
+}
+
+/** The kind that an object lies in the store as. */
+function mainKind(kind: KindDefinition): KindAddress {
+  return kind.storedAs?.kind ?? kind;
 }
 
 function keyFor(kind: KindAddress, { metadata = {} }: KubeObject): string {

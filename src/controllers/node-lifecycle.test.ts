@@ -79,7 +79,7 @@ test('a pod leaves a tainted node when its toleration ends', () => {
       { type: 'PodScheduled', status: 'True' as const, ...(bound && { lastTransitionTime: bound }) },
     ];
     const pod: Pod = { spec: { containers: [], tolerations }, status: { conditions } };
-    return evictionMs(pod, on, { evictAfterSeconds: 300, nowMs });
+    return evictionMs(pod, on, { evictAfterSeconds: 300, startMs: nowMs });
   };
   const startMs = Date.parse(startTime);
   const cases: [string, number, number][] = [
@@ -100,6 +100,14 @@ test('a pod leaves a tainted node when its toleration ends', () => {
       'another taint',
       at([], nodeWith('True', [{ key: 'maintenance', effect: 'NoExecute' }])),
       Number.NEGATIVE_INFINITY,
+    ],
+    [
+      'a taint without a time',
+      at(
+        [{ operator: 'Exists', tolerationSeconds: 60 }],
+        nodeWith('True', [{ key: 'maintenance', effect: 'NoExecute' }]),
+      ),
+      nowMs + 60_000,
     ],
     ['no taint', at([], nodeWith('True')), Number.POSITIVE_INFINITY],
   ];

@@ -139,6 +139,11 @@ test('garbage is judged by its owners', () => {
     ['one present', planGarbage(object, states('present'), []), { type: 'none' }],
     ['unknown kind', planGarbage(object, states('unknown'), []), { type: 'none' }],
     [
+      'unknown kind beside others',
+      planGarbage(object, states('present', 'absent', 'unknown'), []),
+      { type: 'none' },
+    ],
+    [
       'absent',
       planGarbage(object, states('absent'), []),
       { type: 'delete', propagationPolicy: 'Background' },
@@ -152,6 +157,11 @@ test('garbage is judged by its owners', () => {
       'waiting, with dependents',
       planGarbage(object, states('waiting'), [dependent(true)]),
       { type: 'delete', propagationPolicy: 'Foreground' },
+    ],
+    [
+      'waiting, in a circle',
+      planGarbage(object, states('waiting'), [deleted('foregroundDeletion')]),
+      { type: 'delete', propagationPolicy: 'Foreground', unblocks: true },
     ],
     [
       'waiting, alone',

@@ -19,7 +19,8 @@ export function run(context: Context, { evictAfterSeconds = 300 }: TaintEviction
   const { client, clock, informers } = context;
   const [nodes, pods] = [informers.of(nodeKind), informers.of(podKind)];
   const events = context.recorder('taint-eviction-controller');
-  const dueKeys = new Set<string>();
+  /** Since when pods wait for their end, in Unix ms. */
+  const due = new Map<string, number>();
 
   const keysForNode = (change: Change<Node>): string[] => {
     const had = change.type === 'modified' && hasNoExecute(change.previous);
@@ -29,7 +30,7 @@ export function run(context: Context, { evictAfterSeconds = 300 }: TaintEviction
   };
   const keysForPod = (change: Change<Pod>): string[] => {
     if (change.type === 'deleted') {
-      dueKeys.delete(change.key);
+      due.delete(change.key);
       return [];
     }
     const node = nodes.get(change.object.spec?.nodeName ?? '');
@@ -40,20 +41,21 @@ export function run(context: Context, { evictAfterSeconds = 300 }: TaintEviction
     const pod = pods.get(key);
     const node = nodes.get(pod?.spec?.nodeName ?? '');
     if (!pod || !node || pod.metadata?.deletionTimestamp) {
-      dueKeys.delete(key);
+      due.delete(key);
       return undefined;
     }
     const nowMs = clock.nowMs();
-    const atMs = evictionMs(pod, node, { evictAfterSeconds, nowMs });
+    const startMs = due.get(key) ?? nowMs;
+    const atMs = evictionMs(pod, node, { evictAfterSeconds, startMs });
     if (atMs === Number.POSITIVE_INFINITY) {
-      if (dueKeys.delete(key)) tell(pod, `Cancelling deletion of Pod ${key}`);
+      if (due.delete(key)) tell(pod, `Cancelling deletion of Pod ${key}`);
       return undefined;
     }
     if (atMs > nowMs) {
-      dueKeys.add(key);
+      due.set(key, startMs);
       return atMs - nowMs;
     }
-    dueKeys.delete(key);
+    due.delete(key);
     tell(pod, `Marking for deletion Pod ${key}`);
     await evict(pod);
     return undefined;

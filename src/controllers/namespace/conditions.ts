@@ -9,6 +9,8 @@ export interface Remains {
   finalizers: Map<string, number>;
   /** Why kinds could not be emptied. */
   failures: string[];
+  /** Versions, as `group/version`, whose kinds could not be asked for. */
+  unknown: string[];
 }
 
 type Said = Pick<NamespaceCondition, 'reason' | 'message'>;
@@ -52,7 +54,7 @@ export function deletionConditions(
   return [...before.filter(({ type }) => !known.includes(type)), ...conditions];
 }
 
-function troubles({ resources, finalizers, failures }: Remains): Record<string, Said> {
+function troubles({ resources, finalizers, failures, unknown }: Remains): Record<string, Said> {
   const list = (counts: Map<string, number>, say: (name: string, count: number) => string) =>
     [...counts]
       .map(([name, count]) => say(name, count))
@@ -60,7 +62,14 @@ function troubles({ resources, finalizers, failures }: Remains): Record<string, 
       .join(', ');
   const left = list(resources, (name, count) => `${name} has ${count} resource instances`);
   const kept = list(finalizers, (name, count) => `${name} in ${count} resource instances`);
+  const stale = unknown.map((version) => `${version}: stale GroupVersion discovery: ${version}`).sort();
   return {
+    ...(stale.length > 0 && {
+      NamespaceDeletionDiscoveryFailure: {
+        reason: 'DiscoveryFailed',
+        message: `Discovery failed for some groups, ${stale.length} failing: unable to retrieve the complete list of server APIs: ${stale.join(', ')}`,
+      },
+    }),
     ...(failures.length > 0 && {
       NamespaceDeletionContentFailure: {
         reason: 'ContentDeletionFailed',

@@ -10,19 +10,20 @@ export function hasNoExecute({ spec }: Node): boolean {
 /**
  * When a pod has to leave its tainted node, in Unix ms: `-Infinity` for at once, Infinity for never. Of several
  * tolerations of a taint the first counts, as in Kubernetes. A pod that says nothing of a lost node may stay for
- * `evictAfterSeconds`; the time of one that came after the taint begins when it was bound.
+ * `evictAfterSeconds`; the time of one that came after the taint begins when it was bound, and with a taint that does
+ * not say since when it is there, at `startMs`.
  */
 export function evictionMs(
   pod: Pod,
   node: Node,
-  options: { evictAfterSeconds: number; nowMs: number },
+  options: { evictAfterSeconds: number; startMs: number },
 ): number {
   const tolerations = pod.spec?.tolerations ?? [];
   const boundMs = Date.parse(conditionOf(pod, 'PodScheduled')?.lastTransitionTime ?? '') || 0;
   const due = (node.spec?.taints ?? [])
     .filter(({ effect }) => effect === 'NoExecute')
     .map((taint) => {
-      const sinceMs = Math.max(Date.parse(taint.timeAdded ?? '') || options.nowMs, boundMs);
+      const sinceMs = Math.max(Date.parse(taint.timeAdded ?? '') || options.startMs, boundMs);
       const toleration = tolerations.find((each) => tolerates(each, taint));
       if (toleration) {
         const { tolerationSeconds = Number.POSITIVE_INFINITY } = toleration;
