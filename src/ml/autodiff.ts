@@ -23,10 +23,19 @@ export function gradients(scalar: Value, variables: Value[]): Value[] {
 }
 
 /** The same, undefined for what the scalar does not depend on. */
-export function gradientsWhereAny(scalar: Value, variables: Value[]): (Value | undefined)[] {
-  const { graph } = scalar;
+export const gradientsWhereAny = (scalar: Value, variables: Value[]): (Value | undefined)[] =>
+  pullBack([[scalar, scalar.graph.constant(1)]], variables);
+
+/** The gradients with respect to `variables`, of any graph, from those of values of one graph. */
+export function pullBack(
+  from: readonly (readonly [value: Value, gradient: Value])[],
+  variables: Value[],
+): (Value | undefined)[] {
+  const { graph } = from[0]![0];
   const active = dependents(graph.tape, variables);
-  const contributions = new Map<Value, Value[]>([[scalar, [graph.constant(1)]]]);
+  const contributions = new Map<Value, Value[]>();
+  for (const [value, gradient] of from)
+    contributions.set(value, [...(contributions.get(value) ?? []), gradient]);
   const gradientOf = (value: Value): Value | undefined => {
     const parts = contributions.get(value);
     return parts && (joinSlices(parts) ?? onnx.sum(parts));

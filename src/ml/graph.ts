@@ -3,6 +3,7 @@ import {
   type AttributeProto,
   attributeType,
   externalLocation,
+  type GraphProto,
   type NodeProto,
   type TensorProto,
   type ValueInfoProto,
@@ -23,7 +24,7 @@ export interface Value {
   readonly shape: Shape;
 }
 
-export type Attributes = Record<string, number | number[] | string | string[]>;
+export type Attributes = Record<string, number | number[] | string | string[] | Graph>;
 
 /** One differentiable step: from the gradient of its output, the gradients of its inputs. */
 export interface Operation {
@@ -42,10 +43,9 @@ export interface ExternalData {
 interface GraphNode {
   opType: string;
   inputs: Value[];
-  output: Value;
+  /** Undefined where one is not asked for. */
+  outputs: (Value | undefined)[];
   attributes: Attributes;
-  /** Which of the operator's outputs it is; those before it are not asked for. */
-  outputIndex: number;
 }
 
 /** An ONNX graph under construction. Values are made by `primitives.ts` and `ops/`; nodes that no output
@@ -55,6 +55,7 @@ export class Graph {
   readonly float: 'float32' | 'float64';
   readonly tape: Operation[] = [];
   readonly randomInputs: RandomInput[] = [];
+  readonly #prefix: string;
   readonly #nodes: GraphNode[] = [];
   readonly #producers = new Map<Value, GraphNode>();
   readonly #inputs: Value[] = [];
@@ -63,12 +64,18 @@ export class Graph {
   readonly #constants = new Map<string, Value>();
   #count = 0;
 
-  constructor({ float = 'float32' }: { float?: 'float32' | 'float64' } = {}) {
+  constructor({ float = 'float32', prefix = '' }: { float?: 'float32' | 'float64'; prefix?: string } = {}) {
     this.float = float;
+    this.#prefix = prefix;
+  }
+
+  /** A graph for a node's attribute, as a loop's body. Its nodes may take this graph's values. */
+  body(): Graph {
+    return new Graph({ float: this.float, prefix: `${this.#name('body')}_` });
   }
 
   input(name: string, dtype: DType, shape: Shape): Value {
-    const value = { graph: this, name, dtype, shape };
+    const value = { graph: this, name: this.#prefix + name, dtype, shape };
     this.#inputs.push(value);
     return value;
   }
@@ -81,7 +88,7 @@ export class Graph {
   }
 
   output(name: string, value: Value): void {
-    this.#outputs.push({ name, value });
+    this.#outputs.push({ name: this.#prefix + name, value });
   }
 
   /** A real number, or real numbers, in the graph's own float type. */
@@ -136,11 +143,22 @@ export class Graph {
     attributes: Attributes = {},
     outputIndex = 0,
   ): Value {
-    const output = this.#declare(dtype, shape, this.#name(opType));
-    const node = { opType, inputs, output, attributes, outputIndex };
+    const before = new Array<undefined>(outputIndex).fill(undefined);
+    return this.nodeOfMany(opType, inputs, [...before, { dtype, shape }], attributes)[outputIndex]!;
+  }
+
+  /** The same of an operator with several outputs. */
+  nodeOfMany(
+    opType: string,
+    inputs: Value[],
+    kinds: ({ dtype: DType; shape: Shape } | undefined)[],
+    attributes: Attributes = {},
+  ): (Value | undefined)[] {
+    const outputs = kinds.map((kind) => kind && this.#declare(kind.dtype, kind.shape, this.#name(opType)));
+    const node = { opType, inputs, outputs, attributes };
     this.#nodes.push(node);
-    this.#producers.set(output, node);
-    return output;
+    for (const output of outputs) if (output) this.#producers.set(output, node);
+    return outputs;
   }
 
   /** The node that computes a value; undefined for inputs and constants. */
@@ -150,25 +168,36 @@ export class Graph {
 
   /** The finished ONNX file. */
   toModel(metadata: Record<string, string> = {}): Uint8Array {
+    return encodeModel({
+      irVersion,
+      producerName: 'selvage',
+      opsetImport: [{ domain: '', version: opsetVersion }],
+      metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
+      graph: this.toProto(),
+    });
+  }
+
+  toProto(): GraphProto {
     const outputs = this.#outputs.map(({ name, value }) => ({
       name,
       value: this.node('Identity', [value], value),
     }));
     const renamed = new Map(outputs.map(({ name, value }) => [value, name]));
     const needed = this.#neededBy(outputs.map((output) => output.value));
-    return encodeModel({
-      irVersion,
-      producerName: 'selvage',
-      opsetImport: [{ domain: '', version: opsetVersion }],
-      metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
-      graph: {
-        name: 'selvage',
-        node: this.#nodes.filter((node) => needed.has(node.output)).map((node) => toNodeProto(node, renamed)),
-        initializer: [...this.#initializers].filter(([value]) => needed.has(value)).map(([, proto]) => proto),
-        input: this.#inputs.map((value) => toValueInfo(value, value.name)),
-        output: outputs.map(({ name, value }) => toValueInfo(value, name)),
-      },
-    });
+    return {
+      name: `${this.#prefix}selvage`,
+      node: this.#nodes.filter((node) => isNeeded(node, needed)).map((node) => toNodeProto(node, renamed)),
+      initializer: [...this.#initializers].filter(([value]) => needed.has(value)).map(([, proto]) => proto),
+      input: this.#inputs.map((value) => toValueInfo(value, value.name)),
+      output: outputs.map(({ name, value }) => toValueInfo(value, name)),
+    };
+  }
+
+  /** Values of other graphs that this one's nodes take. */
+  taken(): Value[] {
+    const inputs = this.#nodes.flatMap((node) => [...node.inputs, ...takenByBodies(node)]);
+    const outputs = this.#outputs.map(({ value }) => value);
+    return [...new Set([...inputs, ...outputs])].filter(({ graph }) => graph !== this);
   }
 
   #declare(dtype: DType, shape: Shape, name: string): Value {
@@ -177,27 +206,34 @@ export class Graph {
 
   #name(stem: string): string {
     this.#count += 1;
-    return `${stem}_${this.#count}`;
+    return `${this.#prefix}${stem}_${this.#count}`;
   }
 
   #neededBy(outputs: Value[]): Set<Value> {
     const needed = new Set<Value>(outputs);
     // Nodes stand in the order of their computation, so one walk backwards meets every user first.
     for (const node of this.#nodes.toReversed()) {
-      if (needed.has(node.output)) for (const input of node.inputs) needed.add(input);
+      if (!isNeeded(node, needed)) continue;
+      for (const input of [...node.inputs, ...takenByBodies(node)]) needed.add(input);
     }
     return needed;
   }
 }
 
+const isNeeded = ({ outputs }: GraphNode, needed: ReadonlySet<Value>): boolean =>
+  outputs.some((output) => output && needed.has(output));
+
+const takenByBodies = ({ attributes }: GraphNode): Value[] =>
+  Object.values(attributes).flatMap((value) => (value instanceof Graph ? value.taken() : []));
+
 function toNodeProto(
-  { opType, inputs, output, attributes, outputIndex }: GraphNode,
+  { opType, inputs, outputs, attributes }: GraphNode,
   renamed: Map<Value, string>,
 ): NodeProto {
   return {
     input: inputs.map((value) => value.name),
-    output: [...new Array<string>(outputIndex).fill(''), renamed.get(output) ?? output.name],
-    name: output.name,
+    output: outputs.map((output) => (output ? (renamed.get(output) ?? output.name) : '')),
+    name: outputs.find((output) => output)!.name,
     opType,
     attribute: Object.entries(attributes).map(([name, value]) => toAttribute(name, value)),
   };
@@ -210,6 +246,7 @@ function toAttribute(name: string, value: Attributes[string]): AttributeProto {
   if (typeof value === 'string') {
     return { name, type: attributeType.string, s: new TextEncoder().encode(value) };
   }
+  if (value instanceof Graph) return { name, type: attributeType.graph, g: value.toProto() };
   if (isStrings(value)) {
     const strings = value.map((text) => new TextEncoder().encode(text));
     return { name, type: attributeType.strings, strings };

@@ -1,6 +1,6 @@
 /** One function an ONNX operator in use, with its shape inference. Not differentiable: `ops/` builds on these.
  * The operators are those of https://onnx.ai/onnx/operators/ at opset 17. */
-import type { Attributes, Value } from './graph.ts';
+import type { Attributes, Graph, Value } from './graph.ts';
 import {
   broadcast,
   type Dim,
@@ -277,6 +277,33 @@ export function layerNormalization(x: Value, gain: Value, offset: Value | undefi
 /** ONNX's own normalization of axis 1 by given statistics: gain, offset, mean and variance [C]. */
 export const batchNormalization = (x: Value, statistics: Value[], epsilon: number): Value =>
   x.graph.node('BatchNormalization', [x, ...statistics], x, { epsilon });
+
+/** ONNX's loop over axis 0 (https://onnx.ai/onnx/operators/onnx__Scan.html): the body goes from states and a row of each
+ * scanned value to the next states and a row of each result. Directions are 1 for what is read or written last row first.
+ * Gives the last states, then the results [steps, ...row]. */
+export function scan(
+  body: Graph,
+  { initial, scanned }: { initial: readonly Value[]; scanned: readonly Value[] },
+  rows: readonly Value[],
+  directions: { inputs: number[]; outputs: number[] },
+): Value[] {
+  const [first] = scanned as [Value];
+  const results = rows.map(({ dtype, shape }) => ({ dtype, shape: [first.shape[0]!, ...shape] }));
+  const outputs = first.graph.nodeOfMany('Scan', [...initial, ...scanned], [...initial, ...results], {
+    body,
+    num_scan_inputs: scanned.length,
+    scan_input_directions: directions.inputs,
+    scan_output_directions: directions.outputs,
+  });
+  // Each of them was asked for.
+  return outputs as Value[];
+}
+
+/** Zeros of a shape without an open dimension, which take no room in the file. */
+export function zeros(graph: Graph, shape: Shape): Value {
+  const size = graph.integers(shape as number[]);
+  return cast(graph.node('ConstantOfShape', [size], { dtype: 'float32', shape }), graph.float);
+}
 
 /** ONNX's own recurrent operators, over [T, N, C]: the outputs [T, 1, N, U], or the last of them [1, N, U]. */
 export function recurrent(

@@ -32,7 +32,7 @@ import { patchConv2dMaxPool } from './patch-conv2d-max-pool.ts';
 import { penalty } from './penalty.ts';
 import { pick } from './pick.ts';
 import { clippedRelu, negativePart } from './rectify.ts';
-import { type Cell, recurrent } from './recurrent.ts';
+import { type Cell, type RecurrentOptions, recurrent } from './recurrent.ts';
 import { reduceSum } from './reduce.ts';
 import { relabel, reshape } from './reshape.ts';
 import { scale } from './scale.ts';
@@ -105,6 +105,26 @@ const cell =
     const next = arithmetic.add(arithmetic.multiply(c!, sigmoid(a!)), tanh(b!));
     return [tanh(next), next];
   };
+
+const recurrences = (how: string, options: Partial<RecurrentOptions>): Case[] =>
+  [false, true].flatMap((returnSequences) =>
+    [false, true].map((goBackwards): Case => {
+      const isMasked = returnSequences !== goBackwards;
+      const what = [returnSequences && 'all steps', goBackwards && 'backwards', isMasked && 'masked'];
+      return {
+        name: `recurrent ${how}, ${what.filter(Boolean).join(', ') || 'last step'}`,
+        inputs: [
+          ['N', 3, 4],
+          [2, 4],
+        ],
+        op: (x, kernel) => {
+          const mask = onnx.relabel(x!.graph.constant([1, 1, 0, 0, 1, 0], [2, 3]), ['N', 3]);
+          const settings = { ...loop, ...options, returnSequences, goBackwards };
+          return recurrent(x!, cell(kernel!), { ...settings, mask: isMasked ? mask : undefined });
+        },
+      };
+    }),
+  );
 
 const broadcasting: [string, (a: Value, b: Value) => Value][] = [
   ['add', arithmetic.add],
@@ -199,25 +219,8 @@ const cases: Case[] = [
     inputs: [image(5, 4, 2), [3, 3, 2, 2]],
     op: (x, kernel) => depthwiseConv2d(x!, kernel!, window(5, 4)),
   },
-  {
-    name: 'recurrent, all steps',
-    inputs: [
-      ['N', 3, 4],
-      [2, 4],
-    ],
-    op: (x, kernel) => recurrent(x!, cell(kernel!), { ...loop, returnSequences: true }),
-  },
-  {
-    name: 'recurrent, backwards, last step, masked',
-    inputs: [
-      ['N', 3, 4],
-      [2, 4],
-    ],
-    op: (x, kernel) => {
-      const mask = onnx.relabel(x!.graph.constant([1, 1, 0, 0, 1, 0], [2, 3]), ['N', 3]);
-      return recurrent(x!, cell(kernel!), { ...loop, goBackwards: true, mask });
-    },
-  },
+  ...recurrences('unrolled', {}),
+  ...recurrences('by a loop', { unrolledStepsMax: 0 }),
   {
     name: 'linear over the last of three axes',
     inputs: [

@@ -2,6 +2,8 @@ import type { Value } from '../graph.ts';
 import * as onnx from '../primitives.ts';
 import { add, multiply, subtract } from './arithmetic.ts';
 import { stack, unstack } from './concatenate.ts';
+import { loopOver } from './recurrent-loop.ts';
+import { transpose } from './transpose.ts';
 
 /** What a cell makes of one time step: from the step's own numbers [N, G], and the state before it, the state after
  * it. The first of the state's parts [N, U] is the output. */
@@ -15,20 +17,41 @@ export interface RecurrentOptions {
   returnSequences: boolean;
   /** [N, T]: at 0 a step is left out, and the state stays as it was. */
   mask: Value | undefined;
+  /** Longer sequences are gone through by a loop: a graph grows with each unrolled step, and the time to load it faster. */
+  unrolledStepsMax?: number;
 }
 
+/** Up to so many steps an unrolled training step is loaded in less than a second, and is the faster one. */
+const unrolledSteps = 32;
+
 /** Runs a cell over the time steps of x [N, T, G]: the outputs [N, T, U] in the order in which they were made, or the
- * last one [N, U]. The loop is unrolled, so that training and inference stay one graph of GEMMs. */
+ * last one [N, U]. */
 export function recurrent(x: Value, cell: Cell, options: RecurrentOptions): Value {
+  if ((x.shape[1] as number) <= (options.unrolledStepsMax ?? unrolledSteps))
+    return unrolled(x, cell, options);
+  const y = loopOver(transpose(x, [1, 0, 2]), (step, state, isKept) => advance(cell, step, state, isKept), {
+    ...options,
+    initial: zeroState(x, options),
+    mask: options.mask && onnx.reshape(onnx.transpose(options.mask, [1, 0]), [x.shape[1]!, x.shape[0]!, 1]),
+  });
+  return options.returnSequences ? transpose(y, [1, 0, 2]) : y;
+}
+
+/** The state after a step; one that is left out leaves it as it was. */
+function advance(cell: Cell, step: Value, state: readonly Value[], isKept: Value | undefined): Value[] {
+  const next = cell(step, state);
+  return isKept ? next.map((part, at) => blend(state[at]!, part, isKept)) : next;
+}
+
+/** The loop as one graph of GEMMs. */
+function unrolled(x: Value, cell: Cell, options: RecurrentOptions): Value {
   const { goBackwards, mask } = options;
   const inOrder = (values: Value[]) => (goBackwards ? values.toReversed() : values);
   const kept = mask && inOrder(columns(mask));
   const outputs: Value[] = [];
   let state = zeroState(x, options);
   inOrder(unstack(x)).forEach((step, index) => {
-    const next = cell(step, state);
-    const isKept = kept?.[index];
-    state = isKept ? next.map((part, at) => blend(state[at]!, part, isKept)) : next;
+    state = advance(cell, step, state, kept?.[index]);
     outputs.push(state[0]!);
   });
   return options.returnSequences ? stack(outputs) : outputs.at(-1)!;
