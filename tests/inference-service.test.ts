@@ -22,6 +22,22 @@ export default {
 };
 `;
 
+/** An explainer: tells how the answer changes where nothing is asked. */
+const explainer = `
+export default {
+  async fetch(request) {
+    const at = 'http://' + process.env.PREDICTOR_HOST + new URL(request.url).pathname.replace(':explain', ':predict');
+    const ask = async (instances) => {
+      const answer = await fetch(at, { method: 'POST', body: JSON.stringify({ instances }) });
+      return (await answer.json()).predictions.flat()[0];
+    };
+    const { instances } = await request.json();
+    const predictions = [[10 * (await ask(instances)) + (await ask([[0, 0]]))]];
+    return Response.json({ predictions });
+  },
+};
+`;
+
 /** Where models can be had. */
 const files = `
 const onnx = Buffer.from('ONNX', 'base64');
@@ -234,6 +250,7 @@ test('a model with what belongs to it', { skip: missing('kubectl'), timeout: 600
   const { shell, ask, answers } = await cluster(t);
   await build(shell, 'm:v1', artifact(1));
   await build(shell, 'doubler:1', isolate('doubler', doubler));
+  await build(shell, 'explainer:1', isolate('explainer', explainer));
   const { graph, weights } = modelOf(7);
   const onnx = Buffer.from(bake(graph, weights)).toString('base64');
   await build(shell, 'files:1', isolate('files', files.replace('ONNX', onnx)));
@@ -247,8 +264,9 @@ test('a model with what belongs to it', { skip: missing('kubectl'), timeout: 600
   }
 
   await t.test('a transformer stands before it, and asks it', async () => {
-    const container = { name: 'kserve-container', image: 'doubler:1' };
-    await apply(shell, service('m', 'oci://m:v1', {}, { transformer: { containers: [container] } }));
+    const of = (image: string) => ({ containers: [{ name: 'kserve-container', image }] });
+    const beside = { transformer: of('doubler:1'), explainer: of('explainer:1') };
+    await apply(shell, service('m', 'oci://m:v1', {}, beside));
     await shell.run('kubectl wait --for=condition=Ready isvc/m --timeout=115s');
     const path = '{.status.url} {.status.conditions[?(@.type=="TransformerReady")].status}';
     const at = 'http://m-transformer.default.svc.cluster.local';
@@ -256,6 +274,22 @@ test('a model with what belongs to it', { skip: missing('kubectl'), timeout: 600
     await answers(`${at}/v1/models/m:predict`, 5, { 2: 5 });
     await answers(`${url('m')}/v1/models/m:predict`, 5, { 1: 5 });
   });
+
+  await t.test(
+    'an explainer answers at both addresses, and to those who reach the model’s pod alone',
+    async () => {
+      for (const each of ['m-transformer', 'm-predictor'])
+        await answers(`http://${each}/v1/models/m:explain`, 2, { 11: 2 });
+      const pod = await shell.run('kubectl get pods -l app=m-predictor -o name');
+      const forward = shell.start(`kubectl port-forward ${pod.trim()} :8080`);
+      const [, port] = /127\.0\.0\.1:(\d+)/.exec(await forward.until(/Forwarding from/)) ?? [];
+      const answer = await fetch(`http://127.0.0.1:${port}/v1/models/m:explain`, {
+        method: 'POST',
+        body: '{"instances":[[1,1]]}',
+      });
+      assert.deepEqual(await answer.json(), { predictions: [[11]] });
+    },
+  );
 
   await t.test('it is fetched over HTTP, and what is not what was meant is not served', async () => {
     await apply(shell, service('fetched', 'http://files.default/model.onnx'));

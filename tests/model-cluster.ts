@@ -78,7 +78,10 @@ export function service(
   name: string,
   storageUri: string,
   predictor: object = {},
-  { annotations = {}, ...more }: { annotations?: Record<string, string>; transformer?: object } = {},
+  {
+    annotations = {},
+    ...more
+  }: { annotations?: Record<string, string>; transformer?: object; explainer?: object } = {},
 ): object {
   return {
     apiVersion: 'serving.kserve.io/v1beta1',

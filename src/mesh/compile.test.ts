@@ -147,6 +147,15 @@ test('shares come from an annotation, and one that is no list of shares counts f
   assert.equal(splitOf(JSON.stringify(many))?.length, 16);
 });
 
+test('paths come from an annotation too', () => {
+  const annotations = {
+    'selvage.dev/path-routes': '[{"suffix":":explain","service":"why"},{"suffix":"","service":"a"}]',
+  };
+  const routed = { ...service, metadata: { ...service.metadata, annotations } };
+  const [route] = compileRoutes({ services: [routed], endpointSlices: [], nodes, node: 'a' }).routes;
+  assert.deepEqual(route?.paths, [{ suffix: ':explain', service: 'why' }]);
+});
+
 test('a slice says how to reach its nodes, of which nothing else need be known', () => {
   const endpoints = [
     { addresses: ['10.42.1.2'], nodeName: 'b', zone: 'cloud' },

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ObjectMeta } from '../api/object.ts';
-import type { Endpoint, Route, RouteShare, RouteTable } from './route-table.ts';
+import type { Endpoint, Route, RoutePath, RouteShare, RouteTable } from './route-table.ts';
 
 /** The parts of a core/v1 Service that routing reads. */
 export interface ServiceInput {
@@ -42,6 +42,8 @@ export const meshAddressesAnnotation = 'selvage.dev/mesh-addresses';
 export const serviceAccountsAnnotation = 'selvage.dev/service-accounts';
 /** Shares of a Service's requests, as JSON: `[{"service": "a", "percent": 90}, {"service": "b", "percent": 10}]`. */
 export const splitAnnotation = 'selvage.dev/traffic-split';
+/** Where requests of some paths go instead, as JSON: `[{"suffix": ":explain", "service": "a"}]`. */
+export const pathsAnnotation = 'selvage.dev/path-routes';
 /** How many seconds a request waits for a first endpoint. */
 export const holdAnnotation = 'selvage.dev/hold-seconds';
 /** Nobody waits longer, whatever the annotation says. */
@@ -136,6 +138,7 @@ function compileService(service: ServiceInput, slices: EndpointSliceInput[], vie
   const distribution = spec.trafficDistribution ?? '';
   const annotations = service.metadata?.annotations ?? {};
   const split = splitOf(annotations[splitAnnotation]);
+  const paths = pathsOf(annotations[pathsAnnotation]);
   const holdSeconds = Math.min(holdSecondsMax, Number(annotations[holdAnnotation] ?? 0));
   return {
     namespace: service.metadata?.namespace ?? '',
@@ -145,6 +148,7 @@ function compileService(service: ServiceInput, slices: EndpointSliceInput[], vie
     localOnly: spec.internalTrafficPolicy === 'Local',
     ...(spec.sessionAffinity === 'ClientIP' && { isSticky: true as const }),
     ...(split.length > 0 && { split }),
+    ...(paths.length > 0 && { paths }),
     ...(holdSeconds > 0 && { holdSeconds }),
     ports: (spec.ports ?? [])
       .filter((port) => (port.protocol ?? 'TCP') === 'TCP')
@@ -158,17 +162,30 @@ function compileService(service: ServiceInput, slices: EndpointSliceInput[], vie
   };
 }
 
-/** Anybody who may write the Service writes the annotation: what is no list of shares is none. */
 function splitOf(text: string | undefined): RouteShare[] {
+  return itemsOf<RouteShare>(text, ({ percent }) => Number.isFinite(percent) && percent! > 0).map(
+    ({ service, percent }) => ({ service, percent }),
+  );
+}
+
+function pathsOf(text: string | undefined): RoutePath[] {
+  return itemsOf<RoutePath>(text, ({ suffix }) => typeof suffix === 'string' && suffix !== '').map(
+    ({ suffix, service }) => ({ suffix, service }),
+  );
+}
+
+/** Anybody who may write the Service writes the annotation: what is no list of such items is none. */
+function itemsOf<T extends { service: string }>(
+  text: string | undefined,
+  isWhole: (item: Partial<T>) => boolean,
+): T[] {
   if (text === undefined) return [];
   try {
-    const shares = JSON.parse(text) as Partial<RouteShare>[];
-    return shares
-      .filter(
-        ({ service, percent }) => typeof service === 'string' && Number.isFinite(percent) && percent! > 0,
-      )
-      .slice(0, sharesMax)
-      .map(({ service, percent }) => ({ service: service!, percent: percent! }));
+    const items = JSON.parse(text) as Partial<T>[];
+    // What is left has been looked at.
+    return items
+      .filter((each) => typeof each.service === 'string' && isWhole(each))
+      .slice(0, sharesMax) as T[];
   } catch {
     return [];
   }

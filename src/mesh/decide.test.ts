@@ -156,6 +156,22 @@ test('a share without endpoints, of no Service, or all of whose endpoints were t
   assert.equal(again.kind === 'endpoint' && again.endpoint.ip, '10.42.0.2');
 });
 
+test('requests of a path go to the Service that it is routed to, and to no other for want of that', () => {
+  const paths = [{ suffix: ':explain', service: 'new' }];
+  const table = tableOf(
+    route('web', [endpoint('10.42.0.2')], { paths }),
+    route('new', [endpoint('10.42.0.3')]),
+  );
+  const asked = (path: string, of = table) => decide(of, { ...request('web'), path }, new Balance());
+  const ipOf = (decision: ReturnType<typeof decide>) => decision.kind === 'endpoint' && decision.endpoint.ip;
+  assert.equal(ipOf(asked('/v1/models/m:explain')), '10.42.0.3');
+  assert.equal(ipOf(asked('/v1/models/m:predict')), '10.42.0.2');
+  assert.equal(ipOf(decide(table, request('web'), new Balance())), '10.42.0.2');
+  const own = tableOf(route('web', [endpoint('10.42.0.2')], { paths: [{ suffix: '', service: 'web' }] }));
+  assert.equal(ipOf(asked('/', own)), '10.42.0.2', 'one that leads to itself goes round once');
+  assert.equal(asked(':explain', tableOf(route('web', [], { paths }), route('new', []))).kind, 'refused');
+});
+
 test('with session affinity a client stays in its share', () => {
   const [web, next] = shared(50).routes;
   const table = tableOf({ ...web!, isSticky: true }, next!);

@@ -8,6 +8,8 @@ export interface MeshRequest {
   port: number;
   /** The caller's namespace, in which short names are looked up. */
   namespace: string;
+  /** Of an HTTP request, where it is known before the connection is chosen. */
+  path?: string;
   /** The client's address, by which a Service with session affinity knows it. */
   client?: string;
   /** Only endpoints of this node, whatever the Service says of calls from inside. */
@@ -33,6 +35,11 @@ export function decide(
 ): Decision {
   const route = findRoute(table, request.host, request.namespace);
   if (!route) return decideForPod(table, request) ?? decideForName(table, request, balance, tried);
+  const instead = request.path && route.paths?.find(({ suffix }) => request.path!.endsWith(suffix));
+  if (instead) {
+    const { path: _path, ...rest } = request;
+    return decide(table, { ...rest, host: `${instead.service}.${route.namespace}` }, balance, tried);
+  }
   const routePort = route.ports.find(({ port }) => port === request.port);
   if (!routePort) return { kind: 'refused', reason: noPort(route, request.port) };
   const endpoint =

@@ -96,7 +96,7 @@ async function choose(
   const host = aliased(state.hostAliases, url.hostname.replace(/^\[|\]$/g, ''));
   const port = Number(url.port) || (url.protocol === 'https:' ? 443 : 80);
   const { namespace, client } = state;
-  const asked = { host, port, namespace, client };
+  const asked = { host, port, namespace, client, path: url.pathname };
   const decision = await state.holding.decided(
     () => decide(state.table, asked, state.balance, tried.keys),
     request.signal,

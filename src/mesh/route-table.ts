@@ -26,6 +26,8 @@ export interface Route {
   isSticky?: true;
   /** Other Services of the namespace that take shares of the requests; a share of none that is ready falls to the rest. */
   split?: RouteShare[];
+  /** Requests whose path ends so go to another Service of the namespace. */
+  paths?: RoutePath[];
   /** A request that finds no endpoint waits so long for one: the Service is scaled up from zero meanwhile. */
   holdSeconds?: number;
   ports: RoutePort[];
@@ -35,6 +37,12 @@ export interface RouteShare {
   /** The Service's name. */
   service: string;
   percent: number;
+}
+
+export interface RoutePath {
+  suffix: string;
+  /** The Service's name. */
+  service: string;
 }
 
 export interface RoutePort {

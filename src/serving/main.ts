@@ -5,6 +5,7 @@ import { systemClock } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
 import { Metrics } from '../base/metrics.ts';
 import { withBatching } from './batching.ts';
+import { withExplainer } from './explain.ts';
 import { createEscalation } from './joint/escalation.ts';
 import { createHttpServer } from './listen.ts';
 import { readOptions } from './options.ts';
@@ -39,7 +40,9 @@ const server = createModelServer({
   ...(escalation && { escalation: createEscalation({ ...escalation, clock: systemClock, metrics }) }),
 });
 
-const listeners = [createHttpServer(server.handle).listen(options.port)];
+const { explainer } = options;
+const handle = explainer ? withExplainer(server.handle, { host: explainer, fetch }) : server.handle;
+const listeners = [createHttpServer(handle).listen(options.port)];
 if (options.grpcPort > 0) {
   // Loaded only here, for HTTP/2 takes memory.
   const { createGrpcServer } = await import('./grpc/listen.ts');

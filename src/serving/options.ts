@@ -24,6 +24,8 @@ export interface ServerOptions {
   watchMs: number;
   hardBelow: number;
   escalation: { url: string; below: number; ratePerSecond: number; timeoutMs: number } | undefined;
+  /** `host[:port]` of who explains the model's answers. */
+  explainer: string | undefined;
   limits: Limits;
   payloadLog: Pick<PayloadLogOptions, 'url' | 'mode' | 'source'> | undefined;
 }
@@ -62,6 +64,7 @@ export function readOptions(env: Record<string, string | undefined>): ServerOpti
           timeoutMs: integerOf('ESCALATE_TIMEOUT_MS', 1, 60_000, 1_000),
         }
       : undefined,
+    explainer: env.EXPLAINER_HOST || undefined,
     limits: {
       requestsMax: integerOf('REQUESTS_MAX', 0, 100_000, 0),
       timeoutMs: 1_000 * numberOf('REQUEST_TIMEOUT_SECONDS', 0, 86_400, 0),

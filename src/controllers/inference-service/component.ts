@@ -193,6 +193,7 @@ function modelContainer(
       ...optional('REQUESTS_MAX', containerConcurrency || undefined),
       ...optional('REQUEST_TIMEOUT_SECONDS', timeout),
       ...(logger?.url ? loggerVariables(inference, logger.url, logger.mode) : []),
+      ...explainerVariable(inference),
     ]),
     ...(mounts.length > 0 && { volumeMounts: mounts }),
   };
@@ -213,6 +214,7 @@ export function companionTemplate(
     env: [
       { name: 'PREDICTOR_HOST', value: host },
       { name: 'MODEL_NAME', value: modelName },
+      ...(component === 'transformer' ? explainerVariable(inference) : []),
       ...(first?.env ?? []),
     ],
     ports: first?.ports ?? [{ name: 'http', containerPort: httpPort, protocol: 'TCP' }],
@@ -240,6 +242,13 @@ function templateOf(
     },
     spec,
   };
+}
+
+/** Who is asked for explanations where the InferenceService is. */
+function explainerVariable(inference: InferenceService): { name: string; value: string }[] {
+  if (!inference.spec?.explainer) return [];
+  const host = `${componentName(inference, 'explainer')}.${inference.metadata?.namespace}`;
+  return [{ name: 'EXPLAINER_HOST', value: host }];
 }
 
 function loggerVariables({ metadata }: InferenceService, url: string, mode: string | undefined) {

@@ -2,13 +2,13 @@ import { isContained } from '../../api/equal.ts';
 import type { Deployment } from '../../api/kinds/deployment.ts';
 import type { HorizontalPodAutoscaler } from '../../api/kinds/horizontalPodAutoscaler.ts';
 import type { Service } from '../../api/kinds/service.ts';
-import { holdAnnotation, splitAnnotation } from '../../mesh/compile.ts';
+import { holdAnnotation, pathsAnnotation, splitAnnotation } from '../../mesh/compile.ts';
 
 /** What an InferenceService has made for it. */
 export type Made = Deployment | Service | HorizontalPodAutoscaler;
 
 /** Annotations of a Service that are the controller's: without one in the plan, there is none. */
-const ownAnnotations = [splitAnnotation, holdAnnotation];
+const ownAnnotations = [splitAnnotation, holdAnnotation, pathsAnnotation];
 
 /**
  * `present` as `wanted` has it, or undefined where it is that already. What `wanted` leaves open stays: defaults, a Service's

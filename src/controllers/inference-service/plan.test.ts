@@ -5,7 +5,7 @@ import type { Deployment } from '../../api/kinds/deployment.ts';
 import type { InferenceService } from '../../api/kinds/inferenceService.ts';
 import type { Pod } from '../../api/kinds/pod.ts';
 import type { ReplicaSet } from '../../api/kinds/replicaSet.ts';
-import { splitAnnotation } from '../../mesh/compile.ts';
+import { pathsAnnotation, splitAnnotation } from '../../mesh/compile.ts';
 import { changed } from './ensure.ts';
 import type { KnownModel } from './known-models.ts';
 import { outdatedPods } from './model-pods.ts';
@@ -260,6 +260,30 @@ test('a transformer is told the predictor’s address, and gets the requests', (
   world.step().step();
   assert.ok(!world.deployments.has('m-transformer'), 'one that is no longer asked for goes');
   assert.ok(!world.inference.status?.conditions?.some(({ type }) => type === 'TransformerReady'));
+});
+
+test('who asks for an explanation is led to the explainer, from whichever address the model has', () => {
+  const world = new World().apply('m:v1');
+  const containers = [{ name: 'kserve-container', image: 'mine:1' }];
+  const { predictor } = world.inference.spec!;
+  const spec = { predictor, transformer: { containers }, explainer: { containers } };
+  world.inference = { ...world.inference, spec };
+  world.step(stable, 'm-transformer').step();
+  const to = '[{"suffix":":explain","service":"m-explainer"}]';
+  const told = world.plan.services.map(({ metadata }) => [
+    metadata?.name,
+    metadata?.annotations?.[pathsAnnotation],
+  ]);
+  assert.deepEqual(told, [
+    ['m-predictor', to],
+    ['m-transformer', to],
+    ['m-explainer', undefined],
+  ]);
+  const hosts = [stable, 'm-transformer', 'm-explainer'].map((name) => {
+    const [first] = world.deployments.get(name)?.spec?.template.spec?.containers ?? [];
+    return first?.env?.find(({ name }) => name === 'EXPLAINER_HOST')?.value;
+  });
+  assert.deepEqual(hosts, ['m-explainer.ns', 'm-explainer.ns', undefined]);
 });
 
 const known = (reference: string, graph: string): KnownModel => ({

@@ -1,7 +1,7 @@
 import type { Deployment } from '../../api/kinds/deployment.ts';
 import type { InferenceService } from '../../api/kinds/inferenceService.ts';
 import type { Service } from '../../api/kinds/service.ts';
-import { holdAnnotation, splitAnnotation } from '../../mesh/compile.ts';
+import { holdAnnotation, pathsAnnotation, splitAnnotation } from '../../mesh/compile.ts';
 import {
   companionTemplate,
   deploymentFor,
@@ -93,7 +93,10 @@ export function plan(
     ],
     services: [
       ...predictor.services,
-      ...made.map(({ component, name, template }) => serviceFor(inference, component, { name, template })),
+      ...made.map(({ component, name, template }) => {
+        const annotations = component === 'transformer' ? explainPath(inference) : undefined;
+        return serviceFor(inference, component, { name, template, ...(annotations && { annotations }) });
+      }),
     ],
     drops: [...predictor.drops, ...companions.filter(({ template }) => !template).map(({ name }) => name)],
   };
@@ -224,6 +227,7 @@ function predictorService(
     { service: canaryName(inference), percent: canaryPercent },
   ];
   const annotations = {
+    ...explainPath(inference),
     ...(canaryPercent > 0 && {
       [splitAnnotation]: JSON.stringify(shares.filter(({ percent }) => percent > 0)),
     }),
@@ -231,6 +235,13 @@ function predictorService(
       !isStopped(inference) && { [holdAnnotation]: String(timeout ?? holdSecondsDefault) }),
   };
   return serviceFor(inference, 'predictor', { name, template, annotations });
+}
+
+/** KServe's V1 `:explain` is the explainer's, at whichever address the model has. */
+function explainPath(inference: InferenceService): Record<string, string> | undefined {
+  if (!inference.spec?.explainer) return undefined;
+  const paths = [{ suffix: ':explain', service: componentName(inference, 'explainer') }];
+  return { [pathsAnnotation]: JSON.stringify(paths) };
 }
 
 /** Whether what serves the model takes new weights while it runs: the built-in server does, unless it is told not to look. */
