@@ -9,6 +9,7 @@ interface Handed {
 /** Servers of the pod's own program: `listen` registers them, and they get the connections handed to the pod. */
 export class HandedServers {
   #servers: Handed[] = [];
+  #wasAsked = false;
   readonly #podIP: string;
   readonly #onChange: (ports: number[]) => void;
 
@@ -30,11 +31,17 @@ export class HandedServers {
     return this.#servers.length === 0;
   }
 
+  /** Whether a connection ever came. */
+  get wasAsked(): boolean {
+    return this.#wasAsked;
+  }
+
   /** Gives the connection to the server on that port, or else to the first: a pod has one address of its own. */
   accept(port: number, socket: net.Socket): boolean {
     const handed = this.#servers.find((candidate) => candidate.port === port) ?? this.#servers[0];
     if (!handed) return false;
     const { server } = handed;
+    this.#wasAsked = true;
     // As net.Server does on accept, so that close() waits for the connection.
     const counting = server as unknown as { _connections: number };
     counting._connections += 1;

@@ -1,4 +1,5 @@
-import http from 'node:http';
+import { subscribe } from 'node:diagnostics_channel';
+import http, { type ServerResponse } from 'node:http';
 import https from 'node:https';
 import { flushCompileCache } from 'node:module';
 import type { Socket } from 'node:net';
@@ -16,6 +17,9 @@ import type { Terminal } from './terminal.ts';
 
 /** How often request telemetry goes to the shim. */
 const telemetryIntervalMs = 2_000;
+
+/** How long connections that the shim gave away before it heard of the end may be on their way. */
+const lingerMs = 300;
 
 /** By then the program has loaded what it loads at its start. */
 const compileCacheDelayMs = 1_000;
@@ -158,9 +162,19 @@ async function run({ command }: Program): Promise<void> {
   server.listen(Number(process.env.PORT) || 8080);
 }
 
-/** Finishes what is in flight, then ends; a program with a SIGTERM handler of its own does as it likes. */
+/**
+ * Finishes what is in flight, then ends; a program with a SIGTERM handler of its own does as it likes. The shim gives
+ * it no more connections, but some are on their way, and those that clients keep open get one more answer that ends them.
+ */
 async function drain(): Promise<void> {
   if (process.listenerCount('SIGTERM') > 1) return;
+  if (servers?.wasAsked) {
+    subscribe('http.server.request.start', (message) => {
+      (message as { response: ServerResponse }).response.setHeader('connection', 'close');
+    });
+    // And then whatever has arrived meanwhile, where the process did not get to run.
+    await new Promise((resolve) => setTimeout(() => setImmediate(resolve), lingerMs));
+  }
   await servers?.close();
   process.exit(0);
 }

@@ -198,3 +198,37 @@ test('mounts are read, and written only where they may be', async () => {
     writeImage: 'ERR_ACCESS_DENIED',
   });
 });
+
+test('a pod that is stopped answers a connection that is kept open, and says that it ends it', async () => {
+  const { id, pod } = await start('kept', `export default { fetch: () => new Response('here') };`);
+  const socket = await shim.dial({ podIP: pod.ip, port: 80 });
+  const agent = Object.assign(new http.Agent({ keepAlive: true, maxSockets: 1 }), {
+    createConnection: () => socket,
+  });
+  const call = () =>
+    new Promise<http.IncomingMessage>((resolve, reject) => {
+      const request = http.get({ host: pod.ip, agent }, (response) => {
+        response.resume().once('end', () => resolve(response));
+      });
+      request.once('error', reject);
+    });
+  assert.equal((await call()).headers.connection, 'keep-alive');
+  const stopped = shim.stop(id, { graceSeconds: 30 });
+  let last: http.IncomingMessage;
+  do last = await call();
+  while (last.headers.connection !== 'close');
+  assert.equal(last.statusCode, 200);
+  await stopped;
+});
+
+test('a LoadBalancer passes over any number of pods of its node that do not listen', async () => {
+  const { pod } = await start('there', `export default { fetch: () => new Response('here') };`);
+  const gone = [1, 2, 3, 4, 5, 6].map((host) => `10.42.9.${host}`);
+  await shim.pushRoutes(routesTo({ many: [...gone, pod.ip] }, 'many'));
+  const [listener] = await shim.setListeners([
+    { namespace: 'default', service: 'many', port: 80, ip: '127.42.0.7' },
+  ]);
+  const answer = await fetch(`http://${listener!.boundIP}:${listener!.boundPort}/`);
+  assert.equal(await answer.text(), 'here');
+  await shim.setListeners([]);
+});

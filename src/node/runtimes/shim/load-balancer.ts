@@ -115,7 +115,7 @@ export class LoadBalancer {
     socket.on('error', () => {});
     socket.setNoDelay(true);
     const tried = new Set<string>();
-    for (let attempt = 0; attempt < attemptsMax; attempt++) {
+    for (let failures = 0; failures < attemptsMax; ) {
       const { table } = this.#pods;
       if (!table || socket.destroyed) break;
       const { service: host, namespace, port, localOnly = false } = spec;
@@ -138,6 +138,8 @@ export class LoadBalancer {
       } catch (error) {
         this.#log.debug('load balancer endpoint failed', { endpoint: endpointKey(endpoint), error });
         this.#balance.eject(endpoint);
+        // That a pod of this node is about to end costs nothing to learn; in a roll-out several may be.
+        if (!endpoint.isLocal) failures += 1;
         tried.add(endpointKey(endpoint));
       }
     }
