@@ -5,6 +5,7 @@ import {
   idleCheckMs,
   idleChecks,
   idleCpuShareMax,
+  outsideBytesMin,
   releasedHeapBytesMax,
   releaseGapMs,
   releaseMemoryWhenIdle,
@@ -17,20 +18,25 @@ const mb = 1024 * 1024;
 class Owner {
   workMs = 0;
   usedBytes = 20 * mb;
-  heldBytes = 40 * mb;
+  heapBytes = 40 * mb;
+  outsideBytes = 70 * mb;
   releases = 0;
+  trims = 0;
   #cpuMs = 0;
 
   cpuMs(): number {
     this.#cpuMs += this.workMs;
     return this.#cpuMs;
   }
-  heap(): { usedBytes: number; heldBytes: number } {
-    return { usedBytes: this.usedBytes, heldBytes: this.heldBytes };
+  memory(): { usedBytes: number; heapBytes: number; outsideBytes: number } {
+    return { usedBytes: this.usedBytes, heapBytes: this.heapBytes, outsideBytes: this.outsideBytes };
   }
-  release(): void {
+  collect(): void {
     this.releases += 1;
-    this.heldBytes = this.usedBytes;
+    this.heapBytes = this.usedBytes;
+  }
+  async trim(): Promise<void> {
+    this.trims += 1;
   }
 }
 
@@ -59,10 +65,10 @@ test('it is given back again when enough has come together anew, and not sooner 
   assert.equal(owner.releases, 1);
   await clock.advance(2 * releaseGapMs);
   assert.equal(owner.releases, 1, 'nothing has come together');
-  owner.heldBytes += surplusBytesMin;
+  owner.heapBytes += surplusBytesMin;
   await clock.advance(idleCheckMs);
   assert.equal(owner.releases, 2);
-  owner.heldBytes += surplusBytesMin;
+  owner.heapBytes += surplusBytesMin;
   await clock.advance(releaseGapMs - idleCheckMs);
   assert.equal(owner.releases, 2);
   await clock.advance(2 * idleCheckMs);
@@ -70,10 +76,23 @@ test('it is given back again when enough has come together anew, and not sooner 
   await running.stop();
 });
 
+test('what lies outside of the heap is given back when it has grown by much, and the rest is what counts then', async () => {
+  const { clock, owner, running } = start();
+  await clock.advance(idleChecks * idleCheckMs);
+  assert.deepEqual([owner.releases, owner.trims], [1, 0], 'a start');
+  owner.outsideBytes += outsideBytesMin;
+  await clock.advance(2 * releaseGapMs);
+  assert.deepEqual([owner.releases, owner.trims], [2, 1], 'what stays after a trim is used');
+  owner.outsideBytes += outsideBytesMin;
+  await clock.advance(2 * releaseGapMs);
+  assert.deepEqual([owner.releases, owner.trims], [3, 2]);
+  await running.stop();
+});
+
 test('a large heap is left alone, since its collection would stop the process for long', async () => {
   const { clock, owner, running } = start();
   owner.usedBytes = releasedHeapBytesMax + 1;
-  owner.heldBytes = 2 * releasedHeapBytesMax;
+  owner.heapBytes = 2 * releasedHeapBytesMax;
   await clock.advance(10 * idleCheckMs);
   assert.equal(owner.releases, 0);
   await running.stop();

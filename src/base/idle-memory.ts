@@ -2,14 +2,18 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Clock } from './clock.ts';
 import type { Running } from './lifecycle.ts';
+import { trimMalloc } from './trim-malloc.ts';
 
 /** This process, or one that a test makes up. */
 export interface HeapOwner {
   /** Processor time since the start. */
   cpuMs(): number;
-  heap(): { usedBytes: number; heldBytes: number };
-  /** Collects everything, and gives back to the system what is not used. */
-  release(): void;
+  /** What objects take, what the heap holds for them, and what the system has given beside it, program and all. */
+  memory(): { usedBytes: number; heapBytes: number; outsideBytes: number };
+  /** Collects everything, and gives back what the heap does not use. */
+  collect(): void;
+  /** Gives back what is free outside of the heap; does not reject. */
+  trim(): Promise<unknown>;
 }
 
 export const idleCheckMs = 1000;
@@ -20,12 +24,14 @@ export const idleChecks = 2;
 /** A release stops the process for about 80 ms, so it must be worth it and come seldom. */
 export const releaseGapMs = 30_000;
 export const surplusBytesMin = 8 * 1024 * 1024;
+/** Beyond what the process began with; the thread that trims takes some 7 MB of program with it. */
+export const outsideBytesMin = 24 * 1024 * 1024;
 /** A larger heap takes longer, and belongs to a cluster that is never idle. */
 export const releasedHeapBytesMax = 64 * 1024 * 1024;
 
 /**
- * Gives memory back whenever a burst of work is over: V8 keeps the room that starting (17 MB) or a thousand clients
- * (80 MB) took until something presses.
+ * Gives memory back whenever a burst of work is over: V8 and the C library keep the room that starting (17 MB) or a
+ * thousand clients (150 MB) took until something presses.
  */
 export function releaseMemoryWhenIdle({
   clock,
@@ -38,6 +44,7 @@ export function releaseMemoryWhenIdle({
   let idleFor = 0;
   let notBeforeMs = 0;
   let keptBytes = 0;
+  let outsideBytes = owner.memory().outsideBytes;
   let cancel = clock.after(idleCheckMs, check);
   return { stop: async () => cancel() };
 
@@ -45,18 +52,29 @@ export function releaseMemoryWhenIdle({
     const spentMs = owner.cpuMs() - cpuMs;
     cpuMs += spentMs;
     idleFor = spentMs <= idleCpuShareMax * idleCheckMs ? idleFor + 1 : 0;
-    if (idleFor >= idleChecks && clock.nowMs() >= notBeforeMs && isWorthIt()) {
-      owner.release();
-      keptBytes = owner.heap().heldBytes;
-      cpuMs = owner.cpuMs();
-      notBeforeMs = clock.nowMs() + releaseGapMs;
-    }
+    if (idleFor >= idleChecks && clock.nowMs() >= notBeforeMs && isWorthIt()) release();
     cancel = clock.after(idleCheckMs, check);
   }
 
   function isWorthIt(): boolean {
-    const { usedBytes, heldBytes } = owner.heap();
-    return usedBytes <= releasedHeapBytesMax && heldBytes - keptBytes >= surplusBytesMin;
+    const { usedBytes, heapBytes } = owner.memory();
+    return usedBytes <= releasedHeapBytesMax && (heapBytes - keptBytes >= surplusBytesMin || hasOutside());
+  }
+
+  function hasOutside(): boolean {
+    return owner.memory().outsideBytes - outsideBytes >= outsideBytesMin;
+  }
+
+  function keepOutside(): void {
+    outsideBytes = owner.memory().outsideBytes;
+  }
+
+  function release(): void {
+    owner.collect();
+    if (hasOutside()) void owner.trim().then(keepOutside);
+    keptBytes = owner.memory().heapBytes;
+    cpuMs = owner.cpuMs();
+    notBeforeMs = clock.nowMs() + releaseGapMs;
   }
 }
 
@@ -65,15 +83,16 @@ const thisProcess: HeapOwner = {
     const { user, system } = process.cpuUsage();
     return (user + system) / 1000;
   },
-  heap() {
-    const { heapUsed, heapTotal } = process.memoryUsage();
-    return { usedBytes: heapUsed, heldBytes: heapTotal };
+  memory() {
+    const { heapUsed, heapTotal, rss } = process.memoryUsage();
+    return { usedBytes: heapUsed, heapBytes: heapTotal, outsideBytes: rss - heapTotal };
   },
-  release() {
+  collect() {
     setFlagsFromString('--expose-gc');
     const collect = runInNewContext('gc') as (options: { type: 'major'; flavor: 'last-resort' }) => void;
     setFlagsFromString('--no-expose-gc');
     // Of all kinds of collection, this alone also gives up the pages that V8 pools.
     collect({ type: 'major', flavor: 'last-resort' });
   },
+  trim: trimMalloc,
 };
