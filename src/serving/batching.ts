@@ -59,6 +59,7 @@ export function createBatchingSession(session: Session, options: BatchingOptions
   const observeQueue = queueTime.of({ model });
   let waiting: Waiting[] = [];
   let running = 0;
+  const counted = { runs: 0, queuedMs: 0 };
   let hasEnded = false;
   let cancelTimer: CancelTimer | undefined;
   let onDrained: (() => void) | undefined;
@@ -93,6 +94,7 @@ export function createBatchingSession(session: Session, options: BatchingOptions
   /** What finds the model free: with as little around the run as can be. */
   async function runAtOnce(inputs: Record<string, Tensor>, rows: number): Promise<Outputs> {
     running += 1;
+    counted.runs += 1;
     observeRows(rows);
     observeQueue(0);
     try {
@@ -121,7 +123,11 @@ export function createBatchingSession(session: Session, options: BatchingOptions
   async function runBatch(batch: Waiting[]): Promise<void> {
     const nowMs = performance.now();
     observeRows(countRows(batch));
-    for (const { queuedMs } of batch) observeQueue((nowMs - queuedMs) / 1000);
+    for (const { queuedMs } of batch) {
+      counted.queuedMs += nowMs - queuedMs;
+      observeQueue((nowMs - queuedMs) / 1000);
+    }
+    counted.runs += 1;
     if (batch.length === 1) return runAlone(batch[0]!);
     try {
       const outputs = await session.run(joinRows(batch.map(({ inputs }) => inputs)));
@@ -149,6 +155,7 @@ export function createBatchingSession(session: Session, options: BatchingOptions
     inputs: session.inputs,
     outputs: session.outputs,
     run,
+    counted: () => counted,
     async close() {
       hasEnded = true;
       startNext();

@@ -1,3 +1,4 @@
+import { type Clock, systemClock } from '../base/clock.ts';
 import type { Metrics } from '../base/metrics.ts';
 import { classify } from './classification.ts';
 import type { Tensor } from './datatype.ts';
@@ -49,14 +50,15 @@ export interface Inference {
 export function createInference(options: {
   models: Models;
   metrics: Metrics;
+  clock?: Clock;
   images: ImagePool;
   quality?: Quality | undefined;
   escalation?: Escalation | undefined;
 }): Inference {
-  const { models, images, quality, escalation } = options;
+  const { models, images, quality, escalation, clock = systemClock } = options;
   const latencies = new Latencies(options.metrics);
 
-  async function perform(model: ServedModel, ask: Ask, isEscalated: boolean) {
+  async function perform(model: ServedModel, ask: Ask, isEscalated: boolean, startMs: number) {
     const { session, settings } = model;
     let { inputs } = ask;
     if (ask.images) {
@@ -67,7 +69,9 @@ export function createInference(options: {
       };
     }
     checkInputs(session.inputs, { inputs, outputs: ask.outputs }, outputsOf(model));
+    const ranMs = performance.now();
     const own = await session.run(inputs);
+    const endedMs = performance.now();
     const joint = escalation && !isEscalated ? await escalate(model, { ...ask, inputs }, own) : undefined;
     quality?.observe(model.name, settings?.statistics, {
       inputs,
@@ -77,7 +81,10 @@ export function createInference(options: {
     });
     const outputs = joint?.outputs ?? own;
     const made = settings ? postprocess(outputs, settings.postprocess, model.labels) : outputs;
-    return { outputs: withClasses(made, ask, model), parameters: joint?.parameters };
+    const told = { outputs: withClasses(made, ask, model), parameters: joint?.parameters };
+    const outputMs = performance.now() - endedMs;
+    const took = { rows: rowsOf(inputs) || 1, inputMs: ranMs - startMs, inferMs: endedMs - ranMs, outputMs };
+    return { ...told, took };
   }
 
   function withClasses(outputs: Tensors, { outputs: asked }: Ask, { labels }: ServedModel): Tensors {
@@ -127,14 +134,15 @@ export function createInference(options: {
       const startMs = performance.now();
       for (;;) {
         const model = modelOf(models, name, version);
-        const ask = read(model);
         try {
-          const { outputs, parameters } = await perform(model, ask, isEscalated);
-          latencies.record(name, performance.now() - startMs);
+          const ask = read(model);
+          const { outputs, parameters, took } = await perform(model, ask, isEscalated, startMs);
+          latencies.record(name, performance.now() - startMs, took, clock.nowMs());
           return { model, ask, outputs, parameters };
         } catch (error) {
           // Its successor is there already, since a model is closed only after it was replaced.
           if (error instanceof ModelClosed && models.get(name) !== model) continue;
+          latencies.failed(name, performance.now() - startMs);
           throw error;
         }
       }

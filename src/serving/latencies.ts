@@ -5,9 +5,26 @@ export const recentMax = 1024;
 /** Names come from loaded models only, but those come and go. */
 const modelsMax = 256;
 
-interface Recent {
-  ms: Float64Array;
+/** What one answer took, and for how many rows. */
+export interface Took {
+  rows: number;
+  /** Reading and preparing, the model with waiting for it, and what follows. */
+  inputMs: number;
+  inferMs: number;
+  outputMs: number;
+}
+
+/** Of all requests for a model. */
+export interface Totals extends Took {
   count: number;
+  failed: number;
+  failedMs: number;
+  /** When the last one ended; 0: none has. */
+  lastTimeMs: number;
+}
+
+interface Recent extends Totals {
+  ms: Float64Array;
   observe: (seconds: number) => void;
   increment: () => void;
 }
@@ -35,41 +52,70 @@ export class Latencies {
     );
   }
 
-  record(model: string, ms: number): void {
+  record(model: string, ms: number, took: Took, timeMs: number): void {
+    const recent = this.#of(model);
+    recent.observe(ms / 1000);
+    recent.increment();
+    recent.ms[recent.count % recentMax] = ms;
+    recent.count += 1;
+    recent.rows += took.rows;
+    recent.inputMs += took.inputMs;
+    recent.inferMs += took.inferMs;
+    recent.outputMs += took.outputMs;
+    recent.lastTimeMs = timeMs;
+  }
+
+  /** A request that a loaded model did not answer. */
+  failed(model: string, ms: number): void {
+    const recent = this.#of(model);
+    recent.failed += 1;
+    recent.failedMs += ms;
+  }
+
+  #of(model: string): Recent {
     let recent = this.#recent.get(model);
     if (!recent) {
       if (this.#recent.size >= modelsMax) this.#recent.delete(this.#recent.keys().next().value!);
       recent = {
         ms: new Float64Array(recentMax),
         count: 0,
+        rows: 0,
+        inputMs: 0,
+        inferMs: 0,
+        outputMs: 0,
+        failed: 0,
+        failedMs: 0,
+        lastTimeMs: 0,
         observe: this.#duration.of({ model }),
         increment: this.#requests.of({ model, outcome: 'ok' }),
       };
       this.#recent.set(model, recent);
     }
-    recent.observe(ms / 1000);
-    recent.increment();
-    recent.ms[recent.count % recentMax] = ms;
-    recent.count += 1;
+    return recent;
   }
 
   refused(outcome: string): void {
     this.#requests.increment({ outcome });
   }
 
-  /** Requests and their times in all, for statistics of the protocol. */
-  totals(model: string): { count: number; p50Ms: number; p99Ms: number } {
+  /** Requests and their times in all, for statistics of the protocol; `undefined`: the model was not asked yet. */
+  totals(model: string): Totals | undefined {
+    return this.#recent.get(model);
+  }
+
+  /** Of the newest requests. */
+  quantiles(model: string): { p50Ms: number; p99Ms: number } {
     const recent = this.#recent.get(model);
-    if (!recent) return { count: 0, p50Ms: 0, p99Ms: 0 };
+    if (!recent || recent.count === 0) return { p50Ms: 0, p99Ms: 0 };
     const sorted = recent.ms.slice(0, Math.min(recent.count, recentMax)).sort();
     const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]!;
-    return { count: recent.count, p50Ms: at(0.5), p99Ms: at(0.99) };
+    return { p50Ms: at(0.5), p99Ms: at(0.99) };
   }
 
   /** Writes the gauges. */
   measure(): void {
     for (const model of this.#recent.keys()) {
-      const { p50Ms, p99Ms } = this.totals(model);
+      const { p50Ms, p99Ms } = this.quantiles(model);
       this.#quantiles.set(p50Ms / 1000, { model, quantile: '0.5' });
       this.#quantiles.set(p99Ms / 1000, { model, quantile: '0.99' });
     }

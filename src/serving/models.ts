@@ -30,6 +30,19 @@ export async function indexOf(models: Models, repository: ModelRepository | unde
   return entries.filter(({ state }) => !isReadyOnly || state === 'READY');
 }
 
+/**
+ * Triton lets a load bring a configuration or files of its own; here both lie in the repository. Of an unload `unload_dependents`
+ * means nothing, for no model is made of others. Throws BadRequest.
+ */
+export function expectNoOverride(parameters: Record<string, unknown> | undefined): void {
+  const names = Object.keys(parameters ?? {}).filter((name) => name !== 'unload_dependents');
+  if (names.length === 0) return;
+  throw new StatusError(
+    'BadRequest',
+    `parameters: a load takes none here, got ${names.map((name) => `"${name}"`).join(', ')}: put the model's files and its config.json into the repository`,
+  );
+}
+
 export function expectRepository(repository: ModelRepository | undefined): ModelRepository {
   if (repository) return repository;
   throw new StatusError(

@@ -9,7 +9,8 @@ import { parseObject, readInferHead, readInferRequest } from './inference-protoc
 import { type Escalation, escalatedHeader } from './joint/escalation.ts';
 import { rememberHeads } from './known-heads.ts';
 import { type Limits, withLimits } from './limits.ts';
-import { expectRepository, indexOf, modelOf } from './models.ts';
+import { expectNoOverride, expectRepository, indexOf, modelOf } from './models.ts';
+import { refuseNotOffered } from './not-offered.ts';
 import { type PayloadLogOptions, withPayloadLog } from './payload-log.ts';
 import { imagesRequest, readPredictRequest, writePredictResponse } from './predict-protocol.ts';
 import { createQuality, describeExample } from './quality/quality.ts';
@@ -21,7 +22,14 @@ import { describeConfig, describeStatistics } from './triton.ts';
 export type { ServedModel } from './served-model.ts';
 
 const json = { 'content-type': 'application/json' };
-export const extensions = ['binary_tensor_data', 'model_repository', 'model_configuration', 'statistics'];
+export const extensions = [
+  'binary_tensor_data',
+  'classification',
+  'model_repository',
+  'model_repository(unload_dependents)',
+  'model_configuration',
+  'statistics',
+];
 const isImageType = /^image\/(jpeg|jpg|png)\b/i;
 
 export interface ModelServerOptions {
@@ -53,7 +61,7 @@ export function createModelServer(options: ModelServerOptions) {
   const images = createImagePool();
   const quality = createQuality({ clock, metrics, hardBelow });
   const inference = withLimits(
-    createInference({ models, metrics, images, quality, escalation: options.escalation }),
+    createInference({ models, metrics, clock, images, quality, escalation: options.escalation }),
     options.limits ?? { requestsMax: 0, timeoutMs: 0 },
     clock,
   );
@@ -121,6 +129,7 @@ export function createModelServer(options: ModelServerOptions) {
     if (!found)
       throw new StatusError('NotFound', `no such path: ${path}; see the model repository extension`);
     const [name, action] = [decode(found[1]!), found[2] as 'load' | 'unload'];
+    expectNoOverride(readParameters(await readBody(request)));
     await expectRepository(repository)[action](name);
     return jsonAnswer({ name, [action]: true });
   }
@@ -185,6 +194,7 @@ export function createModelServer(options: ModelServerOptions) {
     if (path === '/v2') return jsonAnswer({ name: 'selvage', version: options.version, extensions });
     if (path === '/v2/models/stats')
       return jsonAnswer(describeStatistics([...models.values()], inference.latencies));
+    refuseNotOffered(path);
     throw new StatusError('NotFound', `no such path: ${path}; see /v2 of the Open Inference Protocol`);
   }
 
@@ -260,6 +270,14 @@ function readIndexRequest(body: Uint8Array): boolean {
   if (request.ready !== undefined && typeof request.ready !== 'boolean')
     throw new StatusError('BadRequest', 'ready: must be true or false');
   return request.ready === true;
+}
+
+function readParameters(body: Uint8Array): Record<string, unknown> | undefined {
+  const { parameters } = body.length === 0 ? {} : parseObject(body);
+  if (parameters === undefined || parameters === null) return undefined;
+  if (typeof parameters === 'object' && !Array.isArray(parameters))
+    return parameters as Record<string, unknown>;
+  throw new StatusError('BadRequest', 'parameters: must be an object');
 }
 
 function expectMethod({ method }: HttpRequest, ...allowed: string[]): void {

@@ -14,6 +14,8 @@ export interface Session {
    * InternalError if the run fails.
    */
   run(inputs: Record<string, Tensor>): Promise<Record<string, Tensor>>;
+  /** Runs so far, and how long requests waited for them in all; of a session that keeps requests waiting. */
+  counted?(): { runs: number; queuedMs: number };
   /** Ends it after what runs and waits already. */
   close(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-import type { Latencies } from './latencies.ts';
+import type { Latencies, Totals } from './latencies.ts';
 import { outputsOf, type ServedModel } from './served-model.ts';
 
 /** Triton's names of the protocol's datatypes in a model configuration. Source: model_config.proto, `DataType`. */
@@ -39,18 +39,48 @@ export function describeConfig(model: ServedModel) {
   };
 }
 
-/** What Triton's statistics extension tells: how many requests were answered, and the quantiles of the newest. */
+/**
+ * What Triton's statistics extension tells, and the quantiles of the newest requests. Times are sums in nanoseconds.
+ * Source: https://github.com/triton-inference-server/server, docs/protocol/extension_statistics.md.
+ */
 export function describeStatistics(models: ServedModel[], latencies: Latencies) {
+  return { model_stats: models.map((model) => statisticsOf(model, latencies)) };
+}
+
+function statisticsOf({ name, version, session }: ServedModel, latencies: Latencies) {
+  const { p50Ms, p99Ms } = latencies.quantiles(name);
+  const totals = latencies.totals(name) ?? noTotals;
+  const { count, rows, inputMs, inferMs, outputMs, failed, failedMs, lastTimeMs } = totals;
+  const { runs, queuedMs } = session.counted?.() ?? { runs: count, queuedMs: 0 };
+  const sum = (times: number, ms: number) => ({ count: times, ns: Math.round(Math.max(0, ms) * 1e6) });
   return {
-    model_stats: models.map(({ name, version }) => {
-      const { count, p50Ms, p99Ms } = latencies.totals(name);
-      return {
-        name,
-        version,
-        inference_count: count,
-        execution_count: count,
-        parameters: { latency_p50_ms: p50Ms, latency_p99_ms: p99Ms },
-      };
-    }),
+    name,
+    version,
+    last_inference: Math.round(lastTimeMs),
+    inference_count: rows,
+    execution_count: runs,
+    inference_stats: {
+      success: sum(count, inputMs + inferMs + outputMs),
+      fail: sum(failed, failedMs),
+      queue: sum(count, queuedMs),
+      compute_input: sum(count, inputMs),
+      compute_infer: sum(count, inferMs - queuedMs),
+      compute_output: sum(count, outputMs),
+      cache_hit: sum(0, 0),
+      cache_miss: sum(0, 0),
+    },
+    batch_stats: [],
+    parameters: { latency_p50_ms: p50Ms, latency_p99_ms: p99Ms },
   };
 }
+
+const noTotals: Totals = {
+  count: 0,
+  rows: 0,
+  inputMs: 0,
+  inferMs: 0,
+  outputMs: 0,
+  failed: 0,
+  failedMs: 0,
+  lastTimeMs: 0,
+};

@@ -1,9 +1,11 @@
 import { isStatus, StatusError } from '../../base/errors.ts';
-import { expectRepository, indexOf, modelOf } from '../models.ts';
+import { expectNoOverride, expectRepository, indexOf, modelOf } from '../models.ts';
+import { notOfferedCalls } from '../not-offered.ts';
 import { describeModel, takesImages } from '../served-model.ts';
 import { extensions, type ModelServer } from '../server.ts';
 import { describeConfig, describeStatistics, tritonTypes } from '../triton.ts';
 import { messages } from './messages.ts';
+import { codes, GrpcError } from './status.ts';
 import { readGrpcRequest, writeGrpcOutputs, writeParameters } from './tensors.ts';
 import type { Message, Value } from './wire.ts';
 
@@ -97,12 +99,19 @@ export function createCalls(server: ModelServer): Map<string, Call> {
     calls[name] = {
       request: messages.loadRequest,
       response: messages.loadResponse,
-      async answer({ repository_name, model_name }) {
+      async answer({ repository_name, model_name, parameters }) {
+        expectNoOverride(parameters as Value | undefined);
         const model = String(model_name || repository_name || '');
         await expectRepository(repository)[action](model);
         return { model_name: model, is_done: true };
       },
     };
+  }
+  for (const [name, why] of Object.entries(notOfferedCalls)) {
+    const answer = () => {
+      throw new GrpcError(codes.unimplemented, why);
+    };
+    calls[name] = { request: messages.empty, response: messages.empty, answer };
   }
   const byPath = Object.entries(calls).map(([name, call]) => [`${service}${name}`, call] as const);
   return new Map<string, Call>([...byPath, ['/grpc.health.v1.Health/Check', healthCheck(server)]]);

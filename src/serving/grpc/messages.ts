@@ -15,6 +15,13 @@ const parameter: Message = {
   uint64_param: choice(5, 'biguint64'),
 };
 
+const repositoryParameter: Message = {
+  bool_param: choice(1, 'bool'),
+  int64_param: choice(2, 'int64'),
+  string_param: choice(3, 'string'),
+  bytes_param: choice(4, 'bytes'),
+};
+
 const contents: Message = {
   bool_contents: many(1, 'bool'),
   int_contents: many(2, 'int32'),
@@ -39,6 +46,8 @@ const tensorMetadata: Message = {
   datatype: one(2, 'string'),
   shape: many(3, 'int64'),
 };
+
+const duration: Message = { count: one(1, 'int64'), ns: one(2, 'int64') };
 
 const nameAndVersion: Message = { name: one(1, 'string'), version: one(2, 'string') };
 
@@ -86,7 +95,11 @@ export const messages = {
     }),
   },
   /** Triton's; KServe's own has the model's name as field 1. */
-  loadRequest: { repository_name: one(1, 'string'), model_name: one(2, 'string') },
+  loadRequest: {
+    repository_name: one(1, 'string'),
+    model_name: one(2, 'string'),
+    parameters: map(3, repositoryParameter),
+  },
   /** KServe's; Triton's has no fields. */
   loadResponse: { model_name: one(1, 'string'), is_done: one(2, 'bool') },
   configResponse: {
@@ -103,8 +116,19 @@ export const messages = {
     model_stats: many(1, {
       name: one(1, 'string'),
       version: one(2, 'string'),
+      last_inference: one(3, 'int64'),
       inference_count: one(4, 'int64'),
       execution_count: one(5, 'int64'),
+      inference_stats: one(6, {
+        success: one(1, duration),
+        fail: one(2, duration),
+        queue: one(3, duration),
+        compute_input: one(4, duration),
+        compute_infer: one(5, duration),
+        compute_output: one(6, duration),
+        cache_hit: one(7, duration),
+        cache_miss: one(8, duration),
+      }),
     }),
   },
   /** grpc.health.v1, which Kubernetes' probes ask. */

@@ -1,4 +1,5 @@
 import { StatusError } from '../../base/errors.ts';
+import { readClassCount } from '../classification.ts';
 import {
   decodeText,
   fromBytes,
@@ -10,7 +11,7 @@ import {
   widened,
 } from '../datatype.ts';
 import type { Ask } from '../inference.ts';
-import { countOf, expectImageCount } from '../inference-protocol.ts';
+import { countOf, expectImageCount, refuseSharedMemory } from '../inference-protocol.ts';
 import { shown } from '../nested.ts';
 import type { Value } from './wire.ts';
 
@@ -50,12 +51,15 @@ export function readGrpcRequest(request: Value, takesImages: boolean): GrpcAsk {
       datatype,
       shape = [],
       contents,
+      parameters,
     } = input as {
       name?: string;
       datatype?: string;
       shape?: number[];
       contents?: Value;
+      parameters?: Value;
     };
+    refuseSharedMemory(parameters ?? {}, where);
     if (name === '') throw bad(`${where}.name: must be a non-empty string`);
     if (Object.hasOwn(inputs, name)) throw bad(`${where}: "${name}" is given twice`);
     if (shape.some((extent) => extent < 0)) throw bad(`${where}.shape: must be non-negative integers`);
@@ -66,8 +70,20 @@ export function readGrpcRequest(request: Value, takesImages: boolean): GrpcAsk {
       images = raw ? readElements(raw[i]!, count, where) : typedElements(contents, count, where);
     } else inputs[name] = readTensor(datatype, shape, count, raw ? raw[i]! : contents, where);
   }
-  const outputs = (request.outputs as { name?: string }[] | undefined)?.map(({ name = '' }) => ({ name }));
+  const outputs = (request.outputs as Value[] | undefined)?.map(readOutput);
   return { id: (request.id as string | undefined) ?? '', inputs, images, outputs };
+}
+
+function readOutput(
+  { name = '', parameters }: Value,
+  i: number,
+): { name: string; classes?: number | undefined } {
+  const told = parameters as Record<string, Value> | undefined;
+  refuseSharedMemory(told ?? {}, `outputs[${i}]`);
+  const classification = told?.classification;
+  const classes =
+    classification && readClassCount(classification.int64_param ?? classification, `outputs[${i}]`);
+  return { name: name as string, classes };
 }
 
 function readTensor(
