@@ -112,9 +112,14 @@ export function parseLabelSelector(text: string): Requirement[] {
   }
 
   function key(): string {
+    const isFirst = at === 0;
     const found = tokens[at++] ?? '';
-    if (/^[=<>!(),]/.test(found) || found === '')
-      fail(`found '${found}', expected: !, identifier, or 'end of string'`);
+    if (/^[=<>!(),]/.test(found) || found === '') {
+      const why = `found '${found}', expected: !, identifier, or 'end of string'`;
+      // Kubernetes has not begun to read a requirement then.
+      if (isFirst) throw new StatusError('BadRequest', why);
+      fail(why);
+    }
     const [wrong] = qualifiedName(found);
     // Kubernetes names no field here.
     if (wrong) fail(`<nil>: Invalid value: ${JSON.stringify(found)}: ${wrong}`);

@@ -33,6 +33,7 @@ test('a server is not ready before all that its start consists of is finished, a
     `500 [+]ping ok
 [+]log ok
 [+]etcd ok
+[+]etcd-readiness ok
 [+]poststarthook/bootstrap-controller ok
 [+]poststarthook/rbac/bootstrap-roles ok
 [+]poststarthook/scheduling/bootstrap-system-priority-classes ok

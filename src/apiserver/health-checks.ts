@@ -79,7 +79,11 @@ export class HealthChecks {
       },
     }));
     const checks: Check[] = [...this.#basic, ...hooks];
-    if (endpoint === 'readyz') checks.push({ name: 'shutdown', check: () => this.#checkShutdown() });
+    if (endpoint === 'readyz') {
+      const etcd = this.#basic.findIndex(({ name }) => name === 'etcd');
+      checks.splice(etcd + 1, 0, { name: 'etcd-readiness', check: this.#basic[etcd]!.check });
+      checks.push({ name: 'shutdown', check: () => this.#checkShutdown() });
+    }
     return checks;
   }
 

@@ -12,7 +12,7 @@ import { getComponentStatus, listComponentStatuses } from './component-status.ts
 import type { Call, Context, Resource } from './context.ts';
 import { readObject } from './decode.ts';
 import { type Discovery, extraSubresourcesOf, type ReviewKind } from './discovery.ts';
-import { badRequest, methodNotAllowed, noSuchPath } from './failures.ts';
+import { badRequest, methodNotAllowed, noSuchPath, notFound } from './failures.ts';
 import type { HealthChecks } from './health-checks.ts';
 import { answerMetrics, metricsGroup } from './metrics-api/metrics-api.ts';
 import type { NodeUsage } from './metrics-api/node-usage.ts';
@@ -325,7 +325,7 @@ function checkVerb({ info, resource: { kind } }: Call): void {
     const { status, scale } = kind.subresources;
     const has = (subresource === 'status' && status) || (subresource === 'scale' && scale);
     const verbs = has ? changes : extraSubresourcesOf(kind).get(subresource);
-    if (!verbs || name === undefined) throw noSuchPath();
+    if (!verbs || name === undefined) throw kind.custom && name ? notFound(kind, name) : noSuchPath();
     if (!verbs.includes(verb)) throw methodNotAllowed();
   } else if (
     verb === 'create' ? name !== undefined : ['update', 'patch'].includes(verb) && name === undefined

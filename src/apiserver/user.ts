@@ -9,8 +9,8 @@ export interface User {
 
 /** What a client showed on an HTTP request; at most one of them is tried, the certificate first. */
 export interface Credentials {
-  /** A client certificate that the TLS layer has verified against the cluster's authority. */
-  certificate?: { commonName: string; organizations: readonly string[] };
+  /** A client certificate that the TLS layer has verified against the cluster's authority; `sha256` is that of its DER, in hex. */
+  certificate?: { commonName: string; organizations: readonly string[]; sha256: string };
   /** From `Authorization: Bearer`, or the password of `Authorization: Basic`. */
   token?: string;
 }
@@ -43,5 +43,9 @@ export function tokenAuthenticator(tokens: TokenVerifier): Authenticator {
 /** Trusts a verified client certificate: the common name is the user, the organizations are the groups. */
 export const certificateAuthenticator: Authenticator = ({ certificate }) =>
   certificate && certificate.commonName !== ''
-    ? { name: certificate.commonName, groups: [...certificate.organizations, authenticatedGroup] }
+    ? {
+        name: certificate.commonName,
+        groups: [...certificate.organizations, authenticatedGroup],
+        extra: { 'authentication.kubernetes.io/credential-id': [`X509SHA256=${certificate.sha256}`] },
+      }
     : undefined;

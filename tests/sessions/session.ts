@@ -72,6 +72,7 @@ const masks: Record<string, string> = {
   uid: '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}',
   ip: '\\d+\\.\\d+\\.\\d+\\.\\d+',
   hash: '[a-z0-9]{5,10}',
+  hex: '[0-9a-f]+',
   number: '\\d+',
   any: '.*?',
 };

@@ -82,10 +82,17 @@ function checkPodUpdate(next: Pod, previous: Pod, report: Report, root: Path): v
     report.forbidden(at, podUpdateRule);
 }
 
+const deadlineMax = 2 ** 31 - 1;
+
 function checkDeadline(after: PodSpec, before: PodSpec, at: Path, report: Report): void {
   const [seconds, limit] = [after.activeDeadlineSeconds, before.activeDeadlineSeconds];
-  if (limit === undefined || seconds === limit) return;
   const deadlineAt = at.child('activeDeadlineSeconds');
+  // Kubernetes checks it once as that of any pod and once as that of a changed one.
+  if (seconds !== undefined && (seconds < 0 || seconds > deadlineMax)) {
+    report.invalid(deadlineAt, seconds, `must be between 0 and ${deadlineMax}, inclusive`);
+    return;
+  }
+  if (limit === undefined || seconds === limit) return;
   if (seconds === undefined)
     report.invalid(deadlineAt, null, 'must not update from a positive integer to nil value');
   else if (seconds > limit)

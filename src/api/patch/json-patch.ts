@@ -1,5 +1,6 @@
 import { StatusError } from '../../base/errors.ts';
 import { isEqualJson } from '../equal.ts';
+import { cannotUnmarshal } from '../go-json.ts';
 import { parsePointer } from './json-pointer.ts';
 
 /** Kubernetes has the same bound. */
@@ -20,7 +21,8 @@ interface Operation {
  * Invalid for one that does not fit the object, such as a failed test.
  */
 export function jsonPatch<T extends object>(object: T, patch: unknown): T {
-  if (!Array.isArray(patch)) throw badPatch('a JSON patch must be an array of operations');
+  if (patch === null) return structuredClone(object);
+  if (!Array.isArray(patch)) throw badPatch(cannotUnmarshal(patch, '[]handlers.jsonPatchOp'));
   if (patch.length > jsonPatchOperationsMax) {
     throw new StatusError(
       'RequestEntityTooLarge',
@@ -37,6 +39,9 @@ export function jsonPatch<T extends object>(object: T, patch: unknown): T {
 }
 
 function decodeOperation(operation: unknown, index: number): Operation {
+  if (typeof operation !== 'object' || Array.isArray(operation)) {
+    throw badPatch(cannotUnmarshal(operation, 'handlers.jsonPatchOp'));
+  }
   const { op, path, from, value } = (operation ?? {}) as Record<string, unknown>;
   const text = `operation ${index} (${op} ${path})`;
   const pointer = typeof path === 'string' ? parsePointer(path) : undefined;

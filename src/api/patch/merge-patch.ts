@@ -1,9 +1,12 @@
 import { StatusError } from '../../base/errors.ts';
+import { cannotUnmarshal } from '../go-json.ts';
 
 /** The object after an RFC 7386 merge patch; the given one stays as it is. Throws BadRequest for what is no object. */
 export function mergePatch<T extends object>(object: T, patch: unknown): T {
+  if (patch === null) throw new StatusError('BadRequest', 'Invalid JSON Patch');
   if (!isObject(patch)) {
-    throw new StatusError('BadRequest', 'error decoding patch: a merge patch must be an object');
+    const why = cannotUnmarshal(patch, 'map[string]interface {}');
+    throw new StatusError('BadRequest', `error decoding patch: ${why}`);
   }
   return merge(object, patch) as T;
 }

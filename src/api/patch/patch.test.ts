@@ -214,3 +214,24 @@ test('service ports merge by their port, and a patch item without the key is ref
     message: /does not contain declared merge key: port/,
   });
 });
+
+test('a patch that is of another JSON type is refused as Go refuses to read it', () => {
+  const into = 'map[string]interface {}';
+  for (const [patch, type] of [
+    ['x', 'string'],
+    [1, 'number'],
+    [[], 'array'],
+    [true, 'bool'],
+  ] as const) {
+    const why = `json: cannot unmarshal ${type} into Go value of type `;
+    const refused = (message: string) => ({ reason: 'BadRequest', message });
+    assert.throws(() => strategicMergePatch(pod, web, patch), refused(why + into));
+    assert.throws(() => mergePatch({}, patch), refused(`error decoding patch: ${why}${into}`));
+    if (type === 'array') continue;
+    const operations = `error decoding patch: ${why}[]handlers.jsonPatchOp`;
+    assert.throws(() => jsonPatch({}, patch), refused(operations));
+  }
+  assert.throws(() => mergePatch({}, null), { reason: 'BadRequest', message: 'Invalid JSON Patch' });
+  assert.deepEqual(jsonPatch({ a: 1 }, null), { a: 1 });
+  assert.deepEqual(strategicMergePatch(pod, web, null), web);
+});

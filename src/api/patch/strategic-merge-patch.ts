@@ -1,4 +1,5 @@
 import { StatusError } from '../../base/errors.ts';
+import { cannotUnmarshal } from '../go-json.ts';
 import type { KindDefinition } from '../kind.ts';
 import type { KubeObject } from '../object.ts';
 import type { SchemaNode } from '../schema.ts';
@@ -19,7 +20,10 @@ export function strategicMergePatch<T extends KubeObject>(
   object: T,
   patch: unknown,
 ): T {
-  if (!isObject(patch)) throw badPatch('a strategic merge patch must be an object');
+  if (patch === null) return structuredClone(object);
+  if (!isObject(patch)) {
+    throw new StatusError('BadRequest', cannotUnmarshal(patch, 'map[string]interface {}'));
+  }
   return mergeObject(kind.schema, object as Fields, patch) as T;
 }
 

@@ -113,7 +113,9 @@ test('each request is written down as the first rule that matches it says', () =
     });
     assert.equal(secret.stage, 'ResponseComplete');
     assert.deepEqual(secret.responseStatus, { metadata: {}, code: 201 });
-    assert.deepEqual(secret.user, { username: 'admin', groups: ['system:masters', 'system:authenticated'] });
+    const { extra, ...user } = secret.user;
+    assert.deepEqual(user, { username: 'admin', groups: ['system:masters', 'system:authenticated'] });
+    assert.match(extra['authentication.kubernetes.io/credential-id'][0], /^X509SHA256=[0-9a-f]{64}$/);
     assert.deepEqual(secret.sourceIPs, ['127.0.0.1']);
     assert.equal(secret.annotations['authorization.k8s.io/decision'], 'allow');
     assert.match(secret.requestReceivedTimestamp, /^\d{4}-\d\d-\d\dT[\d:]+\.\d{6}Z$/);

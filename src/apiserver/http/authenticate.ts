@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { TLSSocket } from 'node:tls';
 import { StatusError } from '../../base/errors.ts';
@@ -52,7 +53,7 @@ function certificateOf({ socket }: IncomingMessage): Certificate {
 }
 
 function readCertificate(socket: TLSSocket): Certificate {
-  const { subject } = socket.getPeerCertificate();
+  const { subject, raw } = socket.getPeerCertificate();
   if (!subject) return undefined;
   if (!socket.authorized) {
     throw new StatusError(
@@ -66,6 +67,7 @@ function readCertificate(socket: TLSSocket): Certificate {
   return {
     commonName: typeof commonName === 'string' ? commonName : '',
     organizations: organizations === undefined ? [] : [organizations].flat(),
+    sha256: createHash('sha256').update(raw).digest('hex'),
   };
 }
 

@@ -77,6 +77,17 @@ function asInvalidPatch<T>(call: Call, patched: unknown, read: () => T): T {
   }
 }
 
+/** Of a patch that does not fit the object, Kubernetes says no more. */
+function fitting<T>(patched: () => T): T {
+  try {
+    return patched();
+  } catch (error) {
+    if (!isStatus(error, 'Invalid')) throw error;
+    const message = 'the server rejected our request due to an error in our request';
+    throw new StatusError('Invalid', message, { details: {}, cause: error });
+  }
+}
+
 const typeOf = ({ request }: Call) => (request.headers['content-type'] ?? '').split(';')[0]!.trim();
 
 /** As Go's `%v` prints what JSON holds. */
@@ -92,7 +103,7 @@ function goMap(value: unknown): string {
 export function readPatch(call: Call): (current: object) => unknown {
   const type = typeOf(call);
   const { body } = call.request;
-  if (type === jsonType) return (current) => jsonPatch(current, body);
+  if (type === jsonType) return (current) => fitting(() => jsonPatch(current, body));
   if (type === mergeType) return (current) => mergePatch(current, body);
   const { kind } = call.resource;
   if (type !== strategicType) throw unsupportedMediaType();

@@ -5,7 +5,7 @@ import { apiVersionOf, type KubeObject } from '../../api/object.ts';
 import type { LabelSelector } from '../../api/parts/meta.ts';
 import { mergePatch } from '../../api/patch/merge-patch.ts';
 import type { Call, Context } from '../context.ts';
-import { badRequest, conflict, notFound } from '../failures.ts';
+import { badRequest, conflict, type Named, notFound } from '../failures.ts';
 import { checkFieldManager, isApply } from '../field-manager.ts';
 import { isRecord, readWriteOptions } from '../options.ts';
 import { keyOf, objectOf } from '../stored.ts';
@@ -19,13 +19,20 @@ export interface Scale extends KubeObject {
   status: { replicas: number; selector?: string };
 }
 
+/** What Kubernetes calls the scale of an object that there is not; that of other kinds it calls as the object. */
+const scaleNames: Record<string, Named> = {
+  deployments: { group: 'apps', plural: 'deployments/scale', kind: 'Scale' },
+  replicasets: { group: 'apps', plural: 'replicasets/scale', kind: 'Scale' },
+  replicationcontrollers: { group: 'autoscaling', plural: 'replicationcontrollers/scale', kind: 'Scale' },
+};
+
 /** Answers GET, PUT and PATCH of the scale subresource. */
 export async function scale(context: Context, call: Call): Promise<KubeObject> {
   const { verb, name, namespace } = call.info;
   const paths = call.resource.kind.subresources.scale!;
+  const stored = context.store.get(keyOf(call.resource.kind, namespace, name!));
+  if (!stored) throw notFound(scaleNames[call.resource.kind.plural] ?? call.resource.kind, name!);
   if (verb === 'get') {
-    const stored = context.store.get(keyOf(call.resource.kind, namespace, name!));
-    if (!stored) throw notFound(call.resource.kind, name!);
     return scaleOf(objectOf(stored, call.resource.kind), paths);
   }
   checkFieldManager(call);

@@ -198,10 +198,26 @@ function checkStillCurrent(call: Call, wanted: Metadata, held: Metadata): void {
   if (wanted.resourceVersion && wanted.resourceVersion !== held.resourceVersion)
     throw conflict(kind, held.name!);
   if (wanted.uid && wanted.uid !== held.uid) {
-    const why = `Precondition failed: UID in precondition: ${wanted.uid}, UID in object meta: ${held.uid}`;
+    const why =
+      `StorageError: invalid object, Code: 4, Key: ${etcdKey(kind, held)}, ResourceVersion: 0, ` +
+      `AdditionalErrorMsg: Precondition failed: UID in precondition: ${wanted.uid}, UID in object meta: ${held.uid}`;
     throw conflict(kind, held.name!, why);
   }
 }
+
+/** Where Kubernetes keeps the object, which its message tells; some built-in kinds have older names there. */
+function etcdKey({ group, plural, custom }: Call['resource']['kind'], { namespace, name }: Metadata): string {
+  const folder = custom ? `${group}/${plural}` : (etcdFolders[plural] ?? plural);
+  return ['/registry', folder, ...(namespace ? [namespace] : []), name].join('/');
+}
+
+const etcdFolders: Record<string, string> = {
+  endpoints: 'services/endpoints',
+  ingresses: 'ingress',
+  nodes: 'minions',
+  replicationcontrollers: 'controllers',
+  services: 'services/specs',
+};
 
 const settledByServer = [
   'name',
