@@ -122,12 +122,6 @@ export const trainingJob = defineKind<TrainingJob>({
       const detail = `${spec.loss.name} learns values, which have no accuracy: name mae, mse or rootMeanSquaredError`;
       report.invalid(at.child('promote').child('metric'), 'accuracy', detail);
     }
-    if (spec?.promote && spec.federated) {
-      report.forbidden(
-        at.child('promote'),
-        'may not be beside federated: nobody has examples of all nodes to compare on',
-      );
-    }
   },
   checkUpdate(next, previous, report, root) {
     const at = root.child('spec');

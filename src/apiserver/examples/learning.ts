@@ -103,12 +103,6 @@ export const learningExamples: Example[] = [
         ['spec.federated.clipNorm: Required value: noise means nothing without a bound of what it hides'],
       ],
       [
-        { spec: { federated: { rounds: 3 } } },
-        [
-          'spec.promote: Forbidden: may not be beside federated: nobody has examples of all nodes to compare on',
-        ],
-      ],
-      [
         federated({ noiseMultiplier: 1, clipNorm: 1, staleness: 2 }),
         ['spec.federated.staleness: Invalid value: 2: must be 0 with noise: a late update has no part in it'],
       ],

@@ -36,7 +36,10 @@ try {
     model.compile({ ...options, optimizer: proximal(options.optimizer, { mu: federated.mu ?? 0 }) });
   }
   const callbacks = [progressBar({ write: (text) => process.stdout.write(text) })];
-  const trainer = await localTrainer({ model, data, epochs, batchSize, seed: seed + index, callbacks });
+  const { promote } = spec;
+  const comparedMetric = promote && (promote.metric ?? 'accuracy');
+  const options = { epochs, batchSize, seed: seed + index, callbacks, comparedMetric };
+  const trainer = await localTrainer({ model, data, ...options });
   say(
     `${model.name}: ${model.architecture.parameterCount} parameters, ${trainer.samples} examples of ${data.source}`,
   );

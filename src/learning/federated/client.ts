@@ -3,7 +3,7 @@ import { isStatus, messageOf, StatusError, type StatusReason } from '../../base/
 import type { Task } from './coordinator.ts';
 import { figuresHeader, samplesHeader } from './protocol.ts';
 import type { DataForm } from './round-folder.ts';
-import type { Figures } from './rounds.ts';
+import type { Figures, ServingFigures } from './rounds.ts';
 import { decodeUpdate, encodeUpdate, type Parameter, type UpdateEncoding } from './update-file.ts';
 import { clipToNorm } from './vector.ts';
 
@@ -20,6 +20,8 @@ export interface LocalTrainer {
   samples: number;
   /** On examples that it does not train on. */
   evaluate(weights: Float32Array): Promise<Figures>;
+  /** The model in service on the same examples, given as an ONNX file; absent where nobody compares. */
+  measureServing?: ((onnx: Uint8Array) => Promise<Record<string, number>>) | undefined;
   /** The weights after this round's epochs. */
   train(weights: Float32Array, round: number, signal: AbortSignal): Promise<Float32Array>;
 }
@@ -92,6 +94,20 @@ export async function takePart(options: ClientOptions): Promise<void> {
     }
   }
 
+  async function compared(measure: NonNullable<LocalTrainer['measureServing']>): Promise<ServingFigures> {
+    try {
+      let onnx: Uint8Array | undefined;
+      await untilReached(async () => {
+        onnx = await calls.serving();
+      }, signal);
+      return { metrics: await measure(onnx!) };
+    } catch (error) {
+      if (signal.aborted) throw error;
+      say(`the model in service can't be measured: ${messageOf(error)}`);
+      return { problem: messageOf(error) };
+    }
+  }
+
   async function untilReached(action: () => Promise<void>, until: AbortSignal): Promise<void> {
     for (let tries = 0; ; tries += 1) {
       try {
@@ -117,7 +133,9 @@ export async function takePart(options: ClientOptions): Promise<void> {
   async function evaluateRound(round: number): Promise<void> {
     try {
       const weights = decodeUpdate(await calls.weights(round), trainer.parameters);
-      const figures = await trainer.evaluate(weights);
+      const measured = await trainer.evaluate(weights);
+      const serving = trainer.measureServing && (await compared(trainer.measureServing));
+      const figures = { ...measured, ...(serving && { serving }) };
       await untilReached(() => calls.figures(round, figures), signal);
       say('measured the final weights');
     } catch (error) {
@@ -157,6 +175,8 @@ function createCalls({ url, name, token, signal, fetch: send = fetch }: ClientOp
       read(await call('GET', 'task'), (response) => response.json() as Promise<Task>),
     weights: async (round: number): Promise<Uint8Array> =>
       read(await call('GET', `rounds/${round}/weights`), (response) => response.bytes()),
+    serving: async (): Promise<Uint8Array> =>
+      read(await call('GET', 'serving'), (response) => response.bytes()),
     update: async (round: number, bytes: Uint8Array, samples: number, figures: Figures) => {
       const headers = { [samplesHeader]: String(samples), [figuresHeader]: JSON.stringify(figures) };
       // A safetensors file is made in an ArrayBuffer of its own.
@@ -171,6 +191,7 @@ function createCalls({ url, name, token, signal, fetch: send = fetch }: ClientOp
 const reasons: Record<number, StatusReason> = {
   400: 'BadRequest',
   401: 'Unauthorized',
+  404: 'NotFound',
   409: 'Conflict',
   413: 'RequestEntityTooLarge',
   422: 'Invalid',

@@ -1,4 +1,11 @@
-import { type Figures, freshOf, type Received, type RoundSummary, type RoundsState } from './rounds.ts';
+import {
+  type Figures,
+  freshOf,
+  type Received,
+  type RoundSummary,
+  type RoundsState,
+  type ServingFigures,
+} from './rounds.ts';
 import { type FederatedSettings, isPrivate } from './settings.ts';
 
 /** Without a clipNorm, an update this many times as large as the round's median is left out. */
@@ -53,7 +60,26 @@ export function closeRound(state: RoundsState, settings: FederatedSettings): Clo
 
 /** Ends the last evaluation. */
 export function closeEvaluation(state: RoundsState): RoundsState {
-  return { ...state, phase: 'done', final: meanFigures(state.evaluations.map(({ figures }) => figures)) };
+  const figures = state.evaluations.map(({ figures }) => figures);
+  const serving = servingFigures(state.evaluations);
+  return { ...state, phase: 'done', final: { ...meanFigures(figures), ...(serving && { serving }) } };
+}
+
+/** Of the model in service, over the same examples as the joined model's figures: one client that could not measure it
+ * leaves nothing to compare. */
+function servingFigures(evaluations: RoundsState['evaluations']): ServingFigures | undefined {
+  if (!evaluations.some(({ figures }) => figures.serving)) return undefined;
+  const failed = evaluations.find(({ figures }) => !figures.serving?.metrics);
+  if (failed) {
+    const why = failed.figures.serving?.problem ?? 'it was not asked to';
+    return { problem: `"${failed.client}" has not measured it: ${why}` };
+  }
+  // None is missing, as was just seen.
+  const measured = evaluations.map(({ figures: { examples, serving } }) => ({
+    examples,
+    metrics: serving!.metrics!,
+  }));
+  return { metrics: meanFigures(measured).metrics };
 }
 
 /** The newest update of each client, so that nobody counts twice; by name, so that sums round alike in any order. */

@@ -15,6 +15,7 @@ import { Coordinator } from './coordinator.ts';
 import { statusOf } from './progress.ts';
 import { type DataForm, openRoundFolder } from './round-folder.ts';
 import { createCoordinatorServer } from './server.ts';
+import { offerServing, type ServingOffer } from './serving-offer.ts';
 import { settingsOf } from './settings.ts';
 
 const tickMs = 1_000;
@@ -85,6 +86,14 @@ try {
 
   const known = await folder.dataForm();
   if (known) await begin(known);
+  let offer: Promise<ServingOffer> | undefined;
+  const { promote } = spec;
+  /** Fetched when the first client asks: in service is what is there when the rounds are over. */
+  function serving(inferenceService: string): Promise<ServingOffer> {
+    const files = at(places.workFolder) ?? places.workFolder;
+    offer ??= offerServing({ inferenceService, cluster, rounds: folder, folder: files, clock, say });
+    return offer;
+  }
   const server = createCoordinatorServer({
     key: env[places.keyVariable] ?? '',
     join: (client, form) => {
@@ -96,6 +105,7 @@ try {
       return result;
     },
     coordinator: () => begun?.coordinator,
+    serving: promote && (() => serving(promote.inferenceService)),
     onDismissed: (client) => dismissed.add(client),
     onFailure: (error) => console.error(messageOf(error)),
   });
@@ -118,6 +128,7 @@ try {
       ...(examples !== undefined && { examples }),
       parameters: model.architecture.parameterCount,
       ...(image && { image }),
+      ...(promote && { serving: { image: await folder.servingImage(), ...state.final?.serving } }),
     },
   });
   const awaited = state.evaluations.map(({ client }) => client);

@@ -1,6 +1,8 @@
+import { availableParallelism } from 'node:os';
 import type { BatchSource, Callback, TrainableModel } from '../../ml/index.ts';
 import { permutation, randomGenerator } from '../../ml/random.ts';
 import { batches } from '../../ml/training/batches.ts';
+import { measureServing } from '../trainer/serving-model.ts';
 import { measure } from '../trainer/train.ts';
 import type { Examples, TrainingData } from '../trainer/training-data.ts';
 import type { LocalTrainer } from './client.ts';
@@ -13,11 +15,13 @@ export interface LocalTrainerOptions {
   batchSize: number;
   seed: number;
   callbacks?: Callback[];
+  /** The figure by which the model in service is compared, if it is. */
+  comparedMetric?: string | undefined;
 }
 
 /** Trains on this node's examples, in each round from the weights that it is given, in an order of the round's own. */
 export async function localTrainer(options: LocalTrainerOptions): Promise<LocalTrainer> {
-  const { model, data, epochs, batchSize, callbacks = [] } = options;
+  const { model, data, epochs, batchSize, callbacks = [], comparedMetric } = options;
   const { train } = data;
   const testExamples = 'batches' in data.test ? await countExamples(data.test) : data.test.x.shape[0]!;
   return {
@@ -28,6 +32,17 @@ export async function localTrainer(options: LocalTrainerOptions): Promise<LocalT
       model.weights = weights;
       return { examples: testExamples, metrics: await measure(model, data, batchSize) };
     },
+    ...(comparedMetric && {
+      async measureServing(onnx: Uint8Array) {
+        const threads = availableParallelism();
+        const value = await measureServing(onnx, data.test, {
+          metric: comparedMetric,
+          loss: model.loss!,
+          threads,
+        });
+        return { [comparedMetric]: value };
+      },
+    }),
     async train(weights, round, signal) {
       model.weights = weights;
       model.resetOptimizer();

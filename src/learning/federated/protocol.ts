@@ -8,6 +8,7 @@ import type { Figures } from './rounds.ts';
  *   GET  /v1/clients/<name>/task                      learn what to do (Task)
  *   GET  /v1/clients/<name>/rounds/<n>/weights        get the weights (safetensors)
  *   PUT  /v1/clients/<name>/rounds/<n>/update         send what it changed (safetensors), with the headers below
+ *   GET  /v1/clients/<name>/serving                   get the model in service (ONNX), where they are compared
  *   PUT  /v1/clients/<name>/rounds/<n>/figures        send what it measured of the final weights (Figures)
  */
 
@@ -15,21 +16,36 @@ export const samplesHeader = 'selvage-samples';
 export const figuresHeader = 'selvage-figures';
 
 const metricsMax = 32;
+const problemCharactersMax = 500;
 const dimensionsMax = 8;
 const classesMax = 10_000;
 
 /** @throws StatusError where it is none. */
 export function readFigures(text: string): Figures {
-  const { examples, metrics } = parse<Figures>(text);
-  const entries = Object.entries(metrics ?? {});
+  const { examples, metrics, serving } = parse<Figures>(text);
   const isSound =
     Number.isInteger(examples) &&
     examples > 0 &&
-    entries.length <= metricsMax &&
-    entries.every(([name, value]) => name.length <= 100 && Number.isFinite(value));
+    areMetrics(metrics) &&
+    (serving === undefined || areMetrics(serving?.metrics) || typeof serving?.problem === 'string');
   if (!isSound)
-    throw new StatusError('Invalid', 'figures must be { examples, metrics: { name: number, … } }');
-  return { examples, metrics };
+    throw new StatusError('Invalid', 'figures must be { examples, metrics: { name: number, … }, serving? }');
+  if (!serving) return { examples, metrics };
+  const { metrics: theirs, problem } = serving;
+  return {
+    examples,
+    metrics,
+    serving: theirs ? { metrics: theirs } : { problem: problem!.slice(0, problemCharactersMax) },
+  };
+}
+
+function areMetrics(metrics: unknown): metrics is Record<string, number> {
+  if (typeof metrics !== 'object' || metrics === null) return false;
+  const entries = Object.entries(metrics);
+  return (
+    entries.length <= metricsMax &&
+    entries.every(([name, value]) => name.length <= 100 && Number.isFinite(value))
+  );
 }
 
 /** @throws StatusError where it is none. */

@@ -20,6 +20,9 @@ export interface RoundFolder {
   readUpdate(round: number, client: string): Promise<Uint8Array>;
   dataForm(): Promise<DataForm | undefined>;
   saveDataForm(form: DataForm): Promise<void>;
+  /** What was in service when the final weights were first compared with it. */
+  servingImage(): Promise<string | undefined>;
+  saveServingImage(image: string): Promise<void>;
 }
 
 export async function openRoundFolder(folder: string): Promise<RoundFolder> {
@@ -69,5 +72,7 @@ export async function openRoundFolder(folder: string): Promise<RoundFolder> {
     readUpdate: (round, client) => readFile(join(folder, updateFile(round, client))),
     dataForm: () => readJson<DataForm>('data.json'),
     saveDataForm: (form) => write('data.json', JSON.stringify(form)),
+    servingImage: async () => (await readJson<{ image: string }>('serving.json'))?.image,
+    saveServingImage: (image) => write('serving.json', JSON.stringify({ image })),
   };
 }

@@ -5,6 +5,13 @@ import { type FederatedSettings, isPrivate, samplingRateOf } from './settings.ts
 export interface Figures {
   examples: number;
   metrics: Record<string, number>;
+  /** The same of the model in service, where the job is to be promoted: on the same examples. */
+  serving?: ServingFigures | undefined;
+}
+
+export interface ServingFigures {
+  metrics?: Record<string, number> | undefined;
+  problem?: string | undefined;
 }
 
 /** An update that was taken in, without its numbers. */

@@ -4,6 +4,7 @@ import { readBody } from '../../base/read-body.ts';
 import type { Coordinator } from './coordinator.ts';
 import { figuresHeader, readDataForm, readFigures, samplesHeader } from './protocol.ts';
 import type { DataForm } from './round-folder.ts';
+import type { ServingOffer } from './serving-offer.ts';
 import { isTokenOf } from './tokens.ts';
 
 /** A body that is no update. */
@@ -22,6 +23,8 @@ export interface CoordinatorServerOptions {
   join(client: string, form: DataForm): Promise<void>;
   /** Undefined until the first client has joined. */
   coordinator(): Coordinator | undefined;
+  /** The model that the final weights are compared with; undefined where they are not. */
+  serving?: (() => Promise<ServingOffer>) | undefined;
   /** Told each client that has heard that the rounds are over. */
   onDismissed(client: string): void;
   /** Told of what nobody expected. */
@@ -39,6 +42,7 @@ export function createCoordinatorServer(options: CoordinatorServerOptions): Serv
     ['GET', /^\/v1\/clients\/(?<client>[^/]+)\/rounds\/(?<round>\d{1,9})\/weights$/, weights],
     ['PUT', /^\/v1\/clients\/(?<client>[^/]+)\/rounds\/(?<round>\d{1,9})\/update$/, update],
     ['PUT', /^\/v1\/clients\/(?<client>[^/]+)\/rounds\/(?<round>\d{1,9})\/figures$/, figures],
+    ['GET', /^\/v1\/clients\/(?<client>[^/]+)\/serving$/, serving],
   ];
 
   async function join({ client, request, response }: Call): Promise<void> {
@@ -54,12 +58,13 @@ export function createCoordinatorServer(options: CoordinatorServerOptions): Serv
   }
 
   async function weights({ round, response }: Call): Promise<void> {
-    const file = joined().weightsOf(Number(round));
-    response.writeHead(200, {
-      'content-type': 'application/octet-stream',
-      'content-length': file.byteLength,
-    });
-    response.end(file);
+    sendFile(response, joined().weightsOf(Number(round)));
+  }
+
+  async function serving({ response }: Call): Promise<void> {
+    const { onnx, problem = 'nobody asked for a comparison' } = (await options.serving?.()) ?? {};
+    if (!onnx) throw new StatusError('NotFound', problem);
+    sendFile(response, onnx);
   }
 
   async function update({ client, round, request, response }: Call): Promise<void> {
@@ -122,6 +127,11 @@ export function createCoordinatorServer(options: CoordinatorServerOptions): Serv
       answer(response, code, { error: message });
     });
   });
+}
+
+function sendFile(response: ServerResponse, file: Uint8Array): void {
+  response.writeHead(200, { 'content-type': 'application/octet-stream', 'content-length': file.byteLength });
+  response.end(file);
 }
 
 function answer(response: ServerResponse, status: number, body: object): void {

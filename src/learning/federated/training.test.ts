@@ -10,6 +10,7 @@ import { type ClientOptions, type LocalTrainer, takePart } from './client.ts';
 import { Coordinator } from './coordinator.ts';
 import { openRoundFolder } from './round-folder.ts';
 import { createCoordinatorServer } from './server.ts';
+import type { ServingOffer } from './serving-offer.ts';
 import type { FederatedSettings } from './settings.ts';
 import { clientToken } from './tokens.ts';
 import { encodeUpdate } from './update-file.ts';
@@ -75,12 +76,17 @@ interface Served {
   close(): void;
 }
 
-async function serve(t: TestContext, coordinator: Coordinator): Promise<Served> {
+async function serve(
+  t: TestContext,
+  coordinator: Coordinator,
+  serving?: () => Promise<ServingOffer>,
+): Promise<Served> {
   const dismissed = new Set<string>();
   const server = createCoordinatorServer({
     key,
     join: async () => {},
     coordinator: () => coordinator,
+    serving,
     onDismissed: (client) => dismissed.add(client),
     onFailure: (error) => said.push(String(error)),
   });
@@ -134,6 +140,56 @@ test('clients train over HTTP, send their updates, measure the final weights and
   assert.deepEqual([last?.participants, last?.dropped], [2, 0]);
   assert.equal(final?.examples, 10);
   assert.deepEqual([...dismissed].sort(), ['a', 'b']);
+});
+
+const measuring = (accuracy: number, examples: number): Partial<LocalTrainer> => ({
+  evaluate: async () => ({ examples, metrics: { accuracy: 0.5 } }),
+  measureServing: async (onnx) => {
+    assert.equal(Buffer.from(onnx).toString(), 'the model in service');
+    return { accuracy };
+  },
+});
+
+test('clients measure the model in service on the same examples as the joined one', async (t) => {
+  const coordinator = await openCoordinator({ folder: await temporary(t), changes: { rounds: 1 } });
+  let asked = 0;
+  const { url } = await serve(t, coordinator, async () => {
+    asked += 1;
+    return { image: 'oci://models/old', onnx: Buffer.from('the model in service') };
+  });
+  await Promise.all([
+    takePart(clientOf(url, 'a', trainerOf(1, measuring(0.25, 30)))),
+    takePart(clientOf(url, 'b', trainerOf(2, measuring(0.65, 10)))),
+  ]);
+  assert.equal(asked, 2);
+  assert.deepEqual(coordinator.state.final, {
+    examples: 40,
+    metrics: { accuracy: 0.5 },
+    serving: { metrics: { accuracy: 0.35 } },
+  });
+});
+
+test('where one client cannot measure the model in service nothing is compared, and it is said why', async (t) => {
+  const coordinator = await openCoordinator({ folder: await temporary(t), changes: { rounds: 1 } });
+  const onnx = Buffer.from('the model in service');
+  const { url } = await serve(t, coordinator, async () => ({ onnx }));
+  const failing = async () => {
+    throw new Error('it takes [-1, 8], the data are [5, 2]');
+  };
+  await Promise.all([
+    takePart(clientOf(url, 'a', trainerOf(1, measuring(0.2, 30)))),
+    takePart(clientOf(url, 'b', trainerOf(2, { ...measuring(0.6, 10), measureServing: failing }))),
+  ]);
+  assert.deepEqual(coordinator.state.final!.serving, {
+    problem: '"b" has not measured it: it takes [-1, 8], the data are [5, 2]',
+  });
+  const other = await openCoordinator({ folder: await temporary(t), changes: { rounds: 1 } });
+  const away = await serve(t, other, async () => ({ problem: 'there is no InferenceService "mine"' }));
+  await Promise.all([
+    takePart(clientOf(away.url, 'a', trainerOf(1, measuring(0.2, 30)))),
+    takePart(clientOf(away.url, 'b', trainerOf(2, measuring(0.6, 10)))),
+  ]);
+  assert.match(other.state.final!.serving!.problem!, /there is no InferenceService "mine"$/);
 });
 
 test('a client that sends rubbish spoils no round and does not hold it up', async (t) => {

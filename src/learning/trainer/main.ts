@@ -65,7 +65,7 @@ async function servingOf(
   { model, data }: Trained,
   { inferenceService, metric = 'accuracy' }: NonNullable<typeof job.spec.promote>,
 ): Promise<NonNullable<TrainingResult['serving']>> {
-  const { fetchModel, measureServing } = await import('./serving-model.ts');
+  const { fetchModel, measureServing, readServing } = await import('./serving-model.ts');
   let image: string | undefined;
   try {
     const link = { clock, say, what: 'the comparison with the model in service' };
@@ -75,7 +75,11 @@ async function servingOf(
     const from = { registry: cluster.registry, folder, clock };
     const fetched = await untilReachable(() => fetchModel(uri, from), link);
     const threads = job.spec.threads ?? availableParallelism();
-    const value = await measureServing(fetched, data.test, { metric, loss: model.loss!, threads });
+    const value = await measureServing(await readServing(fetched), data.test, {
+      metric,
+      loss: model.loss!,
+      threads,
+    });
     say(`the model in service, ${image}: ${metric} ${value.toFixed(4)}`);
     return { image, metrics: { [metric]: value } };
   } catch (error) {

@@ -42,17 +42,21 @@ export async function fetchModel(
   return shown;
 }
 
-/** One metric of a model in a folder on a test set, counted as that of the model that was trained. */
+/** The model in a folder with its weights, as one ONNX file. */
+export async function readServing(folder: string): Promise<Uint8Array> {
+  const { readModelFolder } = await import('../../serving/model-folder.ts');
+  return (await readModelFolder(folder)).onnx;
+}
+
+/** One metric of an ONNX model on a test set, counted as that of the model that was trained. */
 export async function measureServing(
-  folder: string,
+  onnx: Uint8Array,
   test: Examples | BatchSource,
   options: { metric: string; loss: Loss; threads: number },
 ): Promise<number> {
   const { metric, loss, threads } = options;
-  const { readModelFolder } = await import('../../serving/model-folder.ts');
   const { startSession } = await import('../../serving/session.ts');
   const { accumulatorOf } = await import('../../ml/metrics/accumulator.ts');
-  const { onnx } = await readModelFolder(folder);
   const session = await startSession({ onnx, threads, inlineMsMax: 0 });
   try {
     const [input, ...others] = session.inputs;
