@@ -23,17 +23,17 @@ const shortWindow = { 'autoscaling.knative.dev/window': '6s' };
 test('InferenceServices that change while they are asked', {
   skip: missing('kubectl', 'curl'),
   timeout: 1_800_000,
+  concurrency: 3,
 }, async (t) => {
   const cluster = await modelCluster(t);
   const remove = (...names: string[]) => cluster.shell.run(`kubectl delete isvc ${names.join(' ')}`);
-  await t.test('new weights of a model', (inner) => newWeights(inner, cluster));
-  await remove('swap');
-  await t.test('a predictor that may go to zero', (inner) => toZero(inner, cluster));
-  await remove('zero', 'lost');
-  await t.test('a predictor with a maximum has more pods while many ask at a time', () =>
-    withMaximum(cluster),
-  );
-  await remove('many');
+  // They wait for windows to pass most of the time: side by side.
+  await Promise.all([
+    t.test('new weights of a model', (inner) => newWeights(inner, cluster)),
+    t.test('a predictor that may go to zero', (inner) => toZero(inner, cluster)),
+    t.test('a predictor with a maximum has more pods while many ask at a time', () => withMaximum(cluster)),
+  ]);
+  await remove('swap', 'zero', 'lost', 'many');
   await t.test('a model at the edge', (inner) => atTheEdge(inner, cluster));
 });
 
@@ -120,8 +120,8 @@ async function newWeights(t: TestContext, { shell, ask, shows }: ModelCluster): 
 }
 
 async function toZero(t: TestContext, { shell, ask, shows }: ModelCluster): Promise<void> {
-  await build(shell, 'm:v1', artifact(1));
-  await apply(shell, service('zero', 'oci://m:v1', { minReplicas: 0 }, { annotations: shortWindow }));
+  await build(shell, 'zero:v1', artifact(1));
+  await apply(shell, service('zero', 'oci://zero:v1', { minReplicas: 0 }, { annotations: shortWindow }));
   await shell.run('kubectl wait --for=condition=Ready isvc/zero --timeout=120s');
   const isAsleep = async () => {
     await shows('deployment zero-predictor', '{.spec.replicas}', '0');
@@ -140,30 +140,27 @@ async function toZero(t: TestContext, { shell, ask, shows }: ModelCluster): Prom
     assert.deepEqual(await ask(predictPath('zero'), 20, 10), { 1: 20 });
   });
 
-  await t.test('also for those that come from outside', async () => {
+  await t.test('also for those that come from outside, by a load balancer or a node port', async () => {
+    // One that other clusters of this machine hardly have.
+    const nodePort = 30_100 + (process.pid % 2_600);
+    const spec = { type: 'LoadBalancer', ports: [{ port: 80, nodePort }] };
+    await shell.run(`kubectl patch service zero-predictor -p '${JSON.stringify({ spec })}'`);
+    await shows('service zero-predictor', ingress, /^127\.[\d.]+:\d+$/);
+    const balancer = await shell.run(`kubectl get service zero-predictor -o jsonpath='${ingress}'`);
+    const internal = '{.status.addresses[?(@.type=="InternalIP")].address}';
+    const node = await shell.run(`kubectl get node local -o jsonpath='${internal}'`);
+    await isAsleep();
     const answers = async (address: string) => {
-      await isAsleep();
       const at = `http://${address}/v1/models/zero:predict`;
       const told = await shell.run(`curl -sS -m 100 ${at} -d '{"instances":[[1,1]]}'`);
       assert.deepEqual(JSON.parse(told), { predictions: [[1]] });
     };
-    await shell.run(`kubectl patch service zero-predictor -p '{"spec":{"type":"LoadBalancer"}}'`);
-    await shows('service zero-predictor', ingress, /^127\.[\d.]+:\d+$/);
-    await answers(await shell.run(`kubectl get service zero-predictor -o jsonpath='${ingress}'`));
-    // One that other clusters of this machine hardly have.
-    const nodePort = 30_100 + (process.pid % 2_600);
-    const ports = [{ port: 80, nodePort }];
-    await shell.run(
-      `kubectl patch service zero-predictor -p '${JSON.stringify({ spec: { type: 'NodePort', ports } })}'`,
-    );
-    const internal = '{.status.addresses[?(@.type=="InternalIP")].address}';
-    const node = await shell.run(`kubectl get node local -o jsonpath='${internal}'`);
-    await eventually(() => answers(`${node}:${nodePort}`));
+    await Promise.all([answers(balancer), eventually(() => answers(`${node}:${nodePort}`))]);
   });
 
   await t.test('who waits in vain is told when to try again', async () => {
     const nowhere = { minReplicas: 0, timeout: 1, nodeSelector: { 'kubernetes.io/hostname': 'none' } };
-    await apply(shell, service('lost', 'oci://m:v1', nowhere, { annotations: shortWindow }));
+    await apply(shell, service('lost', 'oci://zero:v1', nowhere, { annotations: shortWindow }));
     await eventually(async () => assert.deepEqual(await ask(predictPath('lost'), 1), { 503: 1 }));
     await shell.run(`kubectl patch service lost-predictor -p '{"spec":{"type":"LoadBalancer"}}'`);
     await shows('service lost-predictor', ingress, /^127\.[\d.]+:\d+$/);
@@ -178,9 +175,9 @@ async function toZero(t: TestContext, { shell, ask, shows }: ModelCluster): Prom
 }
 
 async function withMaximum({ shell, ask, shows }: ModelCluster): Promise<void> {
-  await build(shell, 'm:v1', artifact(1));
+  await build(shell, 'many:v1', artifact(1));
   const many = { minReplicas: 1, maxReplicas: 3, scaleTarget: 1, scaleMetric: 'concurrency' };
-  await apply(shell, service('many', 'oci://m:v1', many, { annotations: shortWindow }));
+  await apply(shell, service('many', 'oci://many:v1', many, { annotations: shortWindow }));
   await shell.run('kubectl wait --for=condition=Ready isvc/many --timeout=120s');
   let isDone = false;
   const load = (async () => {
@@ -190,13 +187,13 @@ async function withMaximum({ shell, ask, shows }: ModelCluster): Promise<void> {
   isDone = true;
   await load;
   await shows('deployment many-predictor', '{.spec.replicas}', '1');
-  await apply(shell, service('many', 'oci://m:v1', { ...many, scaleMetric: 'cpu', scaleTarget: 50 }));
+  await apply(shell, service('many', 'oci://many:v1', { ...many, scaleMetric: 'cpu', scaleTarget: 50 }));
   await shows(
     'hpa many-predictor',
     '{.spec.minReplicas} {.spec.maxReplicas} {.spec.metrics[0].resource.name} {.spec.metrics[0].resource.target.averageUtilization}',
     '1 3 cpu 50',
   );
-  await apply(shell, service('many', 'oci://m:v1', many));
+  await apply(shell, service('many', 'oci://many:v1', many));
   await eventually(async () => assert.match(await shell.run('kubectl get hpa'), /No resources found/));
 }
 

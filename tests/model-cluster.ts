@@ -68,8 +68,12 @@ export const isolate = (name: string, main: string): Record<string, string> => (
   'package.json': JSON.stringify({ name, main: 'main.mjs', type: 'module' }),
 });
 
+let applied = 0;
+
 export async function apply(shell: Shell, object: object): Promise<string> {
-  const path = join(shell.home, 'apply.json');
+  // Several may apply at a time.
+  applied += 1;
+  const path = join(shell.home, `apply-${applied}.json`);
   writeFileSync(path, JSON.stringify(object));
   return shell.run(`kubectl apply -f ${path}`);
 }
