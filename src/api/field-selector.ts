@@ -24,6 +24,19 @@ export function fieldSelector<T extends KubeObject>(
   return (object) => terms.every(({ read, equal, value }) => (read(object) === value) === equal);
 }
 
+/** A field of the kind's own that the selector demands a value of, and that value. */
+export function demandedField<T extends KubeObject>(
+  kind: KindDefinition<T>,
+  text: string,
+): { read: (object: T) => string; value: string } | undefined {
+  for (const term of splitTerms(text)) {
+    const [, field = '', value = ''] = /^([^=!]+)==?([^=!\\]*)$/.exec(term) ?? [];
+    const read = kind.selectableFields[field];
+    if (read) return { read, value };
+  }
+  return undefined;
+}
+
 /** The name that the selector demands, if it does: such a list or watch is about one object. */
 export function selectedName(text: string): string | undefined {
   const names = splitTerms(text).flatMap((term) => /^metadata\.name==?([^=!\\]+)$/.exec(term)?.[1] ?? []);

@@ -56,7 +56,7 @@ function random(seed: number): (below: number) => number {
   };
 }
 
-const prefixes = ['/', '/a/', '/a/x', '/b/', '/none/'];
+const prefixes = ['/', '/a/', '/a/x1', '/b/', '/none/'];
 const steps = 1500;
 
 async function write(store: Store, model: Model, pick: (below: number) => number): Promise<void> {

@@ -41,6 +41,12 @@ export interface ListOptions {
   countsRemaining?: boolean;
 }
 
+/** What a field must hold, before a change or after it. */
+export interface FieldValue {
+  read: (value: object) => string;
+  value: string;
+}
+
 /** A running watch: iterate it once. */
 export interface StoreWatch extends AsyncIterable<StoreEvent> {
   /** Every change under the prefix up to this revision was handed out: what a bookmark may say. */
@@ -66,13 +72,20 @@ export interface Store {
   /** Resolves to the revision of the deletion. */
   delete(key: string, expectedRevision?: number): Promise<{ revision: number; last: StoredObject }>;
   /**
-   * All changes under `prefix` after `fromRevision`, in order and without gaps, until `signal` aborts.
+   * All changes under `prefix`, which ends with a slash, or is empty, or is one object's key, after `fromRevision`, in order and without gaps, until `signal` aborts.
    * Throws Expired at once when `fromRevision` was compacted; a consumer that falls too far behind is ended
-   * with Expired too. What `concerns` says no to is passed over without waking the consumer; it must not throw.
+   * with Expired too. What is not as `where` and `concerns` say, before it and after it, is passed
+   * over without waking the consumer; these must not throw. Of those that wait for the same field, which should be the
+   * same function, only those that wait for a change's values are looked at, however many they are.
    */
   watch(
     prefix: string,
-    options: { fromRevision: number; signal?: AbortSignal; concerns?: (event: StoreEvent) => boolean },
+    options: {
+      fromRevision: number;
+      signal?: AbortSignal;
+      where?: FieldValue | undefined;
+      concerns?: (event: StoreEvent) => boolean;
+    },
   ): StoreWatch;
   /** Forgets history up to and including `revision`. */
   compact(revision: number): void;

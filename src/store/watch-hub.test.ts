@@ -187,3 +187,66 @@ test('recent events are kept in memory up to a count and a size; older ones come
   assert.equal(await readsFrom(source.revision() - 5), 0);
   assert.equal(await readsFrom(source.revision() - 7), 1);
 });
+
+test('a watch for a value in a field sees what has it, had it or gets it, and nothing else looks at it', async (t) => {
+  const store = open(t);
+  let looks = 0;
+  const read = (value: object) => (value as { at: string }).at;
+  const watching = (value: string) =>
+    store
+      .watch('/p/', {
+        fromRevision: 1,
+        where: { read, value },
+        concerns: () => {
+          looks += 1;
+          return true;
+        },
+      })
+      [Symbol.asyncIterator]();
+  const others = Array.from({ length: 100 }, (_, index) => watching(`other-${index}`).next());
+  const here = watching('here');
+  const seen = here.next();
+  await store.create('/p/a', { at: 'here' });
+  await store.create('/p/b', { at: 'there' });
+  assert.equal((await seen).value.key, '/p/a');
+  await store.update('/p/a', { at: 'there' }, store.get('/p/a')!.revision);
+  assert.deepEqual((await here.next()).value.value, { at: 'there' }, 'it had it before');
+  await store.update('/p/b', { at: 'here' }, store.get('/p/b')!.revision);
+  await store.delete('/p/b');
+  assert.deepEqual(
+    [(await here.next()).value.type, (await here.next()).value.type],
+    ['put', 'delete'],
+    'it gets it, and goes with it',
+  );
+  // Once when it is woken and once when it reads.
+  assert.ok(looks <= 8, `${looks} looks`);
+  await store.close();
+  await Promise.all(others);
+});
+
+test('a watch of one key hears of no other that begins alike', async (t) => {
+  const store = open(t);
+  const one = store.watch('/p/a', { fromRevision: 1 })[Symbol.asyncIterator]();
+  const seen = one.next();
+  await store.create('/p/ab', {});
+  await store.create('/p/a', {});
+  assert.equal((await seen).value.key, '/p/a');
+});
+
+test('watches that read what they missed leave others their turns', async (t) => {
+  const store = open(t);
+  const count = 2000;
+  await Promise.all(Array.from({ length: count }, (_, index) => store.create(`/p/${index}`, {})));
+  let turns = 0;
+  let isCounting = true;
+  const counting = () => {
+    turns += 1;
+    if (isCounting) setImmediate(counting);
+  };
+  setImmediate(counting);
+  const concerns = ({ revision }: StoreEvent) => revision === count + 1;
+  const { value } = await store.watch('/p/', { fromRevision: 1, concerns })[Symbol.asyncIterator]().next();
+  isCounting = false;
+  assert.equal(value.revision, count + 1);
+  assert.ok(turns >= 4, `${turns} turns`);
+});

@@ -1,5 +1,5 @@
 import { revisionTooLarge, watchTooOld } from './revision-errors.ts';
-import type { Store, StoreEvent, StoreWatch } from './store.ts';
+import type { FieldValue, Store, StoreEvent, StoreWatch } from './store.ts';
 
 /** Changes read from disk at a time by a watch that catches up. */
 const catchUpChunk = 256;
@@ -14,6 +14,7 @@ interface Source {
 
 interface Cursor {
   prefix: string;
+  where: FieldValue | undefined;
   concerns: ((event: StoreEvent) => boolean) | undefined;
   /** All up to here was handed out. */
   revision: number;
@@ -31,8 +32,7 @@ export class WatchHub {
   #recentSizes: number[] = [];
   #recentBytes = 0;
   #bounds: { recentMax: number; recentBytesMax: number };
-  /** By prefix, of which there are few: a change is no business of the many that watch something else. */
-  #waiting = new Map<string, Set<Cursor>>();
+  readonly #waiting = new Waiting();
   #closed = false;
 
   constructor(source: Source, bounds: { recentMax: number; recentBytesMax: number }) {
@@ -48,19 +48,18 @@ export class WatchHub {
     for (const bytes of sizes) this.#recentBytes += bytes;
     this.#trim();
     const before = events[0]!.revision - 1;
-    for (const [prefix, cursors] of this.#waiting) {
-      const under = events.filter((event) => event.key.startsWith(prefix));
-      if (under.length === 0) continue;
-      for (const cursor of cursors)
-        if (!cursor.concerns || under.some(cursor.concerns)) this.#wake(cursor, before);
+    for (const event of events) {
+      for (const cursor of this.#waiting.for(event)) {
+        if (!cursor.concerns || cursor.concerns(event)) this.#wake(cursor, before);
+      }
     }
   }
 
   watch(prefix: string, options: Parameters<Store['watch']>[1]): StoreWatch {
-    const { fromRevision, signal, concerns } = options;
+    const { fromRevision, signal, where, concerns } = options;
     if (fromRevision < this.#source.compacted()) throw watchTooOld(fromRevision, this.#source.compacted());
     if (fromRevision > this.#source.revision()) throw revisionTooLarge(fromRevision, this.#source.revision());
-    const cursor: Cursor = { prefix, concerns, revision: fromRevision, wake: undefined };
+    const cursor: Cursor = { prefix, where, concerns, revision: fromRevision, wake: undefined };
     const events = this.#follow(cursor, signal);
     const source = this.#source;
     return {
@@ -73,7 +72,7 @@ export class WatchHub {
 
   close(): void {
     this.#closed = true;
-    for (const cursors of this.#waiting.values()) for (const cursor of cursors) this.#wake(cursor);
+    for (const cursor of this.#waiting.all()) this.#wake(cursor);
   }
 
   async *#follow(cursor: Cursor, signal: AbortSignal | undefined): AsyncGenerator<StoreEvent> {
@@ -85,14 +84,16 @@ export class WatchHub {
         for (const event of events) {
           if (signal?.aborted) return;
           cursor.revision = event.revision;
-          if (!cursor.concerns || cursor.concerns(event)) yield event;
+          if (isAbout(cursor, event)) yield event;
         }
         cursor.revision = upTo;
         if (signal?.aborted || this.#closed) return;
         if (upTo >= this.#source.revision()) await this.#changed(cursor);
+        // Thousands of agents that come back at once each read what they missed: others get their turn in between.
+        else await new Promise((resolve) => setImmediate(resolve));
       }
     } finally {
-      this.#leave(cursor);
+      this.#waiting.delete(cursor);
       signal?.removeEventListener('abort', onAbort);
     }
   }
@@ -105,7 +106,7 @@ export class WatchHub {
     if (revision + 1 >= oldestRecent) {
       const upTo = Math.min(newest, revision + catchUpChunk);
       const recent = this.#recent.slice(revision + 1 - oldestRecent, upTo + 1 - oldestRecent);
-      return { events: recent.filter(({ key }) => key.startsWith(prefix)), upTo };
+      return { events: recent.filter(({ key }) => isUnder(key, prefix)), upTo };
     }
     if (revision < this.#source.compacted()) throw watchTooOld(revision, this.#source.compacted());
     const events = this.#source.events(prefix, revision, oldestRecent - 1, catchUpChunk);
@@ -126,24 +127,90 @@ export class WatchHub {
   #changed(cursor: Cursor): Promise<void> {
     return new Promise((resolve) => {
       cursor.wake = resolve;
-      const alike = this.#waiting.get(cursor.prefix);
-      if (alike) alike.add(cursor);
-      else this.#waiting.set(cursor.prefix, new Set([cursor]));
+      this.#waiting.add(cursor);
     });
   }
 
   /** Up to `seen` there was nothing for it while it waited. */
   #wake(cursor: Cursor, seen = this.#source.revision()): void {
     if (!cursor.wake) return;
-    this.#leave(cursor);
+    this.#waiting.delete(cursor);
     cursor.revision = seen;
     cursor.wake();
     cursor.wake = undefined;
   }
+}
 
-  #leave(cursor: Cursor): void {
-    const alike = this.#waiting.get(cursor.prefix);
-    alike?.delete(cursor);
-    if (alike?.size === 0) this.#waiting.delete(cursor.prefix);
+type Read = FieldValue['read'];
+
+/**
+ * The watches that wait, found by what changes: by prefix, and below it by the field that they wait for and its value. Of
+ * ten thousand nodes that each watch their own pods, a pod's change looks at one.
+ */
+class Waiting {
+  readonly #byPrefix = new Map<string, Map<Read | undefined, Map<string, Set<Cursor>>>>();
+
+  add(cursor: Cursor): void {
+    const { prefix, where } = cursor;
+    const byField = this.#byPrefix.get(prefix) ?? new Map<Read | undefined, Map<string, Set<Cursor>>>();
+    this.#byPrefix.set(prefix, byField);
+    const byValue = byField.get(where?.read) ?? new Map<string, Set<Cursor>>();
+    byField.set(where?.read, byValue);
+    const value = where?.value ?? '';
+    byValue.set(value, (byValue.get(value) ?? new Set()).add(cursor));
   }
+
+  delete(cursor: Cursor): void {
+    const { prefix, where } = cursor;
+    const byField = this.#byPrefix.get(prefix);
+    const byValue = byField?.get(where?.read);
+    const value = where?.value ?? '';
+    const alike = byValue?.get(value);
+    if (!alike?.delete(cursor) || alike.size > 0) return;
+    byValue!.delete(value);
+    if (byValue!.size > 0) return;
+    byField!.delete(where?.read);
+    if (byField!.size === 0) this.#byPrefix.delete(prefix);
+  }
+
+  *all(): Generator<Cursor> {
+    for (const byField of this.#byPrefix.values())
+      for (const byValue of byField.values()) for (const alike of byValue.values()) yield* alike;
+  }
+
+  /** Those that a change is about, as far as prefix and field tell; they may leave meanwhile. */
+  *for(event: StoreEvent): Generator<Cursor> {
+    for (const prefix of prefixesOf(event.key)) {
+      const byField = this.#byPrefix.get(prefix);
+      if (!byField) continue;
+      for (const [read, byValue] of byField) {
+        for (const value of read ? valuesOf(event, read) : ['']) yield* byValue.get(value) ?? [];
+      }
+    }
+  }
+}
+
+/** Every prefix that a watch of the key can have. */
+function prefixesOf(key: string): string[] {
+  const prefixes = ['', key];
+  for (let slash = key.indexOf('/'); slash >= 0; slash = key.indexOf('/', slash + 1)) {
+    if (slash < key.length - 1) prefixes.push(key.slice(0, slash + 1));
+  }
+  return prefixes;
+}
+
+function isUnder(key: string, prefix: string): boolean {
+  return prefix === '' || prefix.endsWith('/') ? key.startsWith(prefix) : key === prefix;
+}
+
+/** The field's value after the change, and before it where that was another. */
+function valuesOf({ value, previous }: StoreEvent, read: Read): string[] {
+  const after = read(value);
+  const before = previous === undefined ? after : read(previous);
+  return before === after ? [after] : [after, before];
+}
+
+function isAbout({ prefix, where, concerns }: Cursor, event: StoreEvent): boolean {
+  if (where && !valuesOf(event, where.read).includes(where.value)) return false;
+  return isUnder(event.key, prefix) && (!concerns || concerns(event));
 }

@@ -1,6 +1,8 @@
-import { fieldSelector, selectedName } from '../../api/field-selector.ts';
+import { demandedField, fieldSelector, selectedName } from '../../api/field-selector.ts';
+import type { KindDefinition } from '../../api/kind.ts';
 import { labelSelector } from '../../api/label-selector.ts';
 import type { KubeObject } from '../../api/object.ts';
+import type { FieldValue } from '../../store/store.ts';
 import type { Call } from '../context.ts';
 import { keyOf, prefixOf } from '../stored.ts';
 
@@ -9,6 +11,8 @@ export interface Selection {
   /** Where in the store they lie. */
   prefix: string;
   matches(object: KubeObject): boolean;
+  /** Of what is stored, only that with this value in this field can match. */
+  where?: FieldValue | undefined;
   /** True when nothing under the prefix is filtered out, so that it need not be asked. */
   matchesAll: boolean;
 }
@@ -28,6 +32,14 @@ export function selectionOf(
   return {
     prefix: isOne ? keyOf(kind, namespace, name) : prefixOf(kind, kind.namespaced ? namespace : undefined),
     matchesAll: tests.length === 0,
+    where: storedField(kind, selectors.fieldSelector),
     matches: (object) => tests.every((test) => test(object)),
   };
+}
+
+/** What is stored in another form than it is served in has other fields. */
+function storedField(kind: KindDefinition, text: string): FieldValue | undefined {
+  if (kind.custom || kind.storedAs) return undefined;
+  // Under the prefix of a kind lie its objects.
+  return demandedField(kind, text) as FieldValue | undefined;
 }

@@ -88,11 +88,12 @@ async function* follow(context: Context, watched: Watched, signal: AbortSignal):
       `the resource version ${fromRevision} is newer than this server's ${context.store.revision()}`,
     );
   }
-  const { prefix, matchesAll } = watched.selection;
+  const { prefix, matchesAll, where } = watched.selection;
   const running = context.store.watch(prefix, {
     fromRevision,
     signal,
-    // Of ten thousand nodes that each watch their own pods, a pod's change wakes one.
+    where,
+    // A change that is no news wakes nobody.
     ...(!matchesAll && { concerns: (event: StoreEvent) => translate(event, watched) !== undefined }),
   });
   const changes = running[Symbol.asyncIterator]();
