@@ -1,9 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { StatusError } from '../base/errors.ts';
-import { type Held, holdBytes } from './held-bytes.ts';
+import { type Held, holdBytes, smallBytesMax } from './held-bytes.ts';
 
 /** Of a request's body, as it comes and unpacked. */
 export const bodyBytesMax = 64 * 1024 * 1024;
+/** How long nothing may move of a large answer. */
+export const stalledMsMax = 60_000;
 
 /** A request of HTTP, without what a full `Request` costs to make: that takes as long as a small model's run. */
 export interface HttpRequest {
@@ -105,18 +107,29 @@ function readNode(incoming: IncomingMessage, held: Held): Promise<Uint8Array> {
   });
 }
 
-/** Sends an answer; a body that was not read to its end costs the connection. */
+/**
+ * Sends an answer; a request body that was not read to its end costs the connection, as does a client that doesn't read a
+ * large answer on. What is held is released when the answer is out.
+ */
 export function sendNode(
   { status, headers, body }: HttpAnswer,
   incoming: IncomingMessage,
   outgoing: ServerResponse,
+  held: Held | undefined,
 ): void {
-  if (outgoing.destroyed) return;
+  if (outgoing.destroyed) {
+    held?.release();
+    return;
+  }
   const bytes = typeof body === 'string' ? Buffer.from(body) : body;
   outgoing.writeHead(status, {
     ...headers,
     'content-length': bytes.length,
     ...(!incoming.complete && { connection: 'close' }),
   });
+  if (bytes.length > smallBytesMax) {
+    outgoing.setTimeout(stalledMsMax);
+    outgoing.once('close', () => held?.release());
+  } else held?.release();
   outgoing.end(incoming.method === 'HEAD' ? undefined : bytes);
 }

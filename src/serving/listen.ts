@@ -14,10 +14,7 @@ export function createHttpServer(handle: (request: HttpRequest) => Promise<HttpA
       outgoing.on('error', () => {});
       // It throws nothing: failures are answers.
       const request = fromNode(incoming);
-      void handle(request).then((answer) => {
-        request.held?.release();
-        sendNode(answer, incoming, outgoing);
-      });
+      void handle(request).then((answer) => sendNode(answer, incoming, outgoing, request.held));
     },
   );
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {

@@ -60,7 +60,9 @@ test('health, server and model metadata have the shape of the protocol', async (
   });
   assert.deepEqual((await answerOf(await get('/v2'))).body.extensions, [
     'binary_tensor_data',
+    'classification',
     'model_repository',
+    'model_repository(unload_dependents)',
     'model_configuration',
     'statistics',
   ]);

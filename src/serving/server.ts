@@ -87,7 +87,9 @@ export function createModelServer(options: ModelServerOptions) {
         return readPredictRequest(body, model.session.inputs, takesImages(model));
       });
       const told = model.settings?.postprocess.length ? withoutOwn(outputs, model) : outputs;
-      return packedAnswer(request, writePredictResponse(ask, told, parameters), json);
+      const predicted = writePredictResponse(ask, told, parameters);
+      request.held?.add(predicted.length);
+      return packedAnswer(request, predicted, json);
     }
     const { model, ask, outputs, parameters } = await inference.infer(target, (model) => {
       if (!isImage) return readInferRequest(body, headLength, takesImages(model), readHead);
@@ -95,6 +97,7 @@ export function createModelServer(options: ModelServerOptions) {
       return { ...ask, images: [expectImages(model, body)] };
     });
     const answer = writeInferResponse(model, ask, outputs, parameters);
+    request.held?.add(answer.body.length);
     if (answer.headLength === undefined) return packedAnswer(request, answer.body, json);
     return packedAnswer(request, answer.body, {
       'content-type': 'application/octet-stream',

@@ -79,7 +79,19 @@ export function decodeSafetensors(bytes: Uint8Array): Map<string, TensorLocation
     if (!(length >= 0 && offset + length <= bytes.length))
       throw notSafetensors(bytes, `tensor "${name}" lies outside, the file is cut short`);
   }
+  expectApart(bytes, locations);
   return locations;
+}
+
+/** The format lets no two tensors share bytes. */
+function expectApart(bytes: Uint8Array, locations: Map<string, TensorLocation>): void {
+  const filled = [...locations].filter(([, { length }]) => length > 0);
+  filled.sort(([, left], [, right]) => left.offset - right.offset);
+  for (const [i, [name, { offset, length }]] of filled.entries()) {
+    const next = filled[i + 1];
+    if (next && next[1].offset < offset + length)
+      throw notSafetensors(bytes, `tensors "${name}" and "${next[0]}" overlap`);
+  }
 }
 
 /** The strings that the writer of a safetensors file added.
@@ -105,8 +117,28 @@ function readHeader(bytes: Uint8Array): { entries: Record<string, HeaderEntry>; 
   } catch (cause) {
     throw fail(`the header is not JSON (${(cause as Error).message})`);
   }
+  for (const name of isRecord(entries) ? Object.keys(entries) : ['header']) {
+    if (name !== '__metadata__' && !isEntry((entries as Record<string, unknown> | null)?.[name]))
+      throw fail(`"${shown(name)}" is not described by dtype, shape and data_offsets`);
+  }
   return { entries, dataStart: 8 + length };
 }
+
+function isEntry(value: unknown): value is HeaderEntry {
+  if (!isRecord(value)) return false;
+  const { dtype, shape, data_offsets: offsets } = value;
+  const isCounts = (list: unknown) =>
+    Array.isArray(list) && list.every((count) => Number.isSafeInteger(count) && count >= 0);
+  return (
+    typeof dtype === 'string' && isCounts(shape) && isCounts(offsets) && (offsets as unknown[]).length === 2
+  );
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+const shown = (name: string): string => (name.length > 100 ? `${name.slice(0, 100)}…` : name);
 
 /** The place of one parameter's values.
  * @throws Error where the file has none of this name and shape. */
@@ -117,7 +149,7 @@ export function findWeights(
 ): TensorLocation {
   const found = locations.get(name);
   if (!found) {
-    const names = [...locations.keys()].join(', ');
+    const names = [...locations.keys()].slice(0, 20).map(shown).join(', ');
     throw new Error(
       `The model needs weights "${name}", the weights file has ${names}: are they of one model?`,
     );

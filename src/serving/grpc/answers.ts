@@ -1,4 +1,5 @@
 import http2, { type ServerHttp2Stream } from 'node:http2';
+import { stalledMsMax } from '../http-exchange.ts';
 import { framed } from './frames.ts';
 import { codes, trailersOf } from './status.ts';
 
@@ -28,6 +29,8 @@ export function succeed(stream: ServerHttp2Stream, message: Buffer): void {
   beginAnswers(stream);
   stream.once('wantTrailers', () => stream.sendTrailers({ 'grpc-status': String(codes.ok) }));
   stream.end(framed(message));
+  // Streams whose client doesn't read on would keep their answers.
+  stream.setTimeout(stalledMsMax, () => stream.close(http2.constants.NGHTTP2_CANCEL));
 }
 
 export function fail(stream: ServerHttp2Stream, error: unknown): void {

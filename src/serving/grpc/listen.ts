@@ -75,12 +75,16 @@ async function serve(
     if (!call) throw new GrpcError(codes.unimplemented, `no such method: ${headers[':path']}`);
     const message = await unframe(await readAll(stream, held), coding, held);
     const response = await call.answer(decode(call, message));
-    succeed(stream, encodeMessage(call.response, response));
+    const answer = encodeMessage(call.response, response);
+    held.add(answer.length);
+    succeed(stream, answer);
   } catch (error) {
     fail(stream, error);
   } finally {
-    held.release();
     cancelDeadline();
+    // An answer is held until it is out.
+    if (stream.closed || stream.destroyed) held.release();
+    else stream.once('close', () => held.release());
   }
 }
 

@@ -30,8 +30,8 @@ export async function serveStreamInfer(
     for await (const frame of framesOf(stream.iterator({ destroyOnReturn: false }))) {
       const held = holdBytes();
       const message = Promise.resolve(bytesOf(frame, coding, held));
-      const answer = answerOf(infer, message).finally(() => held.release());
-      last = last.then(async () => write(stream, await answer));
+      const answer = answerOf(infer, message, held);
+      last = last.then(async () => write(stream, await answer)).finally(() => held.release());
       answers.push(last);
       if (answers.length >= streamedMax) await answers.shift();
     }
@@ -53,7 +53,7 @@ async function bytesOf(
 }
 
 /** Never rejects. */
-async function answerOf(infer: Call, message: Promise<Uint8Array>): Promise<Value> {
+async function answerOf(infer: Call, message: Promise<Uint8Array>, held: Held): Promise<Buffer> {
   let id: unknown;
   try {
     const request = decodeMessage(infer.request, await message);
@@ -64,17 +64,21 @@ async function answerOf(infer: Call, message: Promise<Uint8Array>): Promise<Valu
       ...(infer_response.parameters as Value | undefined),
       triton_final_response: { bool_param: true },
     };
-    return { infer_response: { ...infer_response, parameters } };
+    const answer = encode({ infer_response: { ...infer_response, parameters } });
+    held.add(answer.length);
+    return answer;
   } catch (error) {
     const isExpected = isStatus(error) || error instanceof GrpcError || error instanceof RangeError;
     if (!isExpected) console.error(error);
-    return { error_message: messageOf(error), infer_response: { id } };
+    return encode({ error_message: messageOf(error), infer_response: { id } });
   }
 }
 
-async function write(stream: ServerHttp2Stream, value: Value): Promise<void> {
+const encode = (value: Value): Buffer => framed(encodeMessage(messages.streamInferResponse, value));
+
+async function write(stream: ServerHttp2Stream, answer: Buffer): Promise<void> {
   if (stream.destroyed || stream.writableEnded) return;
-  if (stream.write(framed(encodeMessage(messages.streamInferResponse, value)))) return;
+  if (stream.write(answer)) return;
   const { promise, resolve } = Promise.withResolvers<void>();
   for (const event of ['drain', 'close']) stream.once(event, resolve);
   await promise;

@@ -1,7 +1,7 @@
 import { StatusError } from '../../base/errors.ts';
 import type { PreprocessStep } from '../../ml/export/steps.ts';
 import type { Tensor } from '../datatype.ts';
-import type { TensorMetadata } from '../inference-protocol.ts';
+import { type TensorMetadata, tensorElementsMax } from '../inference-protocol.ts';
 import { decodePicture, type Picture } from './decode.ts';
 import { resize } from './resize.ts';
 
@@ -16,6 +16,7 @@ export async function preprocess(
   const channels = (isChannelsFirst ? extents[0] : extents.at(-1)) === 1 ? 1 : 3;
   const rows: (Uint8Array | Float32Array)[] = [];
   let shape: number[] = [];
+  let elements = 0;
   for (const [i, image] of images.entries()) {
     const row = await prepare(image, steps, channels);
     if (i > 0 && String(row.shape) !== String(shape))
@@ -23,6 +24,8 @@ export async function preprocess(
         `image ${i} has shape [${row.shape}], image 0 [${shape}]: a resize step would make them alike`,
       );
     shape = row.shape;
+    elements += row.data.length;
+    if (elements > tensorElementsMax) throw bad(`the images become more than ${tensorElementsMax} values`);
     rows.push(row.data);
   }
   const full = [images.length, ...shape];

@@ -1,9 +1,13 @@
 import { createRequire } from 'node:module';
+import { constants, inflateSync } from 'node:zlib';
 import { type ImageHeader, readImageHeader } from './header.ts';
 import { ImageError, type Pixels } from './pixels.ts';
 
 /** More than this is no photograph but an attack or a mistake. */
 const photographPixelsMax = 100_000_000;
+
+/** The type of the chunks that hold a PNG's pixels. */
+const idat = 0x49444154;
 
 export interface DecodeOptions {
   /** Of an image as its header states it, before anything is unpacked; 4 bytes a pixel are needed. */
@@ -27,7 +31,7 @@ export function decodeImage(
   if (pixels === 0 || pixels > pixelsMax)
     throw new ImageError(`a ${format} of ${width} x ${height} pixels, allowed are 1 to ${pixelsMax} in all`);
   try {
-    const decoded = format === 'PNG' ? decodePng(bytes) : decodeJpeg(bytes, header, isTolerant);
+    const decoded = format === 'PNG' ? decodePng(bytes, header) : decodeJpeg(bytes, header, isTolerant);
     if (decoded.length !== pixels * 4) throw new Error('its pixels are not those that the header states');
     return { width, height, data: decoded };
   } catch (cause) {
@@ -42,7 +46,21 @@ function decodeJpeg(bytes: Uint8Array, { width, height }: ImageHeader, isToleran
   return jpeg.decode(bytes, { useTArray: true, tolerantDecoding: isTolerant, maxResolutionInMP }).data;
 }
 
-function decodePng(bytes: Uint8Array): Uint8Array {
+function decodePng(bytes: Uint8Array, header: ImageHeader): Uint8Array {
+  expectPngSize(bytes, header);
   const { PNG }: typeof import('pngjs') = require('pngjs');
   return PNG.sync.read(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)).data;
+}
+
+/** The library bounds what it unpacks only of images that are not interlaced: a small file could become gigabytes. */
+function expectPngSize(bytes: Uint8Array, { width, height }: ImageHeader): void {
+  const isInterlaced = bytes[28] === 1;
+  if (!isInterlaced) return;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const parts: Uint8Array[] = [];
+  for (let at = 8; at + 12 <= bytes.length; at += 12 + view.getUint32(at))
+    if (view.getUint32(at + 4) === idat) parts.push(bytes.subarray(at + 8, at + 8 + view.getUint32(at)));
+  // Eight bytes a pixel at most, and in each of seven passes a byte before each row.
+  const bytesMax = width * height * 8 + 7 * (height + 8);
+  inflateSync(Buffer.concat(parts), { maxOutputLength: bytesMax, finishFlush: constants.Z_SYNC_FLUSH });
 }
