@@ -198,28 +198,34 @@ test('a canary', { skip: missing('kubectl'), timeout: 600_000 }, async (t) => {
     await eventually(async () => expectShare(await ask(predict, 200), { latest: 50 }));
   });
 
-  await t.test('promoted, it takes all requests, and none is lost on the way', async () => {
-    const counts: Record<string, number> = {};
-    let isDone = false;
-    const asking = (async () => {
-      while (!isDone)
-        for (const [answer, count] of Object.entries(await ask(predict, 100)))
-          counts[answer] = (counts[answer] ?? 0) + count;
-    })();
-    await apply(shell, service('m', 'oci://m:v2'));
-    await until(shell, 'm', `${url('m')} True 100 m-predictor-00004`);
-    await eventually(async () => {
-      assert.equal(await shell.run('kubectl get deployments -o name'), 'deployment.apps/m-predictor\n');
-    });
-    isDone = true;
-    await asking;
-    assert.deepEqual(
-      Object.keys(counts).sort(),
-      ['1', '2'].filter((each) => counts[each]),
-      'all were answered',
-    );
-    await answers(predict, 40, { 2: 40 });
-  });
+  await t.test(
+    'promoted, it takes all requests, none is lost on the way, and the old pods get its weights',
+    async () => {
+      const podNames = () => shell.run('kubectl get pods -l app=m-predictor -o name');
+      const pods = await podNames();
+      const counts: Record<string, number> = {};
+      let isDone = false;
+      const asking = (async () => {
+        while (!isDone)
+          for (const [answer, count] of Object.entries(await ask(predict, 100)))
+            counts[answer] = (counts[answer] ?? 0) + count;
+      })();
+      await apply(shell, service('m', 'oci://m:v2'));
+      await until(shell, 'm', `${url('m')} True 100 m-predictor-00004`);
+      await eventually(async () => {
+        assert.equal(await shell.run('kubectl get deployments -o name'), 'deployment.apps/m-predictor\n');
+      });
+      isDone = true;
+      await asking;
+      assert.deepEqual(
+        Object.keys(counts).sort(),
+        ['1', '2'].filter((each) => counts[each]),
+        'all were answered',
+      );
+      await answers(predict, 40, { 2: 40 });
+      assert.equal(await podNames(), pods);
+    },
+  );
 
   await t.test('taken back after it had them all, the one before is there again', async () => {
     await apply(shell, service('m', 'oci://m:v2', { canaryTrafficPercent: 0 }));

@@ -38,10 +38,10 @@ import { plan, takesWeights } from './inference-service/plan.ts';
 import { followsResources, podAutoscalerFor } from './inference-service/pod-autoscaler.ts';
 import { PodQuestions } from './inference-service/pod-questions.ts';
 import { type Refusal, refusalOf } from './inference-service/refusal.ts';
-import { isRolledOut, revisionNamed } from './inference-service/revision.ts';
+import { isRolledOut, revisionNamed, revisionOf } from './inference-service/revision.ts';
 import { isRefusal, runtimeOf } from './inference-service/runtimes.ts';
 import { boundsOf, scaleSettingsOf } from './inference-service/scale-settings.ts';
-import { servedModel } from './inference-service/served-model.ts';
+import { servedModel, swapOf } from './inference-service/served-model.ts';
 import { driftMessage, latestOf, refusedStatusOf, statusOf } from './inference-service/status.ts';
 import { modelStorage } from './inference-service/storage.ts';
 import { accessLookMs, storageAccess } from './inference-service/storage-access.ts';
@@ -103,11 +103,17 @@ export function run(context: Context): Running {
     const stable = ownNamed(deployments, name);
     const { reference } = modelStorage(inference) ?? {};
     const model = reference ? await models.find(reference, stable && referenceOf(stable)) : undefined;
+    const canary = ownNamed(deployments, beside);
+    const isPromoted = stable && canary && revisionOf(stable) === revisionOf(canary);
+    const { isDone: isStableSwapped } = isPromoted
+      ? await swapOf(inference, stable, { model, pods: podsOf(stable), questions })
+      : { isDone: true };
     const wanted = plan(
       inference,
       {
         stable,
-        canary: ownNamed(deployments, beside),
+        canary,
+        isStableSwapped,
         previous: revisionNamed(
           inference.status?.components?.predictor?.previousRolledoutRevision,
           stable,
@@ -158,6 +164,7 @@ export function run(context: Context): Running {
     const isAsleep = made.get(name)?.spec?.replicas === 0;
     const looks = [
       served?.isSwapping ? (served.failure ? refusedLookMs : swapLookMs) : undefined,
+      isStableSwapped ? undefined : swapLookMs,
       scaleSettingsOf(inference) && !isAsleep ? tickMs : undefined,
       // A tag may be pushed anew; a digest means the same for ever.
       reference && !reference.includes('@') ? tagLookMs : undefined,

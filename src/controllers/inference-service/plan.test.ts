@@ -26,6 +26,8 @@ class World {
   plan!: InferencePlan;
   /** What the registry says of the model. */
   known: KnownModel | undefined;
+  /** Whether pods of the first Deployment answer by the weights that they were given. */
+  isStableSwapped = true;
 
   apply(reference: string, predictor: Partial<Predictor> = {}): this {
     const model = { modelFormat: { name: 'onnx' }, storageUri: `oci://${reference}` };
@@ -44,6 +46,7 @@ class World {
       {
         stable,
         canary: this.deployments.get('m-predictor-canary'),
+        isStableSwapped: this.isStableSwapped,
         previous: revisionNamed(this.predictor?.previousRolledoutRevision, stable, this.replicaSets),
       },
       { model: this.known, replicas: this.inference.spec?.predictor.minReplicas ?? 1 },
@@ -323,6 +326,27 @@ test('weights that had all requests are taken back too: the pods get the ones be
   assert.equal(world.model(stable), 'a@sha256:a');
   assert.equal(world.model(canary), 'b@sha256:b');
   assert.deepEqual(world.traffic, [`${second}=0`, `${first}=100`]);
+});
+
+test('a promoted canary of the same graph serves until the old pods answer by its weights, and none is started', () => {
+  const world = new World().apply('a');
+  world.known = known('a', 'f');
+  world.step(stable);
+  world.apply('b', { canaryTrafficPercent: 20 }).known = known('b', 'f');
+  world.step(canary).step();
+  assert.deepEqual(world.traffic, [`${second}=20`, `${first}=80`]);
+  const { template } = structuredClone(world.deployments.get(stable)!.spec!);
+  world.isStableSwapped = false;
+  world.apply('b').step(stable).step();
+  assert.deepEqual(world.deployments.get(stable)!.spec!.template, template);
+  assert.equal(annotationOf(world, 'selvage.dev/model-reference'), 'b@sha256:b');
+  assert.deepEqual(JSON.parse(world.split ?? ''), [{ service: canary, percent: 100 }]);
+  world.isStableSwapped = true;
+  world.step().step();
+  assert.equal(world.split, undefined);
+  assert.deepEqual([...world.deployments.keys()], [stable]);
+  assert.deepEqual(world.traffic, [`${second}=100`]);
+  assert.equal(annotationOf(world, 'selvage.dev/revision'), second);
 });
 
 test('the same tag with another digest is another model', () => {

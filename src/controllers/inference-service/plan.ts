@@ -38,6 +38,8 @@ import type { StorageAccess } from './storage-access.ts';
 export interface Present {
   stable?: Deployment | undefined;
   canary?: Deployment | undefined;
+  /** False while pods of `stable` do not answer yet by the weights that they were given. */
+  isStableSwapped?: boolean;
   /** The revision that had all requests before the one that has them now, if its pods are still known. */
   previous?: Revision | undefined;
 }
@@ -162,15 +164,13 @@ function planCanary(
 /** The newest revision in the place of the one before. A canary that has become it serves until its place is taken. */
 function planRollout(
   inference: InferenceService,
-  { stable, canary }: Present,
+  { stable, canary, isStableSwapped = true }: Present,
   target: Target,
   replicas: number,
 ): InferencePlan {
   const name = componentName(inference, 'predictor');
-  const found = stable && revisionOf(stable) ? differenceOf(stable, target, inference) : 'pods';
+  const difference = stable && revisionOf(stable) ? differenceOf(stable, target, inference) : 'pods';
   const promoted = canary && differenceOf(canary, target, inference) === 'none' ? canary : undefined;
-  // What serves beside it serves until new pods are ready; of pods that get other weights nobody would know when they are.
-  const difference = promoted && found === 'weights' ? 'pods' : found;
   const latestRevision =
     (difference === 'none' && revisionOf(stable)) ||
     revisionOf(promoted) ||
@@ -185,7 +185,7 @@ function planRollout(
       ...(difference === 'weights' && noteBefore(stable!)),
     },
   });
-  const isDone = difference !== 'pods' && isRolledOut(stable);
+  const isDone = difference === 'none' && isRolledOut(stable) && isStableSwapped;
   const serving =
     !isDone && promoted && hasBeenReady(inference, promoted, latestRevision) ? promoted : undefined;
   return {

@@ -17,24 +17,38 @@ export interface ServedModel {
   failure?: Failure | undefined;
 }
 
+interface Seen {
+  model: KnownModel | undefined;
+  /** Of the Deployment. */
+  pods: readonly Pod[];
+  questions: PodQuestions;
+}
+
 /** Whether the pods of a revision serve its model: those that were given other weights are asked which are live. */
 export async function servedModel(
   inference: InferenceService,
   latest: Deployment,
-  seen: { model: KnownModel | undefined; pods: readonly Pod[]; questions: PodQuestions },
+  seen: Seen,
 ): Promise<ServedModel> {
-  const { model, pods, questions } = seen;
   const before = inference.status?.annotations?.[servedAnnotation];
   const wanted = referenceOf(latest);
-  if (!model || wanted !== model.reference) return { reference: undefined, isSwapping: false };
+  if (!seen.model || wanted !== seen.model.reference) return { reference: undefined, isSwapping: false };
   if (wanted === before) return { reference: before, isSwapping: false };
-  const isBegun = isRolledOut(latest) && outdatedPods(latest, pods).length === 0;
+  const { isDone, failure } = await swapOf(inference, latest, seen);
+  return isDone ? { reference: wanted, isSwapping: false } : { reference: before, isSwapping: true, failure };
+}
+
+/** Whether all pods of a Deployment answer by the model, and why one doesn't. */
+export async function swapOf(
+  inference: InferenceService,
+  deployment: Deployment,
+  { model, pods, questions }: Seen,
+): Promise<{ isDone: boolean; failure?: Failure | undefined }> {
+  const isBegun = isRolledOut(deployment) && outdatedPods(deployment, pods).length === 0;
   // A pod that began with its model is ready with it.
   const told = pods.filter((pod) => isReadyPod(pod) && pod.metadata?.annotations?.[modelReferenceAnnotation]);
-  const live = isBegun && model.weights ? await questions.weights(inference, told) : [];
-  const isServed = isBegun && live.every(({ weights }) => weights === model.weights);
-  if (isServed) return { reference: wanted, isSwapping: false };
-  const refusing = live.find(({ refused }) => refused?.weights === model.weights);
-  const failure = refusing && { message: refusing.refused!.message, location: refusing.pod };
-  return { reference: before, isSwapping: true, failure };
+  const live = isBegun && model?.weights ? await questions.weights(inference, told) : [];
+  const isDone = isBegun && live.every(({ weights }) => weights === model?.weights);
+  const refusing = isDone ? undefined : live.find(({ refused }) => refused?.weights === model?.weights);
+  return { isDone, failure: refusing && { message: refusing.refused!.message, location: refusing.pod } };
 }
