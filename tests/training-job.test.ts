@@ -179,11 +179,14 @@ test('a trained model goes into service only where it is better than the one the
     metadata: { name: 'mine' },
     spec: { predictor },
   });
+  await shell.run('kubectl wait --for=condition=Ready inferenceservice/mine --timeout=180s', {
+    timeoutMs: 200_000,
+  });
 
   await apply(shell, 'better', {
     ...strong,
     output: 'models/mine:v2',
-    promote: { inferenceService: 'mine' },
+    promote: { inferenceService: 'mine', canaryTrafficPercent: 30 },
   });
   await complete('better');
   const { result } = await statusOf(shell, 'better');
@@ -191,6 +194,17 @@ test('a trained model goes into service only where it is better than the one the
   assert.ok(result.metrics.accuracy > result.serving!.metrics.accuracy);
   assert.equal(result.serving!.image, 'oci://models/mine:v1');
   assert.equal(await storageUri(), `oci://${result.image}`);
+  // It begins as a canary, which a person promotes.
+  const shares = '{range .status.components.predictor.traffic[*]}{.revisionName}={.percent} {end}';
+  const untilShared = (expected: string) =>
+    eventually(async () => {
+      assert.equal(await shell.run(`kubectl get isvc mine -o jsonpath='${shares}'`), expected);
+    }, longMs);
+  await untilShared('mine-predictor-00002=30 mine-predictor-00001=70 ');
+  await shell.run(
+    `kubectl patch isvc mine --type=merge -p '{"spec":{"predictor":{"canaryTrafficPercent":null}}}'`,
+  );
+  await untilShared('mine-predictor-00002=100 ');
 
   await apply(shell, 'worse', { ...weak, output: 'models/mine:v3', promote: { inferenceService: 'mine' } });
   await complete('worse');
@@ -208,9 +222,6 @@ test('a trained model goes into service only where it is better than the one the
   });
   await complete('aimless');
   assert.equal((await promoted('aimless')).reason, 'NotFound');
-  await shell.run('kubectl wait --for=condition=Ready inferenceservice/mine --timeout=180s', {
-    timeoutMs: 200_000,
-  });
   await end(up);
 });
 
