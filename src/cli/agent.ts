@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
+import type { ShutdownGracePeriod } from '../node/shutdown.ts';
 import { dataDir, dataDirHelp } from './data-dir.ts';
 import { allowAddonsOption, allowHostPathOption, allowLocalEgressOption } from './grants-allowed.ts';
-import { nodeLabel, nodeName, serverUrl, zoneName } from './node-options.ts';
-import { portNumber } from './option-numbers.ts';
+import { nodeLabel, nodeName, periodsByPriority, serverUrl, zoneName } from './node-options.ts';
+import { portNumber, wholeNumber } from './option-numbers.ts';
 
 export interface AgentFlags {
   server: string;
@@ -16,6 +17,9 @@ export interface AgentFlags {
   meshPort: number;
   meshAdvertise?: string;
   stopPods?: true;
+  shutdownGracePeriod: number;
+  shutdownGracePeriodCriticalPods: number;
+  shutdownGracePeriodByPodPriority?: ShutdownGracePeriod[];
   allowAddons?: true;
   allowLocalEgress?: true;
   allowHostPath: string[];
@@ -43,6 +47,23 @@ export function defineAgent(program: Command): void {
     .option(
       '--stop-pods',
       'end the pods when the agent ends; by default they go on and the next agent takes them over',
+    )
+    .option(
+      '--shutdown-grace-period <seconds>',
+      'when the agent ends the node shuts down: pods end for good, within so long; 0 for no such end',
+      wholeNumber,
+      0,
+    )
+    .option(
+      '--shutdown-grace-period-critical-pods <seconds>',
+      'how much of that is for critical pods, which end last',
+      wholeNumber,
+      0,
+    )
+    .option(
+      '--shutdown-grace-period-by-pod-priority <priority=seconds,...>',
+      'instead of both: how long pods from each priority on have',
+      periodsByPriority,
     )
     .option(...allowAddonsOption)
     .option(...allowLocalEgressOption)

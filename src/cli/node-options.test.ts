@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { nodeLabel, nodeName, serverUrl, zoneName } from './node-options.ts';
+import { nodeLabel, nodeName, periodsByPriority, serverUrl, zoneName } from './node-options.ts';
 
 test('what no node can be called is refused before anything starts', () => {
   assert.equal(nodeName('edge-1.site'), 'edge-1.site');
@@ -34,5 +34,15 @@ test('an address of an API server begins with https://', () => {
     '',
   ]) {
     assert.throws(() => serverUrl(text), /such as https:/);
+  }
+});
+
+test('how long pods of each priority have at a shutdown is PRIORITY=SECONDS, several times', () => {
+  assert.deepEqual(periodsByPriority('0=20, 100000=60'), [
+    { priority: 0, seconds: 20 },
+    { priority: 100_000, seconds: 60 },
+  ]);
+  for (const text of ['20', '0=', 'high=20', '0=20,']) {
+    assert.throws(() => periodsByPriority(text), /expected PRIORITY=SECONDS/);
   }
 });

@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 import { dns1123Subdomain, labelValue, qualifiedName, type TextRule } from '../api/names.ts';
+import type { ShutdownGracePeriod } from '../node/shutdown.ts';
 
 export function nodeName(text: string): string {
   obey(dns1123Subdomain, text);
@@ -26,6 +27,16 @@ export function nodeLabel(text: string, all: Record<string, string>): Record<str
 export function zoneName(text: string): string {
   obey(labelValue, text);
   return text;
+}
+
+/** PRIORITY=SECONDS, comma-separated. */
+export function periodsByPriority(text: string): ShutdownGracePeriod[] {
+  return text.split(',').map((entry) => {
+    const match = /^(-?\d{1,10})=(\d{1,6})$/.exec(entry.trim());
+    if (!match)
+      throw new InvalidArgumentError('expected PRIORITY=SECONDS, several with commas between them.');
+    return { priority: Number(match[1]), seconds: Number(match[2]) };
+  });
 }
 
 function obey(rule: TextRule, text: string): void {

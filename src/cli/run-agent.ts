@@ -8,6 +8,7 @@ import { createLog } from '../base/log.ts';
 import { startAgent } from '../node/agent.ts';
 import { registryFetch } from '../node/images/registry-fetch.ts';
 import { joinCluster } from '../node/join.ts';
+import { periodsOf, type ShutdownGracePeriod } from '../node/shutdown.ts';
 import type { AgentFlags } from './agent.ts';
 import type { DataDir } from './data-dir.ts';
 import { grantsAllowed } from './grants-allowed.ts';
@@ -18,6 +19,7 @@ const podGraceSeconds = 10;
 
 /** `selvage agent`: joins, then runs until it is told to stop. */
 export async function runAgent(flags: AgentFlags, dataDir: DataDir): Promise<void> {
+  const periods = shutdownPeriods(flags);
   const stopping = new AbortController();
   const told = untilToldToStop().then(() => stopping.abort());
   const say = (text: string) => process.stderr.write(`${text}\n`);
@@ -59,19 +61,30 @@ export async function runAgent(flags: AgentFlags, dataDir: DataDir): Promise<voi
       grantsAllowed: grantsAllowed(flags),
       hostPathsAllowed: flags.allowHostPath,
     });
-    life.defer(() => (flags.stopPods ? agent.shutdown({ graceSeconds: podGraceSeconds }) : agent.stop()));
+    const endsPods = flags.stopPods === true || periods.length > 0;
+    life.defer(() => (endsPods ? agent.shutdown({ graceSeconds: podGraceSeconds, periods }) : agent.stop()));
     say(`node "${flags.name}" is up, of the cluster at ${flags.server}`);
     // Now and not at the end, which this would hold up: others that start find compiled what we had to compile.
     flushCompileCache();
     life.add(releaseMemoryWhenIdle({ clock: systemClock }));
     tellParent({ kind: 'ready' });
     await told;
-    say(flags.stopPods ? 'stopping the pods …' : 'stopping; the pods go on');
+    say(endsPods ? 'stopping the pods …' : 'stopping; the pods go on');
   } catch (error) {
     if (!stopping.signal.aborted) throw error;
   } finally {
     await life.stop();
   }
+}
+
+function shutdownPeriods(flags: AgentFlags): ShutdownGracePeriod[] {
+  const { shutdownGracePeriod: seconds, shutdownGracePeriodCriticalPods: criticalSeconds } = flags;
+  if (criticalSeconds > seconds) {
+    throw new Error(
+      `--shutdown-grace-period-critical-pods (${criticalSeconds}) is a part of --shutdown-grace-period (${seconds}) and cannot be longer`,
+    );
+  }
+  return flags.shutdownGracePeriodByPodPriority ?? periodsOf(seconds, criticalSeconds);
 }
 
 async function tokenOf(flags: AgentFlags): Promise<string | undefined> {

@@ -35,6 +35,7 @@ import { referencedObjects } from './referenced-objects.ts';
 import { Registration } from './registration.ts';
 import { serviceAccountTokens } from './service-account-tokens.ts';
 import { type ConnectShim, ShimLink } from './shim-link.ts';
+import { endInOrder, type ShutdownGracePeriod } from './shutdown.ts';
 import { NodeState } from './state.ts';
 import { VolumeReclaim } from './volume-reclaim.ts';
 import { WorkloadIdentities } from './workload-identities.ts';
@@ -83,8 +84,11 @@ export interface Agent extends Running {
   pods(): PodRecord[];
   /** Resolves once the pods have been listed from the API server. */
   hasSynced(): Promise<void>;
-  /** Stops the agent, all of its pods and its shim. */
-  shutdown(options: { graceSeconds: number }): Promise<void>;
+  /**
+   * Stops the agent, all of its pods and its shim. With `periods` the node says that it shuts down, and its pods end for
+   * good, by their priority; without, the next agent starts them again.
+   */
+  shutdown(options: { graceSeconds: number; periods?: readonly ShutdownGracePeriod[] }): Promise<void>;
 }
 
 const podsMaxDefault = 110;
@@ -258,11 +262,21 @@ async function start(options: AgentOptions, running: Lifecycle): Promise<Agent> 
   reclaim.start();
   // The Node must be there before the server accepts what a node asks for.
   void registration.start().then(() => certificates.start());
-  const stop = async (endPods: () => Promise<void> = async () => {}) => {
+  const endPods = async (periods: readonly ShutdownGracePeriod[]) => {
+    const subject = { apiVersion: 'v1', kind: 'Node', name, uid: name };
+    recorder.record(subject, 'Normal', 'NodeShutdown', 'Shutdown manager detected shutdown event');
+    description.isShuttingDown = true;
+    registration.refresh();
+    workers.refusePods();
+    const active = records().filter(({ status }) => !isOver(status?.phase));
+    const end = (record: PodRecord, seconds: number) => workers.terminate(record, seconds);
+    await endInOrder({ periods, records: active, clock, end });
+  };
+  const stop = async (endAll: () => Promise<void> = async () => {}) => {
     stopping.abort();
     const cancel = clock.after(lastWordsMs, () => silence.abort(new Error('the agent is stopping')));
     try {
-      await endPods();
+      await endAll();
     } finally {
       await running.stop().finally(cancel);
     }
@@ -272,12 +286,18 @@ async function start(options: AgentOptions, running: Lifecycle): Promise<Agent> 
     pods: records,
     hasSynced: () => workers.hasSynced(),
     stop: () => stop(),
-    shutdown: ({ graceSeconds }) =>
-      stop(async () => {
+    async shutdown({ graceSeconds, periods = [] }) {
+      if (periods.length > 0) await endPods(periods);
+      await stop(async () => {
         await workers.stop();
         await shim.shutdown(graceSeconds);
-      }),
+      });
+    },
   };
+}
+
+function isOver(phase: string | undefined): boolean {
+  return phase === 'Succeeded' || phase === 'Failed';
 }
 
 /** The real shim; its code is loaded when the first pod needs it. */

@@ -22,6 +22,7 @@ export interface NodeDescription {
   podsMax: number;
   /** Where it keeps the folders of claims. */
   volumesFolder: string;
+  isShuttingDown?: boolean;
 }
 
 /** The Kubernetes version whose API and behaviour this agent follows; clients compare with it. */
@@ -70,7 +71,7 @@ export function nodeStatus(
     ],
     capacity: resources,
     allocatable: resources,
-    conditions: conditions(machine, at),
+    conditions: conditions(machine, at, description.isShuttingDown ?? false),
     daemonEndpoints: { kubeletEndpoint: { Port: description.kubeletPort } },
     nodeInfo: {
       architecture: goArchitecture(),
@@ -87,9 +88,26 @@ export function nodeStatus(
   };
 }
 
+const ready = {
+  type: 'Ready',
+  status: 'True' as const,
+  reason: 'KubeletReady',
+  message: 'kubelet is posting ready status',
+};
+const shuttingDown = {
+  type: 'Ready',
+  status: 'False' as const,
+  reason: 'KubeletNotReady',
+  message: 'node is shutting down',
+};
+
 type Condition = NonNullable<NonNullable<Node['status']>['conditions']>[number];
 
-function conditions(machine: MachineFacts, at: { before: Node['status']; nowMs: number }): Condition[] {
+function conditions(
+  machine: MachineFacts,
+  at: { before: Node['status']; nowMs: number },
+  isShuttingDown: boolean,
+): Condition[] {
   const memory = machine.memoryAvailableBytes < memoryLeastBytes;
   const disk = machine.diskAvailableBytes < diskLeastBytes;
   const pids = machine.processes > machine.processesMax * 0.9;
@@ -97,12 +115,7 @@ function conditions(machine: MachineFacts, at: { before: Node['status']; nowMs: 
     pressure('MemoryPressure', memory, ['InsufficientMemory', 'SufficientMemory']),
     pressure('DiskPressure', disk, ['DiskPressure', 'NoDiskPressure']),
     pressure('PIDPressure', pids, ['InsufficientPID', 'SufficientPID']),
-    {
-      type: 'Ready',
-      status: 'True' as const,
-      reason: 'KubeletReady',
-      message: 'kubelet is posting ready status',
-    },
+    isShuttingDown ? shuttingDown : ready,
   ];
   const time = toTime(at.nowMs);
   return found.map((condition) => {

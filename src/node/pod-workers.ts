@@ -10,11 +10,19 @@ import { createInformer, type Informer } from '../client/informer.ts';
 import type { StartSources } from './pods/container-start.ts';
 import { podEvents } from './pods/pod-events.ts';
 import { PodWorker } from './pods/pod-worker.ts';
-import { acceptPod, allContainersOf, containerId, type PodRecord, parseContainerId } from './pods/record.ts';
+import {
+  acceptPod,
+  allContainersOf,
+  containerId,
+  isAlive,
+  type PodRecord,
+  parseContainerId,
+} from './pods/record.ts';
 import { StatusWriter } from './pods/status-writer.ts';
 import { resume } from './pods/transitions.ts';
 import type { ContainerState } from './runtimes/runtime.ts';
 import type { ShimLink } from './shim-link.ts';
+import { refusalMessage, refusalReason } from './shutdown.ts';
 import type { NodeState } from './state.ts';
 
 export interface PodWorkersOptions {
@@ -99,6 +107,24 @@ export class PodWorkers {
     this.#workers.get(uid)?.evict(message);
   }
 
+  /** Ends a pod because the node shuts down; resolves when the API server knows that it has ended. */
+  async terminate({ uid }: PodRecord, graceSeconds: number): Promise<void> {
+    const worker = this.#workers.get(uid);
+    if (!worker) return;
+    const ended = Promise.withResolvers<void>();
+    this.#terminating.set(uid, ended.resolve);
+    worker.terminate(graceSeconds);
+    await ended.promise;
+    await this.#status.flush(uid);
+  }
+  readonly #terminating = new Map<string, () => void>();
+
+  /** Takes no more pods. */
+  refusePods(): void {
+    this.#isRefusing = true;
+  }
+  #isRefusing = false;
+
   async stop(): Promise<void> {
     this.#stopping.abort();
     // A pod that finishes waits for its last status, which may wait for the server: both end together.
@@ -117,6 +143,7 @@ export class PodWorkers {
     const record = acceptPod(pod, clock.nowMs());
     this.#claim(record);
     this.#begin(record);
+    if (this.#isRefusing) this.#workers.get(record.uid)?.evict(refusalMessage, refusalReason);
   }
 
   /** Adopts containers of a pod whose record was lost together with this node's state. */
@@ -192,6 +219,7 @@ export class PodWorkers {
     const { state } = this.#options;
     state.savePod(record);
     if (record.status && !record.isGone) this.#status.set(record, record.status);
+    if (!Object.values(record.containers).some(isAlive)) this.#terminating.get(record.uid)?.();
     this.#dropOldAttempts(record);
   }
 

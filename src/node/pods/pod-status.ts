@@ -1,5 +1,6 @@
 import { conditionOf, isConditionTrue } from '../../api/conditions.ts';
 import { toTime } from '../../base/clock.ts';
+import { shutdownMessage } from '../shutdown.ts';
 import { restarts } from './plan.ts';
 import {
   type Container,
@@ -77,6 +78,7 @@ function conditions(record: PodRecord, phase: string, nowMs: number): Condition[
     Ready: podReady(record, containersReady),
     ContainersReady: containersReady,
     PodScheduled: { isTrue: true },
+    ...(record.shutdownSeconds !== undefined && { DisruptionTarget: disrupted }),
   };
   const before = [...(record.status?.conditions ?? []), ...(record.pod.status?.conditions ?? [])];
   return Object.entries(verdicts).map(([type, verdict]) => {
@@ -84,6 +86,8 @@ function conditions(record: PodRecord, phase: string, nowMs: number): Condition[
     return condition(type, verdict, old, nowMs);
   });
 }
+
+const disrupted: Verdict = { isTrue: true, reason: 'TerminationByKubelet', message: shutdownMessage };
 
 function condition(type: string, verdict: Verdict, old: Condition | undefined, nowMs: number): Condition {
   const status = verdict.isTrue ? 'True' : 'False';

@@ -4,6 +4,7 @@ import { messageOf } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import { untilAborted } from '../../base/until-aborted.ts';
 import type { ContainerState, Runtime } from '../runtimes/runtime.ts';
+import { shutdownMessage, shutdownReason } from '../shutdown.ts';
 import { ContainerProbers } from './container-probers.ts';
 import { StartFailure, type StartSources, startContainer } from './container-start.ts';
 import { type Action, plan } from './plan.ts';
@@ -85,9 +86,19 @@ export class PodWorker {
   }
 
   /** Ends the pod for good, for what it does to the node. */
-  evict(message: string): void {
+  evict(message: string, reason = 'Evicted'): void {
     if (isEnding(this.record) || this.record.failure) return;
-    this.#do({ kind: 'fail', reason: 'Evicted', message });
+    this.#do({ kind: 'fail', reason, message });
+    this.sync();
+  }
+
+  /** The node shuts down: ends the pod for good within so long. */
+  terminate(graceSeconds: number): void {
+    const wasEnding = isEnding(this.record);
+    this.record.shutdownSeconds = graceSeconds;
+    this.record.failure ??= { reason: shutdownReason, message: shutdownMessage };
+    this.#noteEnding();
+    if (wasEnding) this.#hurry();
     this.sync();
   }
 

@@ -63,6 +63,8 @@ export interface PodRecord {
   endingSinceMs?: number;
   /** Why the pod as a whole failed, though its containers may not have. */
   failure?: { reason: string; message: string };
+  /** The node shuts down: the pod has at most so long to end. */
+  shutdownSeconds?: number;
   /** The status as last computed; its transition times carry over to the next. */
   status?: PodStatus;
 }
@@ -118,7 +120,8 @@ export const isDeleted = (record: PodRecord): boolean =>
 export function graceSecondsOf(record: PodRecord): number {
   const { metadata, spec } = record.pod;
   const byDelete = metadata?.deletionTimestamp ? metadata.deletionGracePeriodSeconds : undefined;
-  return byDelete ?? spec?.terminationGracePeriodSeconds ?? 30;
+  const asked = byDelete ?? spec?.terminationGracePeriodSeconds ?? 30;
+  return Math.min(asked, record.shutdownSeconds ?? Number.POSITIVE_INFINITY);
 }
 
 /**
