@@ -43,7 +43,8 @@ export function builtinImage(reference: string): RunnableImage {
     entry: relative(rootDir, modulePath(found.module)),
     args: [],
     env: [],
-    workingDir: packageDir,
+    // Not the package's own folder: beside one whose name begins alike (a data folder `selvage-2`) Node.js denies it.
+    workingDir: dirname(modulePath(found.module)),
     sizeBytes: 0,
     grants: found.grants,
   };

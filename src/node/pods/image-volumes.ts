@@ -1,7 +1,7 @@
-import { join } from 'node:path';
 import { modelReferenceAnnotation, modelVolumeAnnotation } from '../../api/model-annotations.ts';
 import { showAtomically } from '../volumes/atomic-folder.ts';
 import type { Volume } from '../volumes/volume-files.ts';
+import { volumeFolder } from '../volumes/volume-folder.ts';
 import type { StartSources } from './container-start.ts';
 import type { PodRecord } from './record.ts';
 
@@ -30,7 +30,7 @@ export async function imageVolume(
     record.volumeImages = { ...record.volumeImages, [name]: id };
     return path;
   }
-  const shown = join(sources.podDir(record.uid), 'volumes', name);
+  const shown = volumeFolder(sources.podDir(record.uid), name);
   for (;;) {
     const wanted = wantedModel(record) ?? '';
     const { path, id } = await sources.images.folder(wanted, image?.pullPolicy);

@@ -6,6 +6,7 @@ import { messageOf } from '../../base/errors.ts';
 import type { Running } from '../../base/lifecycle.ts';
 import type { Log } from '../../base/log.ts';
 import type { Volume } from '../volumes/volume-files.ts';
+import { volumeFolder } from '../volumes/volume-folder.ts';
 import { isEnding, type PodRecord } from './record.ts';
 
 /** How often volumes are measured, as by the kubelet. */
@@ -59,7 +60,7 @@ export class VolumeLimits implements Running {
     const { podDir, evict, log } = this.#options;
     const limit = limitOf(volume)!;
     try {
-      const bytes = await bytesIn(join(podDir(uid), 'volumes', volume.name), quantityNumber(limit));
+      const bytes = await bytesIn(volumeFolder(podDir(uid), volume.name), quantityNumber(limit));
       if (bytes <= quantityNumber(limit)) return;
       evict(uid, `Usage of EmptyDir volume "${volume.name}" exceeds the limit "${limit}". `);
     } catch (error) {

@@ -7,6 +7,7 @@ import type { ContainerSpec } from '../runtimes/runtime.ts';
 import { writeAtomically } from './atomic-folder.ts';
 import { claimedFolder } from './claimed-folder.ts';
 import { type FileSources, type Volume, volumeFiles } from './volume-files.ts';
+import { volumeFolder } from './volume-folder.ts';
 
 export interface VolumeSources extends FileSources {
   /** The pod's own folder on the node. */
@@ -61,7 +62,7 @@ async function makeVolume(
   volume: Volume,
   sources: VolumeSources,
 ): Promise<{ hostPath: string; readOnly: boolean }> {
-  const hostPath = join(sources.podDir, 'volumes', volume.name);
+  const hostPath = volumeFolder(sources.podDir, volume.name);
   const files = await volumeFiles(volume, sources);
   if (files) {
     await writeAtomically(hostPath, files);

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { silentLog } from '../../../base/log.ts';
 import { until } from '../../../base/until.ts';
+import { volumeFolder } from '../../volumes/volume-folder.ts';
 import { ask, makeFolder, routesTo, specOf, startListening, type TestFolder } from '../fixture.ts';
 import { connectShim, type ShimClient } from '../shim/client.ts';
 
@@ -231,4 +233,19 @@ test('a LoadBalancer passes over any number of pods of its node that do not list
   const answer = await fetch(`http://${listener!.boundIP}:${listener!.boundPort}/`);
   assert.equal(await answer.text(), 'here');
   await shim.setListeners([]);
+});
+
+test('a pod lists each of its volumes, also one whose name begins the name of another', async () => {
+  const source = `
+    import { readdirSync } from 'node:fs';
+    const mounts = JSON.parse(process.env.SELVAGE_MOUNTS);
+    export default { fetch: () => Response.json(Object.values(mounts).map((path) => readdirSync(path))) };`;
+  const mounts = ['data', 'data-2'].map((name) => {
+    const hostPath = volumeFolder(folder.dir, name);
+    mkdirSync(hostPath, { recursive: true });
+    writeFileSync(join(hostPath, `of-${name}`), '');
+    return { mountPath: `/${name}`, hostPath, readOnly: true };
+  });
+  const { pod } = await start('lists', source, { mounts });
+  assert.deepEqual(JSON.parse((await ask(shim, pod.ip)).text), [['of-data'], ['of-data-2']]);
 });
