@@ -52,15 +52,34 @@ function decodePng(bytes: Uint8Array, header: ImageHeader): Uint8Array {
   return PNG.sync.read(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)).data;
 }
 
-/** The library bounds what it unpacks only of images that are not interlaced: a small file could become gigabytes. */
+/** Samples a pixel by colour type. Source: PNG (W3C), 11.2.2 IHDR. */
+const samplesOf: Record<number, number> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
+
+/**
+ * The library bounds what it unpacks only of images that are not interlaced: a small file could become gigabytes. Of others
+ * that end early it takes what lay in memory for pixels.
+ */
 function expectPngSize(bytes: Uint8Array, { width, height }: ImageHeader): void {
-  const isInterlaced = bytes[28] === 1;
-  if (!isInterlaced) return;
+  const [depth, colour, , , interlace] = bytes.subarray(24, 29);
+  const rowBytes = 1 + Math.ceil((width * (samplesOf[colour!] ?? 0) * depth!) / 8);
+  // In each of the seven passes of an interlaced image there is a byte before each row, and rows are rounded up.
+  const bytesMax = interlace === 1 ? (rowBytes + 8) * (height + 8) * 2 : rowBytes * height;
+  const unpacked = unpackPixels(bytes, bytesMax + 1);
+  if (interlace === 1 && unpacked > bytesMax) throw new Error('it holds more than its header states');
+  if (interlace !== 1 && unpacked < bytesMax) throw new Error('it ends early');
+}
+
+/** How many bytes of pixels a PNG unpacks to, `bytesMax` at most. */
+function unpackPixels(bytes: Uint8Array, bytesMax: number): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const parts: Uint8Array[] = [];
   for (let at = 8; at + 12 <= bytes.length; at += 12 + view.getUint32(at))
     if (view.getUint32(at + 4) === idat) parts.push(bytes.subarray(at + 8, at + 8 + view.getUint32(at)));
-  // Eight bytes a pixel at most, and in each of seven passes a byte before each row.
-  const bytesMax = width * height * 8 + 7 * (height + 8);
-  inflateSync(Buffer.concat(parts), { maxOutputLength: bytesMax, finishFlush: constants.Z_SYNC_FLUSH });
+  try {
+    const limits = { maxOutputLength: bytesMax, finishFlush: constants.Z_SYNC_FLUSH };
+    return inflateSync(Buffer.concat(parts), limits).length;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') return bytesMax;
+    throw error;
+  }
 }
