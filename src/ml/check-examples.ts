@@ -93,7 +93,8 @@ function classNumbers(count: number, y: OutputTargets, { loss, width }: Term, me
 }
 
 function values(count: number, y: OutputTargets, { loss, width }: Term, method: string): Float32Array {
-  const shape = isTensor(y) ? y.shape : width === 1 ? [y.length, 1] : [y.length];
+  const given = isTensor(y) ? y.shape : [y.length];
+  const shape = given.length === 1 && width === 1 ? [given[0], 1] : given;
   if (shape.length !== 2 || shape[0] !== count || shape[1] !== width) {
     throw new ShapeError(
       `${method}: ${loss.name} needs targets of shape [${count}, ${width}], got [${shape.join(', ')}]`,

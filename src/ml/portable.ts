@@ -8,7 +8,7 @@ export { type ProgressStream, progressBar } from './callbacks/progress-bar.ts';
 export { type ReduceLrOnPlateauOptions, reduceLrOnPlateau } from './callbacks/reduce-lr-on-plateau.ts';
 export { terminateOnNaN } from './callbacks/terminate-on-nan.ts';
 export * from './datasets/augment.ts';
-export { Dataset, type MapContext } from './datasets/dataset.ts';
+export { Dataset, type MapContext, type ModuleMapOptions } from './datasets/dataset.ts';
 export type { Example, NamedExample } from './datasets/example.ts';
 export { fromIterable, fromTensors } from './datasets/from-memory.ts';
 export type { ImageDataset, LabelledImages } from './datasets/labelled-images.ts';

@@ -1,3 +1,4 @@
+import type { MapThreads } from '../node/map-threads.ts';
 import { permutation, randomGenerator } from '../random.ts';
 import { mix } from '../random-inputs.ts';
 import type { Tensor } from '../tensor.ts';
@@ -11,6 +12,20 @@ export interface MapContext {
   /** The element's place in the pass, from 0. */
   index: number;
 }
+
+/** How a module's function changes elements. */
+export interface ModuleMapOptions {
+  seed?: number;
+  /** Elements that are worked on or wait to be taken; four a thread by default. */
+  parallel?: number;
+  /** The function's export; the default one if absent. */
+  name?: string;
+  /** All processors but one by default. */
+  threads?: number;
+}
+
+/** One is worked on, and others are on their way there and back. */
+const elementsAThread = 4;
 
 interface Origin {
   /** Examples in one pass, where that is known. */
@@ -46,14 +61,45 @@ export class Dataset<T> implements AsyncIterable<T> {
     yield* this.pass(0);
   }
 
-  /** Changes each element. `parallel` are worked on at a time; their order stays. */
+  /** Changes each element. `parallel` are worked on at a time; their order stays. A function works in this thread; one
+   * of a module, by its URL, in threads of its own, to and from which the elements are copied.
+   *
+   *     images.map<Example>(new URL('./augment.ts', import.meta.url), { name: 'blur' }) */
   map<U>(
     change: (element: T, context: MapContext) => U | Promise<U>,
-    { seed = 0, parallel = 1 }: { seed?: number; parallel?: number } = {},
+    options?: { seed?: number; parallel?: number },
+  ): Dataset<U>;
+  map<U = T>(module: URL, options?: ModuleMapOptions): Dataset<U>;
+  map<U>(
+    change: ((element: T, context: MapContext) => U | Promise<U>) | URL,
+    { seed = 0, ...options }: ModuleMapOptions = {},
   ): Dataset<U> {
+    if (change instanceof URL) return this.#mapByModule(change, seed, options);
+    const { parallel = 1 } = options;
     const applyAt = (epoch: number) => (element: T, index: number) =>
       change(element, { index, random: this.#random(seed, epoch, index) });
     return this.#next((epoch) => mapParallel(this.pass(epoch), applyAt(epoch), parallel), this.examples);
+  }
+
+  #mapByModule<U>(module: URL, seed: number, options: Omit<ModuleMapOptions, 'seed'>): Dataset<U> {
+    const { name = 'default', threads, parallel } = options;
+    if (threads !== undefined) requireCount('map: threads', threads);
+    if (parallel !== undefined) requireCount('map: parallel', parallel);
+    let opened: Promise<[MapThreads, threads: number]> | undefined;
+    const open = async (): Promise<[MapThreads, threads: number]> => {
+      // Threads are for Node alone, so they are loaded where they are asked for.
+      const { MapThreads, mapThreads } = await import('../node/map-threads.ts');
+      const count = threads ?? mapThreads();
+      return [new MapThreads(module, { name, threads: count }), count];
+    };
+    return this.#next(async function* (this: Dataset<T>, epoch) {
+      opened ??= open();
+      const [pool, count] = await opened;
+      const applyAt = (element: T, index: number) =>
+        // What a module's function gives is for its caller to say.
+        pool.change({ element, index, randomSeed: this.#seed(seed, epoch, index) }) as Promise<U>;
+      yield* mapParallel(this.pass(epoch), applyAt, parallel ?? elementsAThread * count);
+    }, this.examples);
   }
 
   /** Leaves out the elements that do not pass. */
@@ -216,7 +262,11 @@ export class Dataset<T> implements AsyncIterable<T> {
   }
 
   #random(seed: number, epoch: number, index: number): () => number {
-    return randomGenerator(mix(mix(mix(seed) ^ this.#depth) ^ epoch) ^ mix(index));
+    return randomGenerator(this.#seed(seed, epoch, index));
+  }
+
+  #seed(seed: number, epoch: number, index: number): number {
+    return mix(mix(mix(seed) ^ this.#depth) ^ epoch) ^ mix(index);
   }
 }
 

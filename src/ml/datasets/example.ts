@@ -67,8 +67,10 @@ export function collate(examples: Example[]): Batch {
   const data = allocate(first.dtype, examples.length * stride);
   const width = typeof target === 'object' ? target.length : 0;
   const isLabelled = target !== undefined;
-  const y =
-    width > 0 ? new Float32Array(examples.length * width) : new Int32Array(isLabelled ? examples.length : 0);
+  const size = width > 0 ? examples.length * width : isLabelled ? examples.length : 0;
+  // Numbers are of classes only where all of them are whole.
+  const areClasses = examples.every((example) => example.y === undefined || Number.isInteger(example.y));
+  const y = areClasses ? new Int32Array(size) : new Float32Array(size);
   const weights = examples.some(({ weight }) => weight !== undefined) && new Float32Array(examples.length);
   examples.forEach((example, row) => {
     requireAlike(first, example);

@@ -72,3 +72,17 @@ test('weights that do not fit are refused', async () => {
   await assert.rejects(model.fit(x, training.classes, both), /sampleWeight or classWeight, not both/);
   await model.close();
 });
+
+test('single values of a data set are trained on as those of an array are', async () => {
+  const values = [0.5, 1.25, -0.75, 0.1];
+  const few = ml.tensor(Float32Array.from(training.x.slice(0, 12)), [4, 3]);
+  const losses = [];
+  for (const isSet of [false, true]) {
+    const model = ml.sequential([ml.input([3]), ml.dense(1)], { threads: 1, seed: 1 });
+    model.compile({ optimizer: ml.sgd(), loss: ml.meanSquaredError() });
+    const set = () => ml.fromTensors(few, values).batch(2);
+    losses.push((await (isSet ? model.evaluate(set()) : model.evaluate(few, values, { batchSize: 2 }))).loss);
+    await model.close();
+  }
+  assert.equal(losses[0], losses[1]);
+});

@@ -7,7 +7,7 @@ import { ImageError, resize } from './pixels.ts';
 
 const fileBytesMax = 64 * 2 ** 20;
 
-parentPort!.on('message', async ({ id, path, ...size }: DecodeRequest) => {
+parentPort!.on('message', async ({ id, path, ...size }: DecodeRequest & { id: number }) => {
   try {
     const { size: fileBytes } = await stat(path);
     if (fileBytes > fileBytesMax) throw new ImageError(`${fileBytes} bytes, more than ${fileBytesMax}`);
