@@ -7,6 +7,22 @@ interface Place {
   fail(why: string): never;
 }
 
+/** Whether it is a scalar that is decoded as it is. */
+export function isCanonical({ type }: SchemaNode, value: unknown): boolean {
+  switch (typeof value) {
+    case 'string':
+      return type === 'string' || type === 'intOrString';
+    case 'boolean':
+      return type === 'boolean';
+    case 'number':
+      return (
+        type === 'number' || ((type === 'integer' || type === 'intOrString') && Number.isSafeInteger(value))
+      );
+    default:
+      return false;
+  }
+}
+
 /** A scalar in its canonical form; calls `place.fail` with what Go's JSON decoder would say. */
 export function decodeScalar(schema: SchemaNode, value: unknown, place: Place): unknown {
   const isText = typeof value === 'string';

@@ -1,5 +1,5 @@
 import { StatusError } from '../base/errors.ts';
-import { decodeScalar, jsonTypeOf, typeMismatch } from './decode-scalar.ts';
+import { decodeScalar, isCanonical, jsonTypeOf, typeMismatch } from './decode-scalar.ts';
 import type { KindDefinition } from './kind.ts';
 import { apiVersionOf, type KubeObject } from './object.ts';
 import type { SchemaNode } from './schema.ts';
@@ -118,8 +118,13 @@ function decodeObject(schema: SchemaNode, value: object, place: Place): object {
   const decoded: Record<string, unknown> = {};
   const struct = schema.name?.split('.').at(-1) ?? place.struct;
   for (const [name, field] of Object.entries(value)) {
-    const at = place.at === '' ? name : `${place.at}.${name}`;
     const fieldSchema = Object.hasOwn(schema.fields!, name) ? schema.fields![name] : undefined;
+    // Most of an object is plain texts and numbers, of which nothing can be wrong.
+    if (fieldSchema && isCanonical(fieldSchema, field)) {
+      decoded[name] = field;
+      continue;
+    }
+    const at = place.at === '' ? name : `${place.at}.${name}`;
     if (fieldSchema === undefined) place.unknown(at);
     else if (field !== null && field !== undefined) {
       decoded[name] = decodeNode(fieldSchema, field, {
@@ -134,9 +139,11 @@ function decodeObject(schema: SchemaNode, value: object, place: Place): object {
 }
 
 function decodeMap(schema: SchemaNode, value: object, place: Place): object {
-  const entries = Object.entries(value).map(([key, item]) => [
+  const item = schema.item!;
+  if (Object.values(value).every((each) => isCanonical(item, each))) return { ...value };
+  const entries = Object.entries(value).map(([key, each]) => [
     key,
-    decodeNode(schema.item!, item ?? emptyOf(schema.item!), { ...place, at: `${place.at}.${key}` }),
+    decodeNode(item, each ?? emptyOf(item), { ...place, at: `${place.at}.${key}` }),
   ]);
   return Object.fromEntries(entries);
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fieldSelector, selectedName } from './field-selector.ts';
-import { pod } from './kinds/pod.ts';
+import { demandedField, fieldSelector, selectedName } from './field-selector.ts';
+import { type Pod, pod } from './kinds/pod.ts';
 import { labelSelector, labelSelectorText } from './label-selector.ts';
 
 const labelled = (labels: Record<string, string>) => ({ metadata: { labels } });
@@ -60,4 +60,15 @@ test('field selectors read only the fields that the kind offers', () => {
   assert.throws(() => fieldSelector(pod, 'spec.nodeName'), { reason: 'BadRequest' });
   assert.equal(selectedName('metadata.name=web,spec.nodeName=n1'), 'web');
   assert.equal(selectedName('metadata.name!=web'), undefined);
+});
+
+test('the field and value that a selector demands can be looked up; what it rules out, and names, can not', () => {
+  const demanded = (text: string) => {
+    const found = demandedField(pod, text);
+    return found && [found.value, found.read({ spec: { nodeName: 'n1' } } as Pod)];
+  };
+  assert.deepEqual(demanded('metadata.name=a,spec.nodeName=n2'), ['n2', 'n1']);
+  assert.deepEqual(demanded('spec.nodeName=='), ['', 'n1']);
+  for (const text of ['', 'spec.nodeName!=n2', 'metadata.name=a', 'spec.nodeName=a\\,b'])
+    assert.equal(demanded(text), undefined, text);
 });

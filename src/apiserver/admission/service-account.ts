@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import type { Pod } from '../../api/kinds/pod.ts';
 import type { ServiceAccount } from '../../api/kinds/serviceAccount.ts';
 import type { AdmissionPlugin } from './chain.ts';
@@ -70,6 +69,9 @@ function mount({ spec }: Pod): void {
 
 const letters = 'bcdfghjklmnpqrstvwxz2456789';
 
+/** A name that is likely to be free, and no secret. */
 function suffix(): string {
-  return Array.from({ length: 5 }, () => letters[randomInt(letters.length)]).join('');
+  let text = '';
+  while (text.length < 5) text += letters[Math.floor(Math.random() * letters.length)];
+  return text;
 }

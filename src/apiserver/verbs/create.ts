@@ -1,4 +1,4 @@
-import { randomInt, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { trackUpdate } from '../../api/apply/track-update.ts';
 import { defaults } from '../../api/defaults.ts';
 import { invalid } from '../../api/invalid.ts';
@@ -203,6 +203,7 @@ const suffixLength = 5;
 /** Kubernetes' generated names: the base, cut to fit, and five letters that spell no word. */
 function generatedName(base: string): string {
   let suffix = '';
-  for (let index = 0; index < suffixLength; index++) suffix += suffixLetters[randomInt(suffixLetters.length)];
+  while (suffix.length < suffixLength)
+    suffix += suffixLetters[Math.floor(Math.random() * suffixLetters.length)];
   return base.slice(0, generatedNameMax - suffixLength) + suffix;
 }
