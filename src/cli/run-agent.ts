@@ -14,6 +14,7 @@ import type { DataDir } from './data-dir.ts';
 import { grantsAllowed } from './grants-allowed.ts';
 import { tellParent, untilToldToStop } from './parent.ts';
 import { version } from './version.ts';
+import { watchFolder } from './watch-folder.ts';
 
 const podGraceSeconds = 10;
 
@@ -67,6 +68,7 @@ export async function runAgent(flags: AgentFlags, dataDir: DataDir): Promise<voi
     // Now and not at the end, which this would hold up: others that start find compiled what we had to compile.
     flushCompileCache();
     life.add(releaseMemoryWhenIdle({ clock: systemClock }));
+    life.add(watchFolder(dataDir.node, { clock: systemClock, log }));
     tellParent({ kind: 'ready' });
     await told;
     say(endsPods ? 'stopping the pods …' : 'stopping; the pods go on');

@@ -20,6 +20,7 @@ import { renewedCertificate } from './renewed-certificate.ts';
 import { formatMs } from './terminal/units.ts';
 import type { UpFlags } from './up.ts';
 import { version } from './version.ts';
+import { watchFolder } from './watch-folder.ts';
 
 const podGraceSeconds = 10;
 const yearSeconds = 365 * 24 * 3600;
@@ -61,6 +62,7 @@ export async function runUp(flags: UpFlags, dataDir: DataDir): Promise<void> {
     // Now and not at the end, which this would hold up: others that start find compiled what we had to compile.
     flushCompileCache();
     life.add(releaseMemoryWhenIdle({ clock: systemClock }));
+    life.add(watchFolder(dataDir.server, { clock: systemClock, log }));
     tellParent({ kind: 'ready', server: controlPlane.server, joinToken: controlPlane.joinToken });
     await told;
     say('stopping …');

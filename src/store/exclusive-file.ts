@@ -31,11 +31,11 @@ export function openExclusively(
     database.exec('PRAGMA journal_mode = WAL');
     database.exec('PRAGMA synchronous = FULL');
     options.prepare(database);
+    if (onDisk) writeOwner(path, options.clock);
   } catch (error) {
     database?.close();
     throw describeOpenFailure(error, path);
   }
-  if (onDisk) writeOwner(path, options.clock);
   return database;
 }
 
