@@ -1,6 +1,5 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import type { Clock } from './clock.ts';
+import { garbageCollector } from './garbage-collector.ts';
 import type { Running } from './lifecycle.ts';
 import { trimMalloc } from './trim-malloc.ts';
 
@@ -87,12 +86,6 @@ const thisProcess: HeapOwner = {
     const { heapUsed, heapTotal, rss } = process.memoryUsage();
     return { usedBytes: heapUsed, heapBytes: heapTotal, outsideBytes: rss - heapTotal };
   },
-  collect() {
-    setFlagsFromString('--expose-gc');
-    const collect = runInNewContext('gc') as (options: { type: 'major'; flavor: 'last-resort' }) => void;
-    setFlagsFromString('--no-expose-gc');
-    // Of all kinds of collection, this alone also gives up the pages that V8 pools.
-    collect({ type: 'major', flavor: 'last-resort' });
-  },
+  collect: () => garbageCollector()(),
   trim: trimMalloc,
 };

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
+import { garbageCollector } from './garbage-collector.ts';
 import { trimMalloc } from './trim-malloc.ts';
 
 const isGlibc =
@@ -16,8 +15,7 @@ test('pages that are free between used ones are given back', { skip: !isGlibc &&
     const piece = Buffer.alloc(16_000, 1);
     if (at % 8 === 0) kept.push(piece);
   }
-  setFlagsFromString('--expose-gc');
-  (runInNewContext('gc') as () => void)();
+  garbageCollector()();
   const before = anonymousKilobytes();
   // The collector frees buffers beside us, some after the first call.
   for (let tries = 0; tries < 100 && before - anonymousKilobytes() < 10_000; tries++) {
