@@ -21,10 +21,14 @@ const name = 'v1alpha1.wardle.example.com';
 
 interface Backend {
   port: number;
+  /** How many connections it has taken. */
+  connections: number;
   /** Who was named by whom, for every request: `certificate: user [groups] {extra}`. */
   seen: string[];
   caPem: string;
   isWell: boolean;
+  /** Ends the connections that wait for a request. */
+  closeIdle: () => void;
 }
 
 interface Cluster {
@@ -108,7 +112,14 @@ async function cluster(t: TestContext): Promise<Cluster> {
     lifetimeSeconds: 600,
   });
   const proxy = front!.issue({ commonName: 'front-proxy-client', usages: ['client'], lifetimeSeconds: 600 });
-  const backend: Backend = { port: 0, seen: [], caPem: own!.caPem, isWell: true };
+  const backend: Backend = {
+    port: 0,
+    connections: 0,
+    seen: [],
+    caPem: own!.caPem,
+    isWell: true,
+    closeIdle: () => server.closeIdleConnections(),
+  };
   const server = createServer(
     {
       cert: issued.chainPem,
@@ -124,6 +135,8 @@ async function cluster(t: TestContext): Promise<Cluster> {
     socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: echo\r\n\r\n');
     socket.pipe(socket);
   });
+  server.keepAliveTimeout = waitMs;
+  server.on('secureConnection', () => backend.connections++);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   backend.port = (server.address() as AddressInfo).port;
@@ -245,6 +258,21 @@ test('requests for a registered version go to its server, in the name of who ask
     body: 'not parsed {',
   });
   assert.deepEqual([posted.code, JSON.parse(posted.body).message], [404, 'not parsed {']);
+});
+
+test('reading requests share connections, and go on when one was closed', async (t) => {
+  const made = await cluster(t);
+  const { running, backend } = made;
+  await made.register();
+  await isAvailable(made);
+  const read = async () => (await ask(running, `${at}/namespaces/default/flunders/one`)).code;
+  assert.equal(await read(), 200);
+  const before = backend.connections;
+  for (let times = 0; times < 5; times++) assert.equal(await read(), 200);
+  // A check of the server's health that came meanwhile has made one of its own.
+  assert.ok(backend.connections - before <= 2, `${backend.connections - before} new connections`);
+  backend.closeIdle();
+  assert.equal(await read(), 200);
 });
 
 test('what is known of a user beside the groups is passed on, with keys that fit into a header', async (t) => {

@@ -6,7 +6,7 @@ import { toTime } from '../../base/clock.ts';
 import { isStatus, messageOf } from '../../base/errors.ts';
 import type { Gauge, Metrics } from '../../base/metrics.ts';
 import type { Context } from '../context.ts';
-import type { Upstream } from '../proxy/upstream.ts';
+import { keptAlive, type PooledUpstream } from '../proxy/keep-alive.ts';
 import { keyOf, prefixOf } from '../stored.ts';
 import { check, type Finding } from './check.ts';
 import { type Reach, remoteOf } from './remote.ts';
@@ -19,7 +19,7 @@ const retryMinMs = 100;
 /** An APIService whose requests are passed on. */
 export interface Remote {
   service: APIService;
-  upstream: Upstream;
+  upstream: PooledUpstream;
   isAvailable: boolean;
 }
 
@@ -117,7 +117,10 @@ export class Aggregation {
 
   #close(): void {
     this.#isClosed = true;
-    for (const { cancel } of this.#remotes.values()) cancel();
+    for (const { cancel, upstream } of this.#remotes.values()) {
+      cancel();
+      upstream.close();
+    }
   }
 
   #sync(name: string): void {
@@ -143,7 +146,8 @@ export class Aggregation {
       return;
     }
     held?.cancel();
-    const upstream = remoteOf(spec, this.#reach);
+    held?.upstream.close();
+    const upstream = keptAlive(remoteOf(spec, this.#reach));
     const fresh = {
       resources: held?.resources,
       isFresh: false,
@@ -160,6 +164,7 @@ export class Aggregation {
   #drop(at: string): void {
     const held = this.#remotes.get(at)!;
     held.cancel();
+    held.upstream.close();
     this.#remotes.delete(at);
     this.#unavailable.remove({ name: held.service.metadata!.name! });
     this.#revision++;

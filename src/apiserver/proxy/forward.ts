@@ -1,4 +1,4 @@
-import type { ClientRequest, IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { pipeline, type Readable } from 'node:stream';
 import { messageOf, StatusError } from '../../base/errors.ts';
 import { nodeHttp } from '../../base/node-http.ts';
@@ -34,8 +34,23 @@ export async function forward(passed: Passed): Promise<ProxiedAnswer> {
 }
 
 async function exchange(passed: Passed): Promise<IncomingMessage> {
-  const { incoming, signal } = passed;
-  const sent = await beginRequest(passed);
+  const { agent } = passed.upstream;
+  if (!agent || !mayBeRepeated(passed.incoming)) return answerTo(await beginRequest(passed), passed);
+  const sent = headOf(passed, { agent });
+  try {
+    return await answerTo(sent, passed);
+  } catch (error) {
+    // The other side may close a connection just when it is used again.
+    if (!sent.reusedSocket || passed.signal?.aborted) throw error;
+    return answerTo(await beginRequest(passed), passed);
+  }
+}
+
+function mayBeRepeated({ method, body }: Incoming): boolean {
+  return !body && (method === 'GET' || method === 'HEAD');
+}
+
+function answerTo(sent: ClientRequest, { incoming, signal }: Passed): Promise<IncomingMessage> {
   const answer = new Promise<IncomingMessage>((resolve, reject) => {
     sent.once('response', resolve).on('error', reject);
     // A server that answers an upgrade that nobody asked for speaks something else.
@@ -56,21 +71,18 @@ async function exchange(passed: Passed): Promise<IncomingMessage> {
 }
 
 /** The head of a request over a connection of its own. */
-export async function beginRequest({
-  upstream,
-  incoming,
-  path,
-  headers,
-  signal,
-}: Omit<Passed, 'prefix'>): Promise<ClientRequest> {
-  const stream = await connectInTime(upstream, signal);
+export async function beginRequest(passed: Omit<Passed, 'prefix'>): Promise<ClientRequest> {
+  const stream = await connectInTime(passed.upstream, passed.signal);
   // Without an agent the connection ends with its answer.
-  return nodeHttp.request({
-    method: incoming.method,
-    path,
-    headers: { ...headers, host: String(headers.host ?? upstream.host) },
-    createConnection: () => stream,
-  });
+  return headOf(passed, { createConnection: () => stream });
+}
+
+function headOf(
+  { upstream, incoming, path, headers }: Omit<Passed, 'prefix'>,
+  over: Pick<RequestOptions, 'agent' | 'createConnection'>,
+): ClientRequest {
+  const host = String(headers.host ?? upstream.host);
+  return nodeHttp.request({ method: incoming.method, path, headers: { ...headers, host }, ...over });
 }
 
 function rewritten(answer: IncomingMessage, { upstream, incoming, prefix }: Passed): ProxiedAnswer {

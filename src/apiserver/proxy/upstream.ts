@@ -1,3 +1,4 @@
+import type { Agent } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { ConnectionOptions } from 'node:tls';
 
@@ -7,6 +8,8 @@ export interface Upstream {
   host: string;
   /** Connects to it; with TLS, where it is asked for, done. Rejects with why not. */
   connect(signal: AbortSignal): Promise<Duplex>;
+  /** Has connections that were made before. */
+  agent?: Agent;
 }
 
 /** A connection must be there within this time; Kubernetes' own bound. */
