@@ -4,6 +4,8 @@ import {
   addQuantities,
   canonicalQuantity,
   compareQuantities,
+  knownMax,
+  quantitiesKnown,
   quantityMilliValue,
   quantityNumber,
   quantityValue,
@@ -63,4 +65,14 @@ test('a quantity is read as a number of units in all of its forms', () => {
   const read = ['100m', '1.5Gi', '1e3', '2k', '.5', '64Mi', '3E', '7'].map(quantityNumber);
   assert.deepEqual(read, [0.1, 1.5 * 2 ** 30, 1000, 2000, 0.5, 64 * 2 ** 20, 3e18, 7]);
   assert.throws(() => quantityNumber('1 Gi'), RangeError);
+});
+
+test('what was read is kept, but neither very much nor very long', () => {
+  for (let count = 0; count < 3 * knownMax; count++) {
+    assert.equal(canonicalQuantity(`${count}m`), canonicalQuantity(`0${count}m`));
+  }
+  assert.ok(quantitiesKnown() <= knownMax);
+  const before = quantitiesKnown();
+  canonicalQuantity('1'.padStart(10_000, '0'));
+  assert.ok(quantitiesKnown() <= before);
 });

@@ -24,9 +24,30 @@ const largest = (2n ** 63n - 1n) * nanosPerUnit;
 export const quantityError =
   "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
 
+/** Pods ask for the same few amounts, and each is read several times on its way into the store. */
+const known = new Map<string, Quantity>();
+export const knownMax = 1000;
+const knownLengthMax = 32;
+
 /** Throws RangeError in Kubernetes' words. Fractions below a billionth are rounded up, as Kubernetes does. */
 export function parseQuantity(value: string | number): Quantity {
-  const match = quantityPattern.exec(String(value));
+  const text = String(value);
+  let quantity = known.get(text);
+  if (!quantity) {
+    quantity = readQuantity(text);
+    if (known.size >= knownMax) known.clear();
+    if (text.length <= knownLengthMax) known.set(text, quantity);
+  }
+  return quantity;
+}
+
+/** How many are known at the moment. */
+export function quantitiesKnown(): number {
+  return known.size;
+}
+
+function readQuantity(value: string): Quantity {
+  const match = quantityPattern.exec(value);
   const number = match && /^([+-]?)(\d*)\.?(\d*)$/.exec(match[1]!);
   if (!number || (number[2] === '' && number[3] === '')) throw new RangeError(quantityError);
   const { format, tens, twos } = suffixOf(match[2]!);
