@@ -33,6 +33,7 @@ import * as namespace from './namespace.ts';
 import type { PodNetwork } from './node-cidr/subnets.ts';
 import * as nodeCidr from './node-cidr.ts';
 import * as nodeLifecycle from './node-lifecycle.ts';
+import * as nodeTtl from './node-ttl.ts';
 import * as persistentVolumeBinder from './persistent-volume-binder.ts';
 import * as persistentVolumeProtection from './persistent-volume-protection.ts';
 import * as podGarbage from './pod-garbage.ts';
@@ -111,6 +112,7 @@ export function startControllers(options: ControllersOptions): Controllers {
     endpointSliceMirroring.run(context),
     serviceAddress.run(context),
     nodeLifecycle.run(context, options),
+    nodeTtl.run(context),
     taintEviction.run(context, options),
     podGarbage.run(context),
     inferenceService.run(context),
