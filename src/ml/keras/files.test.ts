@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import * as ml from '../index.ts';
 import {
   batchNormalization,
   conv2d,
@@ -23,6 +24,8 @@ import {
   toJSON,
 } from '../index.ts';
 import { randomGenerator } from '../random.ts';
+import { decodeCompileConfig } from './compile-config.ts';
+import { unzip, zip } from './zip.ts';
 
 const fixtures = new URL('../fixtures/keras-files/', import.meta.url);
 const bytesOf = (name: string) => readFile(new URL(name, fixtures));
@@ -222,4 +225,53 @@ test('files with random bytes changed load or are refused, and never crash', {
       }
     }
   }
+});
+
+test('a model that Keras compiled is trained on as Keras goes on with it', async () => {
+  const { x, kind, size, history } = JSON.parse(String(await bytesOf('compiled.json'))) as Record<
+    'x' | 'kind' | 'size',
+    number[]
+  > & { history: Record<string, number[]> };
+  const model = await ml.loadModel(new URL('compiled.keras', fixtures));
+  const targets = { kind, size: ml.tensor(Float32Array.from(size), [6, 1]) };
+  const found = await model.fit(ml.tensor(Float32Array.from(x), [6, 3]), targets, {
+    batchSize: 3,
+    epochs: 3,
+    shuffle: false,
+  });
+  await model.close();
+  assert.deepEqual(Object.keys(found).sort(), Object.keys(history).sort());
+  for (const [name, figures] of Object.entries(history))
+    figures.forEach((figure, epoch) => {
+      assert.ok(Math.abs(found[name]![epoch]! - figure) < 1e-5, `${name}: ${found[name]}, not ${figures}`);
+    });
+});
+
+test("what a file's optimizer, loss or metrics have that is not supported is named where the model is to be trained", async () => {
+  const adam = { class_name: 'Adam', config: { learning_rate: 0.01, beta_1: 0.8, use_ema: false } };
+  const { optimizer, loss } = decodeCompileConfig({ optimizer: adam, loss: 'mse', metrics: null });
+  assert.deepEqual([optimizer.name, optimizer.learningRate], ['adam', 0.01]);
+  assert.equal((loss as ml.Loss).name, 'mean_squared_error');
+  const compiled = (changes: object) => () =>
+    decodeCompileConfig({ optimizer: adam, loss: 'mse', ...changes });
+  assert.throws(compiled({ loss: 'hinge' }), /the loss "hinge" is not supported/);
+  assert.throws(compiled({ optimizer: 'adagrad' }), /the optimizer "adagrad" is not supported/);
+  assert.throws(compiled({ metrics: ['accuracy', 'MeanIoU'] }), /the metric "MeanIoU" is not supported/);
+  const averaged = { ...adam, config: { use_ema: true } };
+  assert.throws(compiled({ optimizer: averaged }), /the optimizer Adam's use_ema: true is not supported/);
+
+  const model = ml.sequential([ml.input([2]), ml.dense(1)]);
+  const bytes = await ml.encodeKeras(model);
+  const files = await unzip(bytes, ['metadata.json', 'config.json', 'model.weights.h5']);
+  const config = JSON.parse(new TextDecoder().decode(files.get('config.json')));
+  const text = JSON.stringify({ ...config, compile_config: { optimizer: 'sgd', loss: 'hinge' } });
+  const changed = await zip({ ...Object.fromEntries(files), 'config.json': new TextEncoder().encode(text) });
+  const loaded = await ml.decodeKeras(changed);
+  const x = ml.tensor(new Float32Array(4), [2, 2]);
+  assert.deepEqual((await loaded.predict(x)).shape, [2, 1]);
+  await assert.rejects(
+    loaded.fit(x, [0, 1]),
+    /call compile\(\{ optimizer, loss \}\) first; as its file says it can't be: the loss "hinge" is not supported/,
+  );
+  await Promise.all([model.close(), loaded.close()]);
 });

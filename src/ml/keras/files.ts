@@ -1,4 +1,5 @@
 import type { Sequential } from '../sequential.ts';
+import { decodeCompileConfig } from './compile-config.ts';
 import { legacyNode } from './functional.ts';
 import { readHdf5, writeHdf5 } from './hdf5.ts';
 import { legacyName } from './layer-config.ts';
@@ -47,7 +48,21 @@ async function withWeights(
   // float32 in the file, stored plainly, so that a small file can't claim a huge model.
   const model = fromJSON(json, { ...options, parametersMax: Math.floor(weights.length / 4) });
   await readWeights(model, weights);
+  compileAsIn(model, json);
   return model;
+}
+
+/** As Keras, a file's model is compiled as it was saved. One that can't be is good for predictions, and says so where it
+ * is to be trained. */
+function compileAsIn(model: Sequential, json: unknown): void {
+  // Every model's configuration is an object, as `fromJSON` has seen.
+  const { compile_config: config } = json as { compile_config?: unknown };
+  if (typeof config !== 'object' || config === null || Object.keys(config).length === 0) return;
+  try {
+    model.compile(decodeCompileConfig(config as Record<string, unknown>));
+  } catch (error) {
+    model.compileProblem = (error as Error).message;
+  }
 }
 
 function parse(text: string, what: string): unknown {

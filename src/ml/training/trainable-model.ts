@@ -74,6 +74,8 @@ export class TrainableModel {
   readonly architecture: Architecture;
   /** Set by a callback, ends the training after the epoch at hand. */
   stopTraining = false;
+  /** Why what a file says of its training could not be taken up. */
+  compileProblem: string | undefined;
   readonly #seed: number;
   readonly #engine: Engine;
   #state: TrainingState;
@@ -274,7 +276,8 @@ export class TrainableModel {
 
   #requireCompiled(method: string): Compiled {
     if (this.#compiled) return this.#compiled;
-    throw new Error(`${method}() needs a compiled model: call compile({ optimizer, loss }) first`);
+    const why = this.compileProblem ? `; as its file says it can't be: ${this.compileProblem}` : '';
+    throw new Error(`${method}() needs a compiled model: call compile({ optimizer, loss }) first${why}`);
   }
 }
 
