@@ -52,6 +52,7 @@ export async function startControlPlane(options: {
   /** Further names and addresses that the server's certificate is valid for. */
   names: string[];
   evictAfterSeconds: number;
+  podAutoscalingSeconds?: number | undefined;
   podNetwork?: PodNetwork;
   /** The way to the pods of the node in this process, if there is one. */
   dialPod?: ApiServerOptions['dialPod'];
@@ -147,6 +148,7 @@ export async function startControlPlane(options: {
         metrics,
         registry: content,
         evictAfterSeconds,
+        podAutoscalingSeconds: options.podAutoscalingSeconds,
         ...(options.podNetwork && { podNetwork: options.podNetwork }),
       }),
     );

@@ -40,6 +40,7 @@ export async function runUp(flags: UpFlags, dataDir: DataDir): Promise<void> {
         port: flags.port,
         names: [flags.address ?? ownAddress(flags.host), ...flags.tlsName],
         evictAfterSeconds: flags.evictAfter,
+        podAutoscalingSeconds: flags.horizontalPodAutoscalerSyncPeriod,
         podNetwork: { clusterCidr: flags.clusterCidr, nodeCidrMaskSize: flags.nodeCidrMaskSize },
         audit: auditOptions(flags),
         dialPod: (pod, signal) => (pod.nodeName === flags.name ? dialOwn(dataDir, pod, signal) : undefined),

@@ -3,7 +3,7 @@ import { type AuditFlags, addAuditOptions } from './audit-flags.ts';
 import { dataDir, dataDirHelp } from './data-dir.ts';
 import { allowAddonsOption, allowHostPathOption, allowLocalEgressOption } from './grants-allowed.ts';
 import { nodeName } from './node-options.ts';
-import { portNumber, wholeNumber } from './option-numbers.ts';
+import { portNumber, positiveNumber, wholeNumber } from './option-numbers.ts';
 
 export interface UpFlags extends AuditFlags {
   host: string;
@@ -18,6 +18,7 @@ export interface UpFlags extends AuditFlags {
   allowLocalEgress?: true;
   allowHostPath: string[];
   evictAfter: number;
+  horizontalPodAutoscalerSyncPeriod: number;
   clusterCidr: string;
   nodeCidrMaskSize: number;
   logLevel: 'debug' | 'info' | 'warn' | 'error';
@@ -53,6 +54,12 @@ export function defineUp(program: Command): void {
       'how long a node may be silent before its pods are started elsewhere',
       wholeNumber,
       300,
+    )
+    .option(
+      '--horizontal-pod-autoscaler-sync-period <seconds>',
+      'how often autoscalers look at what pods use',
+      positiveNumber,
+      15,
     )
     .option('--cluster-cidr <network>', "the pods' addresses, shared out among the nodes", '10.42.0.0/16')
     .option(

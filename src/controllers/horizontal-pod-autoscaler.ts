@@ -20,8 +20,13 @@ import { propose } from './horizontal-pod-autoscaler/proposals.ts';
 import { type Scale, targetKind } from './horizontal-pod-autoscaler/target.ts';
 import { withCondition, writeStatus } from './write-status.ts';
 
-/** kube-controller-manager's --horizontal-pod-autoscaler-sync-period. */
-const syncMs = 15_000;
+/** kube-controller-manager's default of --horizontal-pod-autoscaler-sync-period. */
+const syncSecondsDefault = 15;
+
+export interface PodAutoscalingOptions {
+  /** How often each autoscaler is looked at. */
+  podAutoscalingSeconds?: number | undefined;
+}
 
 /** One look at an autoscaler: what it wants, what was found out, what is told. */
 interface Look {
@@ -35,7 +40,10 @@ interface Look {
 export function run(
   context: Context,
   kinds: readonly KindDefinition[],
-  { metrics = resourceMetrics(context.client) }: { metrics?: MetricsSource } = {},
+  {
+    metrics = resourceMetrics(context.client),
+    podAutoscalingSeconds = syncSecondsDefault,
+  }: PodAutoscalingOptions & { metrics?: MetricsSource } = {},
 ): Running {
   const { client, clock, informers } = context;
   const [autoscalers, pods] = [informers.of(autoscalerKind), informers.of(podKind)];
@@ -54,7 +62,7 @@ export function run(
     const nowMs = clock.nowMs();
     forget(history, nowMs);
     await follow({ autoscaler, history, nowMs, said: [] });
-    return syncMs;
+    return 1_000 * podAutoscalingSeconds;
   }
 
   async function follow(look: Look): Promise<void> {

@@ -51,7 +51,8 @@ import * as trainingJob from './training-job.ts';
 
 export interface ControllersOptions
   extends nodeLifecycle.NodeLifecycleOptions,
-    taintEviction.TaintEvictionOptions {
+    taintEviction.TaintEvictionOptions,
+    horizontalPodAutoscaler.PodAutoscalingOptions {
   /** Must be allowed everything. */
   client: Client;
   clock: Clock;
@@ -106,7 +107,9 @@ export function startControllers(options: ControllersOptions): Controllers {
     ephemeralVolume.run(context),
     storageLocalPath.run(context),
     storageExpansion.run(context),
-    horizontalPodAutoscaler.run(context, kinds),
+    horizontalPodAutoscaler.run(context, kinds, {
+      podAutoscalingSeconds: options.podAutoscalingSeconds,
+    }),
     endpoints.run(context),
     endpointSlice.run(context),
     endpointSliceMirroring.run(context),

@@ -31,6 +31,7 @@ export const clusterServingRuntime = defineKind<ClusterServingRuntime>({
   kind: 'ClusterServingRuntime',
   plural: 'clusterservingruntimes',
   namespaced: false,
+  countsGenerations: true,
   schema,
   columns: runtimeColumns,
 });

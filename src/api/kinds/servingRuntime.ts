@@ -40,6 +40,7 @@ export const servingRuntime = defineKind<ServingRuntime>({
   kind: 'ServingRuntime',
   plural: 'servingruntimes',
   namespaced: true,
+  countsGenerations: true,
   schema,
   columns: runtimeColumns,
 });
