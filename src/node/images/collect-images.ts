@@ -9,6 +9,7 @@ import { garbageCollect } from '../../oci/garbage-collect.ts';
 import { imageBytes, readImage } from '../../oci/image.ts';
 import { parseReference, storedRepository } from '../../oci/reference.ts';
 import type { NodeState } from '../state.ts';
+import { isBuiltin } from './builtin-images.ts';
 
 /** What is just being started uses its image, though its record doesn't say so yet. */
 const keepUsedMs = 60_000;
@@ -33,7 +34,9 @@ export interface CollectOptions {
  */
 export async function collectImages(options: CollectOptions): Promise<void> {
   const { store, inUse } = options;
-  const used = new Set([...inUse()].map((id) => id.slice(id.indexOf('@') + 1)));
+  // A built-in image is no blob of this store, and is named without a digest.
+  const stored = [...inUse()].filter((id) => !isBuiltin(id));
+  const used = new Set(stored.map((id) => id.slice(id.indexOf('@') + 1)));
   const dropped = await dropSuperseded(options, used);
   const isOver = await dropUnused(options, used);
   if (dropped.length === 0 && !isOver) return;

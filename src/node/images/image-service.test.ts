@@ -125,11 +125,12 @@ test('an artifact is shown as a folder of its titled files and its configuration
   assert.equal((await images.folder('model:1', undefined)).path, folder);
 });
 
-test('above the bound, the image unused for longest goes, unless a pod uses it', async (t) => {
+test('above the bound, the image unused for longest goes, unless a pod uses it, also beside a built-in one', async (t) => {
   const used = new Set<string>();
   const { images, build, state } = await setUp(t, { bytesMax: 1, inUse: () => used });
   for (const name of ['a:1', 'b:1', 'c:1']) await build(name, source(name));
   used.add((await images.runnable('a:1', undefined, nothing)).id);
+  used.add((await images.runnable('selvage.dev/builtin/model-server', undefined, nothing)).id);
   await images.runnable('b:1', undefined, nothing);
   await images.collected();
   assert.equal(state.images().length, 2, 'what was used just now stays');
