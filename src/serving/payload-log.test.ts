@@ -4,7 +4,7 @@ import { FakeClock } from '../base/clock.ts';
 import { Metrics } from '../base/metrics.ts';
 import { until } from '../base/until.ts';
 import { jsonAnswer } from './http-exchange.ts';
-import { eventsMax, withPayloadLog } from './payload-log.ts';
+import { createPayloadLog, eventsMax, withPayloadLog } from './payload-log.ts';
 
 const source = { inferenceService: 'm', namespace: 'ns', component: 'predictor', endpoint: 'default' };
 
@@ -18,7 +18,7 @@ function open(options: { mode?: 'all' | 'request' | 'response'; send?: () => Pro
       const body = request.method === 'POST' ? await request.read() : '';
       return request.path.endsWith('bad/infer') ? jsonAnswer({}, 404) : jsonAnswer({ got: String(body) });
     },
-    {
+    createPayloadLog({
       url: 'http://log/',
       mode,
       source,
@@ -29,7 +29,7 @@ function open(options: { mode?: 'all' | 'request' | 'response'; send?: () => Pro
         sent.push({ headers: init!.headers as Record<string, string>, body: String(init!.body) });
         return send();
       },
-    },
+    }),
   );
   const ask = (path: string, text = 'x', headers: Record<string, string> = {}) =>
     handle({

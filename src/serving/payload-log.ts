@@ -28,12 +28,22 @@ interface Event {
   body: Uint8Array | string;
 }
 
+export interface PayloadLog {
+  /** Sends it, if it is of what is to be logged. The headers say how to read the body. */
+  add(
+    type: 'request' | 'response',
+    id: string,
+    headerOf: (name: string) => string | undefined,
+    body: Uint8Array | string,
+  ): void;
+}
+
 /**
  * Sends requests for an inference and their answers to a URL, as CloudEvents in binary mode with the types and attributes of
- * KServe's logger. The answer waits for nothing: who can't keep up loses events.
+ * KServe's logger. No answer waits for it: who can't keep up loses events.
  * Source: https://kserve.github.io/website/docs/model-serving/predictive-inference/logger/basic-logger.
  */
-export function withPayloadLog(handle: Handle, options: PayloadLogOptions): Handle {
+export function createPayloadLog(options: PayloadLogOptions): PayloadLog {
   const { url, mode, source, clock, metrics, log = console.error } = options;
   const total = metrics.counter('selvage_payload_log_events_total', 'Logged payloads, by outcome.');
   const waiting: Event[] = [];
@@ -47,6 +57,7 @@ export function withPayloadLog(handle: Handle, options: PayloadLogOptions): Hand
     headerOf: (name: string) => string | undefined,
     body: Uint8Array | string,
   ): void {
+    if (mode !== 'all' && mode !== type) return;
     const length = Buffer.byteLength(body);
     if (waiting.length >= eventsMax || bytes + length > eventBytesMax) {
       count('dropped');
@@ -107,17 +118,21 @@ export function withPayloadLog(handle: Handle, options: PayloadLogOptions): Hand
     if (!isLost && wasLost) log(`payloads are logged to ${url} again`);
   }
 
+  return { add };
+}
+
+/** Logs what is asked over HTTP for an inference, and what is answered. */
+export function withPayloadLog(handle: Handle, log: PayloadLog): Handle {
   return async (request) => {
     if (!/(\/infer|:predict)\/?$/.test(request.path)) return handle(request);
     const id = request.header('ce-id') ?? request.header('x-request-id') ?? randomUUID();
     const read = async () => {
       const body = await request.read();
-      if (mode !== 'response') add('request', id, request.header, body);
+      log.add('request', id, request.header, body);
       return body;
     };
     const answer = await handle({ ...request, read });
-    if (mode !== 'request' && answer.status === 200)
-      add('response', id, (name) => answer.headers[name], answer.body);
+    if (answer.status === 200) log.add('response', id, (name) => answer.headers[name], answer.body);
     return answer;
   };
 }

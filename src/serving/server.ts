@@ -11,7 +11,7 @@ import { rememberHeads } from './known-heads.ts';
 import { type Limits, withLimits } from './limits.ts';
 import { expectNoOverride, expectRepository, indexOf, modelOf } from './models.ts';
 import { refuseNotOffered } from './not-offered.ts';
-import { type PayloadLogOptions, withPayloadLog } from './payload-log.ts';
+import { createPayloadLog, type PayloadLogOptions, withPayloadLog } from './payload-log.ts';
 import { imagesRequest, readPredictRequest, writePredictResponse } from './predict-protocol.ts';
 import { createQuality, describeExample } from './quality/quality.ts';
 import type { ModelRepository } from './repository.ts';
@@ -212,10 +212,11 @@ export function createModelServer(options: ModelServerOptions) {
     }
   }
 
-  const { payloadLog } = options;
-  const logged = payloadLog ? withPayloadLog(handle, { ...payloadLog, clock, metrics }) : handle;
+  const payloadLog = options.payloadLog && createPayloadLog({ ...options.payloadLog, clock, metrics });
+  const logged = payloadLog ? withPayloadLog(handle, payloadLog) : handle;
   return {
     handle: logged,
+    payloadLog,
     inference,
     models,
     repository,

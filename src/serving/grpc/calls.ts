@@ -5,6 +5,7 @@ import { describeModel, takesImages } from '../served-model.ts';
 import { extensions, type ModelServer } from '../server.ts';
 import { describeConfig, describeStatistics, tritonTypes } from '../triton.ts';
 import { messages } from './messages.ts';
+import { withPayloadLog } from './payload-log.ts';
 import { codes, GrpcError } from './status.ts';
 import { readGrpcRequest, writeGrpcOutputs, writeParameters } from './tensors.ts';
 import type { Message, Value } from './wire.ts';
@@ -113,6 +114,7 @@ export function createCalls(server: ModelServer): Map<string, Call> {
     };
     calls[name] = { request: messages.empty, response: messages.empty, answer };
   }
+  if (server.payloadLog) calls.ModelInfer = withPayloadLog(calls.ModelInfer!, server.payloadLog);
   const byPath = Object.entries(calls).map(([name, call]) => [`${service}${name}`, call] as const);
   return new Map<string, Call>([...byPath, ['/grpc.health.v1.Health/Check', healthCheck(server)]]);
 }

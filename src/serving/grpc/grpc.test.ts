@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import http from 'node:http';
 import http2 from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { Metrics } from '../../base/metrics.ts';
+import { until } from '../../base/until.ts';
 import { dense, exportModel, input, sequential } from '../../ml/index.ts';
 import { bodyBytesMax } from '../body.ts';
 import { callGrpc, frameOf } from '../fixtures/grpc-client.ts';
@@ -276,4 +279,53 @@ test('messages that are nested without end are refused', () => {
   let bytes: Buffer = Buffer.alloc(0);
   for (let i = 0; i <= depthMax + 1; i++) bytes = Buffer.concat([Buffer.of(10, bytes.length), bytes]);
   assert.throws(() => decodeMessage(recursive, bytes), /nested more than/);
+});
+
+test('requests for an inference and their answers are logged, as over HTTP', async (t) => {
+  const sent: { type: string | null; id: string | null; message: Value }[] = [];
+  const sink = http.createServer(async (request, response) => {
+    const isRequest = request.headers['ce-type'] === 'org.kubeflow.serving.inference.request';
+    const message = isRequest ? messages.inferRequest : messages.inferResponse;
+    assert.equal(request.headers['content-type'], 'application/x-protobuf');
+    sent.push({
+      type: String(request.headers['ce-type']).split('.').at(-1)!,
+      id: String(request.headers['ce-id']),
+      message: decodeMessage(message, await buffer(request)),
+    });
+    response.end();
+  });
+  await new Promise<void>((resolve) => sink.listen(0, '127.0.0.1', resolve));
+  const source = { inferenceService: 'plain', namespace: 'ns', component: 'predictor', endpoint: 'default' };
+  const url = `http://127.0.0.1:${(sink.address() as AddressInfo).port}/`;
+  const payloadLog = { url, mode: 'all' as const, source };
+  const server = createModelServer({
+    models: [],
+    repository,
+    metrics: new Metrics(),
+    version: '7',
+    payloadLog,
+  });
+  const logging = createGrpcServer(server).listen(0, '127.0.0.1');
+  await once(logging, 'listening');
+  const own = http2.connect(`http://127.0.0.1:${(logging.address() as AddressInfo).port}`);
+  t.after(() => {
+    own.close();
+    logging.close();
+    sink.close();
+  });
+  const request = {
+    model_name: 'plain',
+    id: 'r1',
+    inputs: [{ name: 'input', datatype: 'FP32', shape: [1, 4], contents: { fp32_contents: [1, 2, 3, 4] } }],
+  };
+  const { status } = await callGrpc(own, pathOf('ModelInfer'), encodeMessage(messages.inferRequest, request));
+  assert.equal(status, 0);
+  await until('two events are sent', () => sent.length === 2, 60_000);
+  assert.deepEqual(
+    sent.map(({ type, id, message }) => [type, id, message.model_name]),
+    [
+      ['request', 'r1', 'plain'],
+      ['response', 'r1', 'plain'],
+    ],
+  );
 });
