@@ -38,6 +38,9 @@ export function watch(context: Context, call: Call): AsyncIterable<WatchEvent> {
   return run(context, watched, seconds, call.request.signal);
 }
 
+/** One for all: a stack trace each takes long where a thousand agents go at once. */
+const over = new DOMException('The watch is over', 'AbortError');
+
 interface Watched {
   kind: KindDefinition;
   selection: Selection;
@@ -56,7 +59,7 @@ async function* run(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<WatchEvent> {
   const ended = new AbortController();
-  const end = () => ended.abort();
+  const end = () => ended.abort(over);
   signal?.addEventListener('abort', end, { once: true });
   if (signal?.aborted) end();
   const cancelTimeout = context.clock.after(seconds * 1000, end);
