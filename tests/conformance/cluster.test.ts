@@ -70,27 +70,29 @@ for (const [kind, path, specFor] of [
     );
   });
 
-  test(`the pods of a ${kind} go with it in the background, and stay where they are orphaned`, async () => {
-    for (const policy of ['Background', 'Orphan']) {
-      const name = `${policy.toLowerCase()}-${kind.toLowerCase()}`;
-      const spec = { ...specFor(name), replicas: 2, template: specOf(name) };
-      await create(path, { apiVersion, kind, metadata: { name }, spec });
-      await until('there are two', async () => (await podsOf(name)).length === 2, waitMs);
-      const body = { apiVersion: 'v1', kind: 'DeleteOptions', propagationPolicy: policy };
-      assert.equal((await send(api, `DELETE ${path}/${name}`, { body })).code, 200);
-      await until('it is gone', async () => (await send(api, `GET ${path}/${name}`)).code === 404, waitMs);
-      if (policy === 'Background')
-        await until('so are they', async () => (await podsOf(name)).length === 0, waitMs);
-      else
-        await until(
-          'they belong to nobody',
-          async () => {
-            const pods = await podsOf(name);
-            return pods.length === 2 && pods.every((pod) => ownerOf(pod) === undefined);
-          },
-          waitMs,
-        );
-    }
+  const deleted = async (propagationPolicy: 'Background' | 'Orphan') => {
+    const name = `${propagationPolicy.toLowerCase()}-${kind.toLowerCase()}`;
+    const spec = { ...specFor(name), replicas: 2, template: specOf(name) };
+    await create(path, { apiVersion, kind, metadata: { name }, spec });
+    await until('there are two', async () => (await podsOf(name)).length === 2, waitMs);
+    const body = { apiVersion: 'v1', kind: 'DeleteOptions', propagationPolicy };
+    assert.equal((await send(api, `DELETE ${path}/${name}`, { body })).code, 200);
+    await until('it is gone', async () => (await send(api, `GET ${path}/${name}`)).code === 404, waitMs);
+    return name;
+  };
+
+  test(`the pods of a ${kind} go with it in the background`, async () => {
+    const name = await deleted('Background');
+    await until('so are they', async () => (await podsOf(name)).length === 0, waitMs);
+  });
+
+  test(`the pods of a ${kind} stay where they are orphaned`, async () => {
+    const name = await deleted('Orphan');
+    const areFree = async () => {
+      const pods = await podsOf(name);
+      return pods.length === 2 && pods.every((pod) => ownerOf(pod) === undefined);
+    };
+    await until('they belong to nobody', areFree, waitMs);
   });
 }
 
@@ -164,51 +166,39 @@ test('a circle of owners does not keep them from being deleted', async () => {
   );
 });
 
-test('a quota counts the life of config maps, secrets, services, replica sets and replication controllers', async () => {
-  await send(api, 'POST /api/v1/namespaces', {
-    body: { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'counted' } },
+const counted = { replicas: 0, selector: { app: 'q' }, template: specOf('q') };
+const ofSet = { ...counted, selector: { matchLabels: { app: 'q' } } };
+for (const [count, plural, body] of [
+  ['configmaps', 'configmaps', { apiVersion: 'v1', kind: 'ConfigMap' }],
+  ['secrets', 'secrets', { apiVersion: 'v1', kind: 'Secret' }],
+  ['services', 'services', { apiVersion: 'v1', kind: 'Service', spec: { ports: [{ port: 80 }] } }],
+  [
+    'replicationcontrollers',
+    'replicationcontrollers',
+    { apiVersion: 'v1', kind: 'ReplicationController', spec: counted },
+  ],
+  ['count/replicasets.apps', 'replicasets', { apiVersion: 'apps/v1', kind: 'ReplicaSet', spec: ofSet }],
+] as const) {
+  test(`a quota counts the life of a ${body.kind}`, async () => {
+    const name = `counts-${plural}`;
+    await send(api, 'POST /api/v1/namespaces', {
+      body: { apiVersion: 'v1', kind: 'Namespace', metadata: { name } },
+    });
+    const quotas = `/api/v1/namespaces/${name}/resourcequotas`;
+    const spec = { hard: { [count]: '10' } };
+    await create(quotas, { apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name: 'all' }, spec });
+    const used = async () => (await send(api, `GET ${quotas}/all`)).object.status?.used?.[count];
+    // Every namespace has a ConfigMap of its own.
+    const first = count === 'configmaps' ? 1 : 0;
+    await until('the quota is counted', async () => (await used()) === String(first), waitMs);
+    const root = body.apiVersion === 'v1' ? '/api/v1' : `/apis/${body.apiVersion}`;
+    const path = `${root}/namespaces/${name}/${plural}`;
+    await create(path, { ...body, metadata: { name: 'counted' } });
+    await until('it is counted', async () => (await used()) === String(first + 1), waitMs);
+    await send(api, `DELETE ${path}/counted`);
+    await until('it is given back', async () => (await used()) === String(first), waitMs);
   });
-  const [own, ownApps] = ['/api/v1/namespaces/counted', '/apis/apps/v1/namespaces/counted'];
-  const counts = ['configmaps', 'secrets', 'services', 'replicationcontrollers', 'count/replicasets.apps'];
-  const hard = Object.fromEntries(counts.map((name) => [name, '10']));
-  await create(`${own}/resourcequotas`, {
-    apiVersion: 'v1',
-    kind: 'ResourceQuota',
-    metadata: { name: 'all' },
-    spec: { hard },
-  });
-  const used = async () => (await send(api, `GET ${own}/resourcequotas/all`)).object.status?.used ?? {};
-  await until('the quota is counted', async () => (await used()).configmaps === '1', waitMs);
-  const spec = { replicas: 0, selector: { app: 'q' }, template: specOf('q') };
-  const objects = [
-    ['configmaps', own, 'configmaps', { apiVersion: 'v1', kind: 'ConfigMap' }],
-    ['secrets', own, 'secrets', { apiVersion: 'v1', kind: 'Secret' }],
-    ['services', own, 'services', { apiVersion: 'v1', kind: 'Service', spec: { ports: [{ port: 80 }] } }],
-    [
-      'replicationcontrollers',
-      own,
-      'replicationcontrollers',
-      { apiVersion: 'v1', kind: 'ReplicationController', spec },
-    ],
-    [
-      'count/replicasets.apps',
-      ownApps,
-      'replicasets',
-      {
-        apiVersion: 'apps/v1',
-        kind: 'ReplicaSet',
-        spec: { ...spec, selector: { matchLabels: { app: 'q' } } },
-      },
-    ],
-  ] as const;
-  for (const [count, root, plural, body] of objects) {
-    const before = Number((await used())[count]);
-    await create(`${root}/${plural}`, { ...body, metadata: { name: 'counted' } });
-    await until(`${count} is counted`, async () => Number((await used())[count]) === before + 1, waitMs);
-    await send(api, `DELETE ${root}/${plural}/counted`);
-    await until(`${count} is given back`, async () => Number((await used())[count]) === before, waitMs);
-  }
-});
+}
 
 test('a replication controller that a quota stops says so in a condition, which goes when it fits', async () => {
   const path = '/api/v1/namespaces/stopped';
@@ -292,28 +282,24 @@ test('every namespace has the root certificate, which comes back when it is dele
   );
 });
 
-test('a namespace that is deleted takes its pods and services along', async () => {
-  const path = '/api/v1/namespaces/emptied';
-  const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'emptied' } };
-  await create('/api/v1/namespaces', namespace);
-  await create(`${path}/services`, {
-    apiVersion: 'v1',
-    kind: 'Service',
-    metadata: { name: 's' },
-    spec: { ports: [{ port: 80 }] },
-  });
-  await until(
-    'its account',
-    async () => (await send(api, `GET ${path}/serviceaccounts/default`)).code === 200,
-    waitMs,
-  );
-  await create(`${path}/pods`, { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' }, spec: podSpec });
-  await send(api, `DELETE ${path}`);
-  await until('it is gone', async () => (await send(api, `GET ${path}`)).code === 404, waitMs);
-  await create('/api/v1/namespaces', namespace);
-  for (const plural of ['pods', 'services'])
+for (const [plural, kind, spec] of [
+  ['pods', 'Pod', podSpec],
+  ['services', 'Service', { ports: [{ port: 80 }] }],
+] as const) {
+  test(`a namespace that is deleted takes its ${plural} along`, async () => {
+    const name = `emptied-of-${plural}`;
+    const path = `/api/v1/namespaces/${name}`;
+    const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name } };
+    await create('/api/v1/namespaces', namespace);
+    const account = async () => (await send(api, `GET ${path}/serviceaccounts/default`)).code === 200;
+    await until('its account', account, waitMs);
+    await create(`${path}/${plural}`, { apiVersion: 'v1', kind, metadata: { name: 'one' }, spec });
+    await send(api, `DELETE ${path}`);
+    await until('it is gone', async () => (await send(api, `GET ${path}`)).code === 404, waitMs);
+    await create('/api/v1/namespaces', namespace);
     assert.deepEqual((await send(api, `GET ${path}/${plural}`)).object.items, []);
-});
+  });
+}
 
 test('pods with the same host port and protocol do not share a node', async () => {
   const ports = [{ containerPort: 80, hostPort: 54321 }];

@@ -156,17 +156,30 @@ for (const [kind, path, body] of [
   });
 }
 
-test('a namespace is patched and replaced, and keeps its finalizers until finalize is told otherwise', async () => {
-  const metadata = { name: 'finalized' };
-  await send(api, 'POST /api/v1/namespaces', { body: { apiVersion: 'v1', kind: 'Namespace', metadata } });
-  const patched = await mergePatch(api, '/api/v1/namespaces/finalized', {
+const newNamespace = async (name: string) => {
+  const body = { apiVersion: 'v1', kind: 'Namespace', metadata: { name } };
+  return (await send(api, 'POST /api/v1/namespaces', { body })).object;
+};
+
+test('a namespace is patched', async () => {
+  await newNamespace('patched');
+  const { object } = await mergePatch(api, '/api/v1/namespaces/patched', {
     metadata: { labels: { testLabel: 'testValue' } },
   });
-  assert.equal(patched.object.metadata?.labels?.testLabel, 'testValue');
-  const labels = { ...patched.object.metadata?.labels, updated: 'yes' };
-  const body = { ...patched.object, metadata: { ...patched.object.metadata, labels } };
-  assert.equal((await send(api, 'PUT /api/v1/namespaces/finalized', { body })).code, 200);
-  const { object } = await send(api, 'GET /api/v1/namespaces/finalized');
+  assert.equal(object.metadata?.labels?.testLabel, 'testValue');
+});
+
+test('a namespace is replaced', async () => {
+  const made = await newNamespace('replaced');
+  const labels = { ...made.metadata?.labels, updated: 'yes' };
+  const body = { ...made, metadata: { ...made.metadata, labels } };
+  assert.equal((await send(api, 'PUT /api/v1/namespaces/replaced', { body })).code, 200);
+  const { object } = await send(api, 'GET /api/v1/namespaces/replaced');
+  assert.equal(object.metadata?.labels?.updated, 'yes');
+});
+
+test('a namespace gets and loses finalizers by the subresource finalize', async () => {
+  const object = await newNamespace('finalized');
   const finalizers = [...object.spec.finalizers, 'example.com/fake'];
   const added = await send(api, 'PUT /api/v1/namespaces/finalized/finalize', {
     body: { ...object, spec: { finalizers } },

@@ -49,6 +49,48 @@ test('a watch from a resourceVersion sees every change after it, in order', asyn
   await events.return?.();
 });
 
+test('a watch that is closed and begun again where it ended misses nothing and repeats nothing', async () => {
+  const maps = await newMaps('restarted');
+  const first = await openWatch(api, `GET ${maps}?watch=true`);
+  await send(api, `POST ${maps}`, { body: configMap('one') });
+  const { value } = await first.next();
+  await first.return?.();
+  await mergePatch(api, `${maps}/one`, { data: { a: '1' } });
+  await send(api, `DELETE ${maps}/one`);
+  const { resourceVersion } = value.object.metadata;
+  const second = await openWatch(api, `GET ${maps}?watch=true&resourceVersion=${resourceVersion}`);
+  assert.deepEqual(await take(second, 2), ['MODIFIED one', 'DELETED one']);
+  await second.return?.();
+});
+
+test('of several watchers with selectors of their own each sees what it selects, and all of it', async () => {
+  const maps = await newMaps('several');
+  const watches = await Promise.all(
+    ['app%3Da', 'app%3Db', 'app+in+(a,b)'].map((selector) =>
+      openWatch(api, `GET ${maps}?watch=true&labelSelector=${selector}`),
+    ),
+  );
+  await send(api, `POST ${maps}`, { body: labelled('first', 'a') });
+  await send(api, `POST ${maps}`, { body: labelled('second', 'b') });
+  await mergePatch(api, `${maps}/first`, { data: { x: 'y' } });
+  await send(api, `DELETE ${maps}/first`);
+  await send(api, `DELETE ${maps}/second`);
+  const [ofA, ofB] = [
+    ['ADDED first', 'MODIFIED first', 'DELETED first'],
+    ['ADDED second', 'DELETED second'],
+  ];
+  assert.deepEqual(await take(watches[0]!, 3), ofA);
+  assert.deepEqual(await take(watches[1]!, 2), ofB);
+  assert.deepEqual(await take(watches[2]!, 5), [
+    'ADDED first',
+    'ADDED second',
+    'MODIFIED first',
+    'DELETED first',
+    'DELETED second',
+  ]);
+  for (const watch of watches) await watch.return?.();
+});
+
 test('an object that leaves a selection is DELETED for its watcher, one that enters is ADDED', async () => {
   const maps = await newMaps('selected');
   const events = await openWatch(api, `GET ${maps}?watch=true&labelSelector=app%3Dweb`);

@@ -88,18 +88,25 @@ test('a start that is later than its deadline is missed', () => {
   assert.deepEqual(planAt('00:10:31', strict).reasons, ['MissSchedule']);
 });
 
-test('the concurrency policy says what happens while a job still runs', () => {
-  const running = { active: [reference('a')], lastScheduleTime: '2026-01-01T00:10:00Z' };
-  const run = (concurrencyPolicy: 'Allow' | 'Forbid' | 'Replace') =>
-    planAt('00:20:00', cron({ concurrencyPolicy }, running), [jobOf('a')]);
-  assert.deepEqual([run('Allow').starts, run('Allow').active], [nameAt('00:20:00'), ['a']]);
-  assert.deepEqual([run('Forbid').starts, run('Forbid').reasons], [undefined, ['JobAlreadyActive']]);
-  assert.deepEqual(
-    [run('Replace').starts, run('Replace').removed, run('Replace').active],
-    [nameAt('00:20:00'), ['a'], []],
-  );
+const running = { active: [reference('a')], lastScheduleTime: '2026-01-01T00:10:00Z' };
+const whileRunning = (concurrencyPolicy: 'Allow' | 'Forbid' | 'Replace') =>
+  planAt('00:20:00', cron({ concurrencyPolicy }, running), [jobOf('a')]);
+
+test('a job is started beside one that still runs, where that is allowed', () => {
+  const { starts, active } = whileRunning('Allow');
+  assert.deepEqual([starts, active], [nameAt('00:20:00'), ['a']]);
+});
+
+test('no job is started while one still runs, where that is forbidden, but when that has ended', () => {
+  const { starts, reasons } = whileRunning('Forbid');
+  assert.deepEqual([starts, reasons], [undefined, ['JobAlreadyActive']]);
   const later = cron({ concurrencyPolicy: 'Forbid' }, running);
   assert.equal(planAt('00:21:00', later, [jobOf('a', { end: 'Complete' })]).starts, nameAt('00:20:00'));
+});
+
+test('a job that still runs is replaced, where that is asked for', () => {
+  const { starts, removed, active } = whileRunning('Replace');
+  assert.deepEqual([starts, removed, active], [nameAt('00:20:00'), ['a'], []]);
 });
 
 test('finished jobs leave the list of active ones, and the last success is kept', () => {
