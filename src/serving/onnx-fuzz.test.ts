@@ -15,7 +15,56 @@ const modelOf = (parts: Parameters<typeof encodeModel>[0]['graph']) =>
   encodeModel({ irVersion: 8, opsetImport: [{ domain: '', version: 17 }], graph: { name: 'g', ...parts } });
 const relu = (from: string, to: string) => ({ opType: 'Relu', input: [from], output: [to] });
 
+/** A length-delimited field of Protocol Buffers, of up to 127 bytes. */
+const field = (number: number, of: Uint8Array | string): Buffer => {
+  const bytes = Buffer.from(of);
+  const tag = number * 8 + 2;
+  const head = tag < 128 ? [tag] : [(tag & 127) | 128, tag >> 7];
+  return Buffer.concat([Buffer.of(...head, bytes.length), bytes]);
+};
+
+/** A choice whose branches are choices, and so on. */
+function nestedGraph(depth: number): NonNullable<Parameters<typeof encodeModel>[0]['graph']> {
+  const output = [value(`y${depth}`, [1])];
+  if (depth === 0) return { name: 'g', node: [relu('x', 'y0')], output };
+  const attribute = [{ name: 'then_branch', g: nestedGraph(depth - 1), type: 5 }];
+  return { name: 'g', node: [{ opType: 'If', input: ['c'], output: [`y${depth}`], attribute }], output };
+}
+
+/** A ValueInfoProto of one number. */
+const floatNamed = (name: string): Buffer =>
+  Buffer.concat([
+    field(1, name),
+    field(2, field(1, Buffer.concat([Buffer.of(8, 1), field(2, field(1, Buffer.of(8, 1)))]))),
+  ]);
+
+/** A model's own function `d.f` of one node, which is again `d.f`. FunctionProto of onnx.proto, ModelProto's field 25. */
+const recursiveFunction = field(
+  25,
+  Buffer.concat([
+    ...[field(1, 'f'), field(4, 'a'), field(5, 'b'), field(10, 'd')],
+    field(7, Buffer.concat([field(1, 'a'), field(2, 'b'), field(4, 'f'), field(7, 'd')])),
+    field(9, Buffer.concat([field(1, 'd'), Buffer.of(16, 1)])),
+  ]),
+);
+
 const refused: [string, Uint8Array][] = [
+  ['graphs within graphs without end', modelOf({ ...nestedGraph(60), input: [value('x', [1])] })],
+  [
+    'a function that calls itself',
+    Buffer.concat([
+      ...[Buffer.of(8, 8), field(8, Buffer.of(16, 17))],
+      field(8, Buffer.concat([field(1, 'd'), Buffer.of(16, 1)])),
+      field(
+        7,
+        Buffer.concat([
+          field(1, Buffer.concat([field(1, 'x'), field(2, 'y'), field(4, 'f'), field(7, 'd')])),
+          ...[field(2, 'g'), field(11, floatNamed('x')), field(12, floatNamed('y'))],
+        ]),
+      ),
+      recursiveFunction,
+    ]),
+  ],
   ['nothing', new Uint8Array()],
   ['a file that is cut short', onnx.subarray(0, onnx.length - 7)],
   [
