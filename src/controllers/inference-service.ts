@@ -1,10 +1,8 @@
-import { conditionOf } from '../api/conditions.ts';
 import { clusterServingRuntime as runtimeKind } from '../api/kinds/clusterServingRuntime.ts';
 import { type Deployment, deployment as deploymentKind } from '../api/kinds/deployment.ts';
 import { horizontalPodAutoscaler as podAutoscalerKind } from '../api/kinds/horizontalPodAutoscaler.ts';
 import {
   type InferenceService,
-  type InferenceServiceStatus,
   inferenceService as inferenceServiceKind,
 } from '../api/kinds/inferenceService.ts';
 import { node as nodeKind } from '../api/kinds/node.ts';
@@ -20,32 +18,24 @@ import { subjectOf } from '../client/events.ts';
 import type { Informer } from '../client/informer.ts';
 import { type Context, runController, source } from './controller.ts';
 import { Autoscaler, tickMs } from './inference-service/autoscaler.ts';
-import { type DriftSeen, DriftWatch, driftLookMs } from './inference-service/drift.ts';
+import { changesOf } from './inference-service/changes.ts';
+import { DriftWatch, driftLookMs } from './inference-service/drift.ts';
 import { changed, type Made } from './inference-service/ensure.ts';
 import { newlyHeld } from './inference-service/held.ts';
 import { KnownModels } from './inference-service/known-models.ts';
-import { withModel } from './inference-service/legacy-model.ts';
 import { referenceOf, tellPods } from './inference-service/model-pods.ts';
-import {
-  canaryName,
-  componentName,
-  inferenceServiceLabel,
-  isStopped,
-  servedAnnotation,
-} from './inference-service/names.ts';
+import { canaryName, componentName, inferenceServiceLabel, isStopped } from './inference-service/names.ts';
 import { NodeLoads } from './inference-service/node-loads.ts';
 import { plan, takesWeights } from './inference-service/plan.ts';
 import { followsResources, podAutoscalerFor } from './inference-service/pod-autoscaler.ts';
 import { PodQuestions } from './inference-service/pod-questions.ts';
-import { type Refusal, refusalOf } from './inference-service/refusal.ts';
+import type { Refusal } from './inference-service/refusal.ts';
+import { resolve } from './inference-service/resolve.ts';
 import { isRolledOut, revisionNamed, revisionOf } from './inference-service/revision.ts';
-import { isRefusal, runtimeOf } from './inference-service/runtimes.ts';
 import { boundsOf, scaleSettingsOf } from './inference-service/scale-settings.ts';
 import { servedModel, swapOf } from './inference-service/served-model.ts';
-import { driftMessage, latestOf, refusedStatusOf, statusOf } from './inference-service/status.ts';
+import { latestOf, refusedStatusOf, statusOf } from './inference-service/status.ts';
 import { modelStorage } from './inference-service/storage.ts';
-import { accessLookMs, storageAccess } from './inference-service/storage-access.ts';
-import { withRuntime } from './inference-service/with-runtime.ts';
 import { controllerOf, isControlledBy } from './owner.ts';
 import { writeStatus } from './write-status.ts';
 
@@ -80,20 +70,14 @@ export function run(context: Context): Running {
       drifts.forget(key);
       return;
     }
-    const asked = withModel(found);
-    const runtime = runtimeOf(asked, {
+    const resolved = await resolve(client, found, {
       own: ownRuntimes.byIndex('namespace', found.metadata?.namespace ?? ''),
       cluster: runtimes.list(),
     });
-    if (runtime && isRefusal(runtime)) return refuse(asked, runtime);
-    const inference = runtime ? withRuntime(asked, runtime) : asked;
-    if (isRefusal(inference)) return refuse(asked, inference);
-    const refusal = refusalOf(inference);
-    if (refusal) return refuse(inference, refusal);
-    const access = await storageAccess(client, inference);
-    if (access && isRefusal(access)) {
-      await refuse(inference, access);
-      return accessLookMs;
+    const { inference, runtime, access } = resolved;
+    if (resolved.refusal) {
+      await refuse(inference, resolved.refusal);
+      return resolved.againMs;
     }
     const ownNamed = <T extends KubeObject>(informer: Informer<T>, name: string): T | undefined => {
       const found = informer.get(`${inference.metadata?.namespace}/${name}`);
@@ -160,7 +144,9 @@ export function run(context: Context): Running {
       nowMs: clock.nowMs(),
     });
     await writeStatus(client, inferenceServiceKind, inference, status);
-    tellChanges(inference, status, drift, served?.failure !== undefined);
+    const isSwapRefused = served?.failure !== undefined;
+    for (const { type, reason, message } of changesOf(inference, status, { drift, isSwapRefused }))
+      events.record(subjectOf(inferenceServiceKind, inference), type, reason, message);
     const isAsleep = made.get(name)?.spec?.replicas === 0;
     const looks = [
       served?.isSwapping ? (served.failure ? refusedLookMs : swapLookMs) : undefined,
@@ -171,34 +157,6 @@ export function run(context: Context): Running {
       takesWeights(inference) && !isAsleep ? driftLookMs : undefined,
     ].filter((each) => each !== undefined);
     return looks.length > 0 ? Math.min(...looks) : undefined;
-  }
-
-  /** Events of what people may want to hear of. */
-  function tellChanges(
-    inference: InferenceService,
-    status: InferenceServiceStatus,
-    drift: DriftSeen | undefined,
-    isSwapRefused: boolean,
-  ): void {
-    const subject = subjectOf(inferenceServiceKind, inference);
-    const [before, after] = [inference.status, status].map((each) => each?.annotations?.[servedAnnotation]);
-    if (before && after && before !== after)
-      events.record(subject, 'Normal', 'ModelServed', `All pods serve ${after}, no more ${before}`);
-    const [failedBefore, failed] = [inference.status, status].map(
-      (each) => each?.modelStatus?.lastFailureInfo,
-    );
-    if (isSwapRefused && failed && failed.message !== failedBefore?.message)
-      events.record(
-        subject,
-        'Warning',
-        'ModelLoadFailed',
-        `${failed.location} goes on with its model: ${failed.message}`,
-      );
-    const wasDrifted = conditionOf(inference, 'ModelDrift')?.status === 'True';
-    if (drift && drift.drifted !== wasDrifted) {
-      const type = drift.drifted ? 'Warning' : 'Normal';
-      events.record(subject, type, drift.drifted ? 'ModelDrift' : 'ModelDriftEnded', driftMessage(drift));
-    }
   }
 
   /** How many pods the predictor is to have. */
