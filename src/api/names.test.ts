@@ -38,6 +38,10 @@ test('a bad name is explained in the words that Kubernetes uses', () => {
     /^a qualified name must consist of .* with an optional DNS subdomain prefix/,
   );
   assert.deepEqual(configKey('.'), ["must not be '.'"]);
-  assert.deepEqual(environmentName('..a'), ["must not start with '..'"]);
+  assert.deepEqual(environmentName('..a 1'), []);
+  for (const wrong of ['A=', 'ä', 'a\n']) {
+    const why = "must consist only of printable ASCII characters other than '='";
+    assert.deepEqual(environmentName(wrong), [`a valid environment variable name ${why}`]);
+  }
   assert.deepEqual(portName('80'), ['must contain at least one letter (a-z)']);
 });

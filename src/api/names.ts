@@ -32,17 +32,16 @@ export const labelValue = rule(`(${name})?`, 63, {
   examples: ['MyValue', 'my_value', '12345'],
 });
 
-const environmentPattern = rule('[-._a-zA-Z][-._a-zA-Z0-9]*', Infinity, {
-  says: "a valid environment variable name must consist of alphabetic characters, digits, '_', '-', or '.', and must not start with a digit",
-  examples: ['my.env-name', 'MY_ENV.NAME', 'MyEnvName1'],
-});
-
 const configKeyPattern = rule('[-._a-zA-Z0-9]+', 253, {
   says: "a valid config key must consist of alphanumeric characters, '-', '_' or '.'",
   examples: ['key.name', 'KEY_NAME', 'key-name'],
 });
 
-export const environmentName: TextRule = (text) => [...environmentPattern(text), ...asFileErrors(text)];
+/** Since Kubernetes 1.32 nearly anything. */
+export const environmentName: TextRule = (text) =>
+  /^[ -<>-~]+$/.test(text)
+    ? []
+    : ["a valid environment variable name must consist only of printable ASCII characters other than '='"];
 
 export const configKey: TextRule = (text) => [...configKeyPattern(text), ...asFileErrors(text)];
 

@@ -24,9 +24,11 @@ export function validateMetadata(kind: KindDefinition, object: KubeObject, repor
   validateAnnotations(metadata.annotations, at.child('annotations'), report);
   validateOwners(object, at.child('ownerReferences'), report);
   for (const [index, finalizer] of (metadata.finalizers ?? []).entries()) {
-    for (const wrong of qualifiedName(finalizer)) {
-      report.invalid(at.child('finalizers').index(index), finalizer, wrong);
-    }
+    const finalizerAt = at.child('finalizers').index(index);
+    for (const wrong of qualifiedName(finalizer)) report.invalid(finalizerAt, finalizer, wrong);
+    if (kind.custom || finalizer.includes('/') || standardFinalizers.includes(finalizer)) continue;
+    const why = 'name is neither a standard finalizer name nor is it fully qualified';
+    report.invalid(finalizerAt, finalizer, why);
   }
 }
 
@@ -67,6 +69,8 @@ export function validateMetadataUpdate(next: KubeObject, previous: KubeObject, r
   }
 }
 
+const standardFinalizers = ['kubernetes', 'orphan', 'foregroundDeletion'];
+
 function validateNamespace(
   kind: KindDefinition,
   namespace: string | undefined,
@@ -79,12 +83,16 @@ function validateNamespace(
   else for (const wrong of dns1123Label(namespace)) report.invalid(at, namespace, wrong);
 }
 
+const ownerWords = { apiVersion: 'version', kind: 'kind', name: 'name', uid: 'uid' };
+
 function validateOwners(object: KubeObject, at: Path, report: Report): void {
   let controller = '';
-  for (const [index, owner] of (object.metadata?.ownerReferences ?? []).entries()) {
-    const itemAt = at.index(index);
+  for (const owner of object.metadata?.ownerReferences ?? []) {
     for (const field of ['apiVersion', 'kind', 'name', 'uid'] as const) {
-      if (!owner[field]) report.invalid(itemAt.child(field), owner[field] ?? '', 'must not be empty');
+      // Kubernetes names the list, not the item.
+      const fieldAt = at.child(field);
+      if (!owner[field])
+        report.invalid(fieldAt, owner[field] ?? '', `${ownerWords[field]} must not be empty`);
     }
     if (!owner.controller) continue;
     if (controller !== '') {

@@ -94,8 +94,8 @@ test('what is wrong with a pod is said in the words that Kubernetes uses', () =>
       'spec.containers[0].ports[0].name: Invalid value: "a_b": must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)',
     ],
     [
-      containerWith({ env: [{ name: '1A' }] }),
-      /^spec.containers\[0\].env\[0\].name: Invalid value: "1A": a valid environment variable name must/,
+      containerWith({ env: [{ name: 'A=' }] }),
+      /^spec.containers\[0\].env\[0\].name: Invalid value: "A=": a valid environment variable name must/,
     ],
     [
       containerWith({
@@ -104,8 +104,33 @@ test('what is wrong with a pod is said in the words that Kubernetes uses', () =>
       'spec.containers[0].env[0].valueFrom: Invalid value: "": may not be specified when `value` is not empty',
     ],
     [
+      containerWith({ env: [{ name: 'A', valueFrom: { fieldRef: { fieldPath: 'status.phase' } } }] }),
+      /^spec.containers\[0\].env\[0\].valueFrom.fieldRef.fieldPath: Unsupported value: "status.phase": supported values: "metadata.name"/,
+    ],
+    [
       containerWith({ env: [{ name: 'A', valueFrom: { fieldRef: { fieldPath: 'spec.x' } } }] }),
-      /^spec.containers\[0\].env\[0\].valueFrom.fieldRef.fieldPath: Unsupported value: "spec.x": supported values: "metadata.name"/,
+      'spec.containers[0].env[0].valueFrom.fieldRef.fieldPath: Invalid value: "spec.x": error converting fieldPath: field label not supported: spec.x',
+    ],
+    [
+      podWith({
+        initContainers: [{ name: 'first', image: 'a', livenessProbe: { exec: { command: ['a'] } } }],
+      }),
+      'spec.initContainers[0].livenessProbe: Forbidden: may not be set for init containers without restartPolicy=Always',
+    ],
+    [
+      podWith({
+        hostNetwork: true,
+        containers: [{ ...container, ports: [{ containerPort: 80, hostPort: 90 }] }],
+      }),
+      'spec.containers[0].ports[0].hostPort: Invalid value: 90: must match `containerPort` when `hostNetwork` is true',
+    ],
+    [
+      podWith({ volumes: [{ name: 'up', hostPath: { path: '/a/../b' } }] }),
+      'spec.volumes[0].hostPath.path: Invalid value: "/a/../b": must not contain \'..\'',
+    ],
+    [
+      { ...podWith({}), metadata: { ...metadata, finalizers: ['wrong'] } },
+      'metadata.finalizers[0]: Invalid value: "wrong": name is neither a standard finalizer name nor is it fully qualified',
     ],
     [
       containerWith({ volumeMounts: [{ name: 'data', mountPath: '/d' }] }),
@@ -228,7 +253,7 @@ test('what is wrong with other kinds is said in the words that Kubernetes uses',
     [
       deployment,
       deploymentWith({ strategy: { rollingUpdate: { maxSurge: 'half' } } }),
-      /^spec.strategy.rollingUpdate.maxSurge: Invalid value: "half": a valid percent string must be/,
+      /^spec.strategy.rollingUpdate.maxSurge: Invalid value: intstr.IntOrString{Type:1, IntVal:0, StrVal:"half"}: a valid percent string must be/,
     ],
     [
       deployment,

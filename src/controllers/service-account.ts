@@ -6,6 +6,12 @@ import type { Running } from '../base/lifecycle.ts';
 import { type Context, runController, source } from './controller.ts';
 
 const rootCertificateName = 'kube-root-ca.crt';
+const rootCertificateAnnotations = {
+  'kubernetes.io/description':
+    'Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as ' +
+    'the internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of ' +
+    'Kubernetes clusters.',
+};
 
 /** Sees to it that each namespace has the service account `default` and the cluster's certificate authority. */
 export function run(context: Context, options: { caPem: string }): Running {
@@ -22,7 +28,7 @@ export function run(context: Context, options: { caPem: string }): Running {
       await created.catch(ignoreExisting);
     }
     const wanted: ConfigMap = {
-      metadata: { name: rootCertificateName, namespace },
+      metadata: { name: rootCertificateName, namespace, annotations: rootCertificateAnnotations },
       data: { 'ca.crt': options.caPem },
     };
     const present = configMaps.get(`${namespace}/${rootCertificateName}`);

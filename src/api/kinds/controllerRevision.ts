@@ -28,6 +28,9 @@ export const controllerRevision = defineKind<ControllerRevision>({
     { name: 'Revision', doc: 'Its number.', value: ({ revision }) => revision ?? 0 },
     ageColumn,
   ],
+  check({ data }, report, root) {
+    if (data === undefined) report.required(root.child('data'), 'data is mandatory');
+  },
   checkUpdate(next, previous, report, root) {
     if (!isEqualSemantically(next.data, previous.data)) {
       report.invalid(root.child('data'), next.data, 'field is immutable');

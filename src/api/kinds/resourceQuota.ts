@@ -3,7 +3,7 @@ import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
 import { qualifiedName } from '../names.ts';
 import type { Path } from '../path.ts';
 import { compareQuantities, parseQuantity } from '../quantity.ts';
-import type { Report } from '../report.ts';
+import { GoText, goQuoted, type Report } from '../report.ts';
 import { list, map, object, quantity, required, string, type TypeOf } from '../schema.ts';
 import { ageColumn, nameColumn } from '../table.ts';
 
@@ -147,10 +147,13 @@ function checkSpec({ hard = {}, scopes, scopeSelector: selector }: Checked, at: 
 
 function checkScopes(scopes: string[], resources: string[], at: Path, report: Report): void {
   for (const scope of scopes) {
-    if (!isScope(scope)) report.invalid(at, scopes, 'unsupported scope');
+    if (!isScope(scope)) report.invalid(at, goScopes(scopes), 'unsupported scope');
   }
   checkTogether(scopes, resources, at, report);
 }
+
+const goScopes = (scopes: string[]) =>
+  new GoText(`[]core.ResourceQuotaScope{${scopes.map(goQuoted).join(', ')}}`);
 
 const isScope = (scope: string) => quotaScopes.some((known) => known === scope);
 
@@ -158,14 +161,14 @@ function checkTogether(scopes: string[], resources: string[], at: Path, report: 
   for (const scope of scopes.filter(isScope)) {
     const allowed = scope === 'BestEffort' ? ['pods'] : ['pods', ...compute];
     if (resources.some((name) => standard.includes(name) && !allowed.includes(name))) {
-      report.invalid(at, scopes, 'unsupported scope applied to resource');
+      report.invalid(at, goScopes(scopes), 'unsupported scope applied to resource');
     }
   }
   for (const [a, b] of [
     ['BestEffort', 'NotBestEffort'],
     ['Terminating', 'NotTerminating'],
   ] as const) {
-    if (scopes.includes(a) && scopes.includes(b)) report.invalid(at, scopes, 'conflicting scopes');
+    if (scopes.includes(a) && scopes.includes(b)) report.invalid(at, goScopes(scopes), 'conflicting scopes');
   }
 }
 

@@ -20,6 +20,6 @@ export const roleBinding = defineKind<RoleBinding>({
   nameRule: pathSegment,
   schema,
   columns: bindingColumns,
-  check: checkBinding(['ClusterRole', 'Role'], true),
+  check: checkBinding(['Role', 'ClusterRole'], true),
   checkUpdate: checkBindingUpdate,
 });

@@ -205,7 +205,7 @@ function checkServiceSpec(spec: CheckedSpec, at: Path, report: Report): void {
   if (type === 'ExternalName') {
     if (!spec.externalName) report.required(at.child('externalName'));
     if (clusterIP !== '') {
-      report.forbidden(at.child('clusterIPs').index(0), 'may not be set for ExternalName services');
+      report.forbidden(at.child('clusterIPs'), 'may not be set for ExternalName services');
     }
     return;
   }

@@ -56,10 +56,23 @@ const environmentFields = [
 const checkFieldPath: Check<{ fieldRef?: ObjectFieldSelector }> = ({ fieldRef }, at, report) => {
   if (fieldRef === undefined || /^metadata\.(labels|annotations)\['[^']+'\]$/.test(fieldRef.fieldPath))
     return;
-  if (!environmentFields.includes(fieldRef.fieldPath)) {
-    report.unsupported(at.child('fieldRef').child('fieldPath'), fieldRef.fieldPath, environmentFields);
+  const { fieldPath } = fieldRef;
+  const pathAt = at.child('fieldRef').child('fieldPath');
+  if (selectableOnly.includes(fieldPath)) report.unsupported(pathAt, fieldPath, environmentFields);
+  else if (!environmentFields.includes(fieldPath)) {
+    const why = `error converting fieldPath: field label not supported: ${fieldPath}`;
+    report.invalid(pathAt, fieldPath, why);
   }
 };
+
+/** Kubernetes knows these fields of a pod by name, but gives none of them to a variable. */
+const selectableOnly = [
+  'metadata.annotations',
+  'metadata.labels',
+  'spec.restartPolicy',
+  'spec.schedulerName',
+  'status.phase',
+];
 
 export const envVarSource = object(
   'io.k8s.api.core.v1.EnvVarSource',

@@ -96,7 +96,6 @@ export const podSpec = object(
     terminationGracePeriodSeconds: integer({
       doc: 'Seconds between the request to stop and the kill.',
       default: 30,
-      min: 0,
     }),
     activeDeadlineSeconds: integer({
       doc: 'Seconds after which the pod is ended.',
@@ -198,6 +197,7 @@ interface Checked {
   ephemeralContainers?: EphemeralContainer[];
   volumes?: Volume[];
   dnsPolicy?: string;
+  hostNetwork?: boolean;
   dnsConfig?: PodDNSConfig;
 }
 
@@ -226,10 +226,36 @@ function checkPodSpecButMounts(spec: Checked, at: Path, report: Report): void {
       names.add(name);
     }
   }
+  for (const [index, container] of (spec.initContainers ?? []).entries())
+    checkInitContainer(container, at.child('initContainers').index(index), report);
+  if (spec.hostNetwork) checkHostPorts(spec, at, report);
   if (spec.dnsPolicy === 'None' && !spec.dnsConfig?.nameservers?.length) {
     report.required(
       at.child('dnsConfig').child('nameservers'),
       'must provide at least one DNS nameserver when `dnsPolicy` is None',
     );
+  }
+}
+
+/** What waits for a container or watches over it is for those that go on beside the others. */
+function checkInitContainer(container: Container, at: Path, report: Report): void {
+  if (container.restartPolicy === 'Always') return;
+  for (const field of ['lifecycle', 'livenessProbe', 'readinessProbe', 'startupProbe'] as const) {
+    const why = 'may not be set for init containers without restartPolicy=Always';
+    if (container[field]) report.forbidden(at.child(field), why);
+  }
+}
+
+/** On the node's own network a port is the same inside and outside. */
+function checkHostPorts(spec: Checked, at: Path, report: Report): void {
+  for (const field of ['containers', 'initContainers'] as const) {
+    for (const [index, { ports = [] }] of (spec[field] ?? []).entries()) {
+      const portsAt = at.child(field).index(index).child('ports');
+      for (const [portIndex, { hostPort, containerPort }] of ports.entries()) {
+        if (hostPort === undefined || hostPort === containerPort) continue;
+        const why = 'must match `containerPort` when `hostNetwork` is true';
+        report.invalid(portsAt.index(portIndex).child('hostPort'), hostPort, why);
+      }
+    }
   }
 }

@@ -92,7 +92,7 @@ export function checkBinding(roleKinds: readonly string[], isNamespaced: boolean
     if (apiGroup !== undefined && apiGroup !== rbacGroup)
       report.unsupported(at.child('apiGroup'), apiGroup, [rbacGroup]);
     if (kind !== undefined && !roleKinds.includes(kind))
-      report.unsupported(at.child('kind'), kind, roleKinds);
+      report.unsupported(at.child('kind'), kind, roleKinds, true);
     for (const wrong of name ? pathSegment(name) : []) report.invalid(at.child('name'), name, wrong);
     for (const [index, one] of (binding.subjects ?? []).entries()) {
       checkSubject(one, root.child('subjects').index(index), report, isNamespaced);

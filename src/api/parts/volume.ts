@@ -76,7 +76,14 @@ export const emptyDirVolumeSource = object('io.k8s.api.core.v1.EmptyDirVolumeSou
 export type EmptyDirVolumeSource = TypeOf<typeof emptyDirVolumeSource>;
 
 export const hostPathVolumeSource = object('io.k8s.api.core.v1.HostPathVolumeSource', {
-  path: required(string({ doc: 'The path on the node.' })),
+  path: required(
+    string({
+      doc: 'The path on the node.',
+      check(path, at, report) {
+        if (path.split('/').includes('..')) report.invalid(at, path, "must not contain '..'");
+      },
+    }),
+  ),
   type: string({ doc: 'What must be there, e.g. Directory.', default: '' }),
 });
 export type HostPathVolumeSource = TypeOf<typeof hostPathVolumeSource>;

@@ -2,7 +2,7 @@ import { intOrPercentErrors } from '../int-or-string.ts';
 import type { ScalePaths } from '../kind.ts';
 import { matchesLabels, requirementsOf } from '../label-selector.ts';
 import type { Path } from '../path.ts';
-import type { Report } from '../report.ts';
+import { GoText, goQuoted, type Report } from '../report.ts';
 import type { Check } from '../schema.ts';
 import type { LabelSelector } from './meta.ts';
 import type { PodTemplateSpec } from './podSpec.ts';
@@ -42,15 +42,20 @@ export function checkWorkload(
   }
 }
 
+const goIntOrString = (value: number | string) =>
+  typeof value === 'number'
+    ? value
+    : new GoText(`intstr.IntOrString{Type:1, IntVal:0, StrVal:${goQuoted(value)}}`);
+
 export const checkCountOrPercent: Check<number | string> = (value, at, report) => {
-  for (const wrong of intOrPercentErrors(value)) report.invalid(at, value, wrong);
+  for (const wrong of intOrPercentErrors(value)) report.invalid(at, goIntOrString(value), wrong);
 };
 
 /** Of a part that can be missing: no more than all. */
 export const checkShare: Check<number | string> = (value, at, report) => {
   checkCountOrPercent(value, at, report);
   if (typeof value === 'string' && Number.parseInt(value, 10) > 100) {
-    report.invalid(at, value, 'must not be greater than 100%');
+    report.invalid(at, goIntOrString(value), 'must not be greater than 100%');
   }
 };
 

@@ -98,7 +98,10 @@ export const workloadExamples: Example[] = [
           'spec: Invalid value: {"minAvailable":"50%","maxUnavailable":1}: minAvailable and maxUnavailable cannot be both set',
         ],
       ],
-      [{ spec: { minAvailable: 'half' } }, ['spec.minAvailable: Invalid value: "half"']],
+      [
+        { spec: { minAvailable: 'half' } },
+        ['spec.minAvailable: Invalid value: intstr.IntOrString{Type:1, IntVal:0, StrVal:"half"}'],
+      ],
     ],
   },
   {

@@ -19,7 +19,9 @@ export function decodeToken(text: string, prefix: string): Token {
   try {
     token = JSON.parse(Buffer.from(text, 'base64url').toString('utf8'));
   } catch (error) {
-    throw badRequest('invalid continue token: continue key is not valid', error);
+    const wrongAt = /[^\w-]/.exec(text)?.index ?? (text.length % 4 === 1 ? text.length - 1 : undefined);
+    const why = wrongAt === undefined ? '' : `: illegal base64 data at input byte ${wrongAt}`;
+    throw badRequest(`invalid continue token: continue key is not valid${why}`, error);
   }
   const { v, rv, start } = token ?? {};
   if (v !== 'meta.k8s.io/v1') {
