@@ -290,6 +290,19 @@ test('a kubelet port that is in use is told, and nothing is left running', async
   await cluster.startNode();
 });
 
+test('an image volume without its image is ErrImagePull too, and the container says why', async (t) => {
+  const cluster = await startTestCluster(t);
+  await cluster.build('web:1');
+  await cluster.startNode();
+  await cluster.createPod({
+    volumes: [{ name: 'model', image: { reference: 'models/none:1' } }],
+    containers: [{ name: 'web', image: 'web:1', volumeMounts: [{ name: 'model', mountPath: '/m' }] }],
+  });
+  const failing = await cluster.podWhen('ErrImagePull shows', (pod) => waitingReason(pod) === 'ErrImagePull');
+  const { message } = failing.status!.containerStatuses![0]!.state!.waiting!;
+  assert.match(message!, /failed for volume "model" : manifest unknown: .* has no models\/none:1/);
+});
+
 test('an image that does not exist is ErrImagePull, then ImagePullBackOff, with events that say why', async (t) => {
   const cluster = await startTestCluster(t);
   await cluster.startNode();

@@ -194,11 +194,17 @@ async function attempt<T>(
   try {
     return await action();
   } catch (error) {
-    const failed =
-      reason === 'CreateContainerConfigError' && isStatus(error, 'Invalid') ? 'CreateContainerError' : reason;
+    const failed = reasonOf(error, reason);
     const message = messageOf(error);
     if (event === 'FailedMount') events.warning(event, message);
     else events.warning(event, `Error: ${message}`, container.name);
     throw new StartFailure(failed, message, { cause: error });
   }
+}
+
+/** An image volume without its image is as the kubelet has it: not a mount that failed, but a pull. */
+function reasonOf(error: unknown, reason: string): string {
+  if (reason === 'CreateContainerConfigError' && isStatus(error, 'Invalid')) return 'CreateContainerError';
+  const cause = isStatus(error) ? error.cause : undefined;
+  return cause instanceof ImageError ? cause.reason : reason;
 }
