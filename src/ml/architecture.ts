@@ -55,6 +55,14 @@ export function architecture([first, ...rest]: (Input | Layer)[]): Architecture 
     throw new ShapeError('A model must begin with input(shape), for example input([32, 32, 3])');
   }
   const begin = first as Input;
+  rest.forEach((layer, index) => {
+    if (typeof (layer as Partial<Layer>)?.apply === 'function' && typeof layer === 'object') return;
+    const given =
+      typeof layer === 'function' ? `the function ${(layer as { name: string }).name}: call it` : 'none';
+    throw new TypeError(
+      `sequential: element ${index + 1} is ${given}; give layers that were made, as dense(10)`,
+    );
+  });
   const output = (rest as Layer[]).reduce<SymbolicTensor>((tensor, layer) => layer.apply(tensor), begin);
   return graphArchitecture([begin], [output]);
 }

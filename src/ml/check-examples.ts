@@ -68,7 +68,9 @@ function targetsOf(
     ? y.length === outputs.length
     : outputs.every(({ name }) => Object.hasOwn(y, name));
   const names = isOfAll ? outputs.map(({ name }) => name) : terms.map(({ name }) => name);
-  const given = eachOf(names, y, `${method} (targets)`);
+  const hint =
+    outputs.length === 1 ? ': give class numbers, or rows of values as tensor(data, [count, outputs])' : '';
+  const given = eachOf(names, y, `${method} (targets)`, hint);
   return isOfAll ? terms.map(({ output }) => given[output]!) : given;
 }
 

@@ -12,7 +12,10 @@ export type Inputs = Tensor | Each<Tensor>;
 export function packInputs({ inputs }: Architecture, given: Inputs, method: string): Tensor {
   if (isTensor(given)) return given;
   const names = inputs.map(({ name }) => name);
-  const x = eachOf(names, given, `${method} (inputs)`);
+  const x = eachOf(names, given, `${method} (inputs)`, ': give a tensor(data, [count, …]) for each');
+  const other = x.findIndex((each) => !isTensor(each));
+  if (other >= 0)
+    throw new ShapeError(`${method} (inputs): "${names[other]}" is no tensor(data, [count, …])`);
   if (x.length === 1) return x[0]!;
   const count = x[0]!.shape[0]!;
   const width = inputs.reduce((total, { input }) => total + staticSize(input.shape), 0);

@@ -43,7 +43,9 @@ export function dtypeOf(data: TensorData): DType {
   if (data instanceof Float64Array) return 'float64';
   if (data instanceof Uint8Array) return 'uint8';
   if (data instanceof Int32Array) return 'int32';
-  return 'int64';
+  if (data instanceof BigInt64Array) return 'int64';
+  const given = (data as object | undefined)?.constructor?.name ?? typeof data;
+  throw new TypeError(`tensor(data, shape) takes a typed array, as Float32Array.of(1, 2), got ${given}`);
 }
 
 /** An array of zeros that holds `length` elements of `dtype`. */

@@ -24,6 +24,7 @@ export function objectiveOf(
   losses: Losses,
   lossWeights?: Each<number>,
 ): Term[] {
+  requireMade(losses);
   const names = outputs.map(({ name }) => name);
   const hint = ': give one for each of the outputs';
   const chosen = isLoss(losses)
@@ -46,6 +47,16 @@ export function objectiveOf(
   });
   if (terms.length === 0) throw new ShapeError('compile: no output has a loss');
   return terms;
+}
+
+/** What users of Keras give at first: a name, or a loss that nobody called. */
+function requireMade(losses: unknown): void {
+  if (typeof losses === 'object' && losses !== null) {
+    if (!isLoss(losses as Losses)) for (const each of Object.values(losses)) if (each) requireMade(each);
+    return;
+  }
+  const given = typeof losses === 'function' ? 'a function: call it' : String(losses);
+  throw new TypeError(`compile: the loss is ${given}; give one that was made, as meanSquaredError()`);
 }
 
 const isLoss = (losses: Losses): losses is Loss => typeof (losses as Loss).build === 'function';

@@ -159,7 +159,7 @@ function numberOf(cell: string, where: string, column: string): number {
   const value = cell.trim() === '' ? Number.NaN : Number(cell);
   if (Number.isFinite(value)) return value;
   throw new Error(
-    `${where}: column "${column}" is "${cell}", expected a number: name it under categorical, or leave it out of features`,
+    `${where}: column "${column}" is "${cell}", expected a number: give categorical: { ${JSON.stringify(column)}: true }, or leave it out of features`,
   );
 }
 

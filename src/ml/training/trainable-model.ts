@@ -136,7 +136,12 @@ export class TrainableModel {
   }
 
   /** Sets how the model is trained, and forgets what an optimizer remembered. */
-  compile({ optimizer, loss, lossWeights, metrics, weightedMetrics }: CompileOptions): void {
+  compile(options: CompileOptions): void {
+    const { optimizer, loss, lossWeights, metrics, weightedMetrics } = options ?? {};
+    if (typeof optimizer?.update !== 'function')
+      throw new TypeError(
+        `compile: the optimizer must be one that was made, as adam(), got ${typeof optimizer}`,
+      );
     if (this.#isTraining) throw new Error(`compile() while fit() is running on ${this.name}: await it first`);
     const { outputs, parameterCount } = this.architecture;
     const terms = objectiveOf(this.architecture, loss, lossWeights);
@@ -176,7 +181,7 @@ export class TrainableModel {
   fit(dataset: BatchSource<NamedBatch>, options?: DatasetFitOptions): Promise<History>;
   async fit(
     x: Inputs | BatchSource<NamedBatch>,
-    second: Targets | DatasetFitOptions = {},
+    second?: Targets | DatasetFitOptions,
     third: FitOptions = {},
   ): Promise<History> {
     if (this.#isTraining) throw new Error(`fit() is already running on ${this.name}: await it first`);
@@ -184,8 +189,12 @@ export class TrainableModel {
     this.#isTraining = true;
     this.stopTraining = false;
     try {
+      if (!isSource(x) && !second)
+        throw new TypeError('fit() got no targets: call fit(x, y, options), or fit(dataset, options)');
       // Of the overloads, a data set comes with options and arrays with targets.
-      const [y, options] = isSource(x) ? [undefined, second as FitOptions] : [second as Targets, third];
+      const [y, options] = isSource(x)
+        ? [undefined, (second ?? {}) as FitOptions]
+        : [second as Targets, third];
       return await runFit(this, this.#packed(x, 'fit'), y, options, {
         compiled,
         engine: this.#engine,
