@@ -9,6 +9,8 @@ export interface OpenApiSource {
   /** The same as `v2` in protocol buffers: kubectl before 1.27 reads nothing else. */
   v2Protobuf(): Uint8Array | Promise<Uint8Array>;
   v3(group: string, version: string): object | Promise<object>;
+  /** What describes a path that is above all versions: `apis/apps`. */
+  v3Discovery(path: string): object | Promise<object>;
   /** What other servers describe, as the index has it. */
   remoteV3?(): Promise<Record<string, object>>;
   /** Changes with what others add to `v2`. */
@@ -44,6 +46,8 @@ export class OpenApi {
       const object = { paths: await this.#index() };
       return { code: 200, headers: { 'content-type': 'application/json' }, kind: 'object', object };
     }
+    const above = this.#discoveryPaths().find((one) => `/openapi/v3/${one}` === path);
+    if (above) return this.#send(request, await this.#discovery(above));
     const at = this.#groupVersions().find((one) => `/openapi/v3/${one.path}` === path);
     if (!at) throw noSuchPath();
     return this.#send(request, await this.#v3(at));
@@ -56,8 +60,12 @@ export class OpenApi {
       const hash = at.stamp === '' ? (await this.#v3(at)).hash : hashOf(at.path + at.stamp);
       return [at.path, { serverRelativeURL: `/openapi/v3/${at.path}?hash=${hash}` }];
     });
+    const above = this.#discoveryPaths().map(async (path) => {
+      const { hash } = await this.#discovery(path);
+      return [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hash}` }];
+    });
     const remote = (await this.#source.remoteV3?.()) ?? {};
-    return { ...Object.fromEntries(await Promise.all(entries)), ...remote };
+    return { ...Object.fromEntries(await Promise.all([...above, ...entries])), ...remote };
   }
 
   async #v2(request: ApiRequest): Promise<Document> {
@@ -75,6 +83,18 @@ export class OpenApi {
     const made = async () => Buffer.from(JSON.stringify(await this.#source.v3(at.group, at.version)));
     if (stamp === '') return this.#kept({ name: path, stamp, mediaType: json }, made);
     return { body: await made(), mediaType: json, hash: hashOf(path + stamp) };
+  }
+
+  #discovery(path: string): Promise<Document> {
+    const made = async () => Buffer.from(JSON.stringify(await this.#source.v3Discovery(path)));
+    return this.#kept({ name: path, stamp: '', mediaType: json }, made);
+  }
+
+  /** Of built-in groups only, as in Kubernetes. */
+  #discoveryPaths(): string[] {
+    const groups = new Set(this.#served.kinds.filter(({ custom }) => !custom).map(({ group }) => group));
+    const named = [...groups].filter((group) => group !== '');
+    return ['api', 'apis', ...named.map((group) => `apis/${group}`), 'version'];
   }
 
   #groupVersions(): GroupVersion[] {

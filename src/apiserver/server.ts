@@ -183,6 +183,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       },
       v3: async (group, version) =>
         (await import('../api/openapi/v3.ts')).openapiV3(described.kinds, { group, version }),
+      v3Discovery: async (path) => (await import('../api/openapi/v3-discovery.ts')).openapiV3Discovery(path),
       remoteV3: () => remoteOpenApi.v3(),
       remoteRevision: () => remoteOpenApi.revision(),
     }),

@@ -2,7 +2,7 @@ import type { KindDefinition } from '../kind.ts';
 import { type Operation, operationsOf } from './operations.ts';
 
 /** The `info` of every document. */
-export const info = { title: 'Kubernetes', version: 'v1.33.0' };
+export const info = { title: 'Kubernetes', version: 'v1.32.0' };
 export const json = 'application/json';
 
 /** The operations of the kinds by path and method, each written by `write`. */
