@@ -24,6 +24,8 @@ import { watchFolder } from './watch-folder.ts';
 
 const podGraceSeconds = 10;
 const yearSeconds = 365 * 24 * 3600;
+/** Who waits longer is told that it goes on. */
+const slowStartMs = 2_000;
 
 /** `selvage up`: runs until it is told to stop. */
 export async function runUp(flags: UpFlags, dataDir: DataDir): Promise<void> {
@@ -32,6 +34,7 @@ export async function runUp(flags: UpFlags, dataDir: DataDir): Promise<void> {
   const log = createLog({ level: flags.logLevel, write: (line) => process.stderr.write(line) });
   const life = new Lifecycle();
   let kubeconfig = '';
+  const waiting = systemClock.after(slowStartMs, () => say('starting …'));
   try {
     const controlPlane = life.add(
       await startControlPlane({
@@ -51,6 +54,7 @@ export async function runUp(flags: UpFlags, dataDir: DataDir): Promise<void> {
         },
       }),
     );
+    waiting();
     // Since the process began, Node.js itself included.
     say(`API ready at ${controlPlane.server} after ${formatMs(performance.now())}`);
     if (flags.kubeconfig === false) say(`kubeconfig: ${kubeconfig}`);
@@ -68,6 +72,7 @@ export async function runUp(flags: UpFlags, dataDir: DataDir): Promise<void> {
     await told;
     say('stopping …');
   } finally {
+    waiting();
     await life.stop();
   }
 }

@@ -5,7 +5,7 @@ import { formatDuration } from './backoff.ts';
 import { plan } from './plan.ts';
 import { podPhase, podStatus } from './pod-status.ts';
 import { acceptContainers, acceptPod, containerId, type PodRecord } from './record.ts';
-import { beginStart, hold, lose, observe, pullFailed, resume } from './transitions.ts';
+import { beginStart, createFailed, hold, lose, observe, pullFailed, resume } from './transitions.ts';
 
 const t0 = Date.parse('2026-01-01T00:00:00Z');
 const second = 1000;
@@ -141,6 +141,16 @@ test('a sidecar keeps running beside the main container and ends after it', () =
   exit(record, 0, t0);
   const [stop] = plan(record, t0).actions;
   assert.deepEqual([stop?.kind, stop?.kind === 'stop' && stop.container], ['stop', 'proxy']);
+});
+
+test("who waits for the image of a volume is not told that it is the container's", () => {
+  const record = acceptPod(podOf(), t0);
+  beginStart(record, 'web', t0);
+  const message = 'MountVolume.SetUp failed for volume "model" : manifest unknown: model:1';
+  createFailed(record.containers.web!, { reason: 'ErrImagePull', message, nowMs: t0 });
+  const [wait] = plan(record, t0 + 2 * second).actions;
+  const told = `Back-off pulling the image of a volume: ErrImagePull: ${message}`;
+  assert.equal(wait?.kind === 'wait' && wait.message, told);
 });
 
 test('a failed pull is tried again after 10 s, 20 s …, and says why in the meantime', () => {

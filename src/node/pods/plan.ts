@@ -1,3 +1,4 @@
+import { mountFailed } from '../volumes/mount-failed.ts';
 import { decideRestart, formatDuration } from './backoff.ts';
 import {
   type Container,
@@ -172,11 +173,13 @@ class Planner {
     const atMs = failedAtMs + pullErrorShownMs;
     if (this.#nowMs < atMs) return void this.#wakes.push(atMs);
     const why = phase.kind === 'waiting' && phase.message ? `: ErrImagePull: ${phase.message}` : '';
+    const isVolume = phase.kind === 'waiting' && phase.message?.startsWith(mountFailed);
+    const what = isVolume ? 'the image of a volume' : `image "${container.image}"`;
     this.#actions.push({
       kind: 'wait',
       container: container.name,
       reason: 'ImagePullBackOff',
-      message: `Back-off pulling image "${container.image}"${why}`,
+      message: `Back-off pulling ${what}${why}`,
       retryAtMs,
     });
   }

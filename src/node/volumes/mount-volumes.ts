@@ -6,6 +6,7 @@ import type { Container } from '../pods/record.ts';
 import type { ContainerSpec } from '../runtimes/runtime.ts';
 import { writeAtomically } from './atomic-folder.ts';
 import { claimedFolder } from './claimed-folder.ts';
+import { mountFailed } from './mount-failed.ts';
 import { type FileSources, type Volume, volumeFiles } from './volume-files.ts';
 import { volumeFolder } from './volume-folder.ts';
 
@@ -29,7 +30,7 @@ export async function makeVolumes(
     try {
       return [volume.name, await makeVolume(volume, sources)] as const;
     } catch (error) {
-      const message = `MountVolume.SetUp failed for volume "${volume.name}" : ${messageOf(error)}`;
+      const message = `${mountFailed} "${volume.name}" : ${messageOf(error)}`;
       throw new StatusError(isStatus(error) ? error.reason : 'InternalError', message, { cause: error });
     }
   });
