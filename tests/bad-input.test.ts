@@ -106,8 +106,17 @@ test('manifests, images and files that are wrong get errors that say what is wro
     /^selvage: "nothing:1" is not in .*selvage build/m,
   );
   assert.match(
-    await shell.run('selvage agent --server https://127.0.0.1:1 --name n --token wrong', { code: 1 }),
+    await shell.run('selvage agent --server https://127.0.0.1:1 --name n', { code: 1 }),
+    /^selvage: the data folder .* is that of node "local": start it with --name local/m,
+  );
+  const agent = `selvage agent --data-dir ${join(shell.home, 'agent')}`;
+  assert.match(
+    await shell.run(`${agent} --server https://127.0.0.1:1 --name n --token wrong`, { code: 1 }),
     /^selvage: .*not a join token/m,
+  );
+  assert.match(
+    await shell.run(`${agent} --server 127.0.0.1:1 --name n --token wrong`, { code: 1 }),
+    /such as https:\/\/192\.0\.2\.10:6443\.\n\(see selvage agent --help\)/,
   );
   assert.match(await shell.run('selvage fly', { code: 1 }), /unknown command 'fly'/);
 });
