@@ -68,7 +68,12 @@ const cases: Case[] = [
     plural: 'statefulsets',
     body: { spec: { ...workload, serviceName: 'x' } },
   },
-  { group: 'apps/v1', kind: 'ControllerRevision', plural: 'controllerrevisions', body: { revision: 1 } },
+  {
+    group: 'apps/v1',
+    kind: 'ControllerRevision',
+    plural: 'controllerrevisions',
+    body: { revision: 1, data: {} },
+  },
   {
     group: 'v1',
     kind: 'ReplicationController',
