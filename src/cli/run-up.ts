@@ -33,7 +33,7 @@ export async function runUp(flags: UpFlags, dataDir: DataDir): Promise<void> {
   const say = (text: string) => process.stderr.write(`${text}\n`);
   const log = createLog({ level: flags.logLevel, write: (line) => process.stderr.write(line) });
   const life = new Lifecycle();
-  let kubeconfig = '';
+  let kubectl: { path: string; replaced?: string | undefined } = { path: '' };
   const waiting = systemClock.after(slowStartMs, () => say('starting …'));
   try {
     const controlPlane = life.add(
@@ -50,15 +50,19 @@ export async function runUp(flags: UpFlags, dataDir: DataDir): Promise<void> {
         clock: systemClock,
         log,
         onListening: async (listening) => {
-          kubeconfig = await writeKubeconfigs(flags, dataDir, listening);
+          kubectl = await writeKubeconfigs(flags, dataDir, listening);
         },
       }),
     );
     waiting();
     // Since the process began, Node.js itself included.
     say(`API ready at ${controlPlane.server} after ${formatMs(performance.now())}`);
-    if (flags.kubeconfig === false) say(`kubeconfig: ${kubeconfig}`);
-    else say(`kubectl uses it now: context "selvage" in ${kubeconfig}`);
+    if (flags.kubeconfig === false) say(`kubeconfig: ${kubectl.path}`);
+    else say(`kubectl uses it now: context "selvage" in ${kubectl.path}`);
+    if (kubectl.replaced)
+      say(
+        `until now that was the cluster at ${kubectl.replaced}: its own kubeconfig is in its data folder (kubectl --kubeconfig)`,
+      );
     if (flags.node) life.add(await startLocalNode(flags, dataDir, controlPlane, log));
     else
       say(
@@ -77,12 +81,12 @@ export async function runUp(flags: UpFlags, dataDir: DataDir): Promise<void> {
   }
 }
 
-/** The data folder's own kubeconfig, and the one that kubectl reads; returns the path to name to a person. */
+/** The data folder's own kubeconfig, and the one that kubectl reads; which of them to name to a person. */
 async function writeKubeconfigs(
   flags: UpFlags,
   dataDir: DataDir,
   { authority, server }: Pick<ControlPlane, 'authority' | 'server'>,
-): Promise<string> {
+): Promise<{ path: string; replaced?: string | undefined }> {
   const { certificatePem, privateKeyPem } = authority.issue({
     commonName: 'selvage-admin',
     organizations: ['system:masters'],
@@ -96,16 +100,15 @@ async function writeKubeconfigs(
     clientKeyPem: privateKeyPem,
   };
   await writeKubeconfig(dataDir.kubeconfig, connection);
-  if (flags.kubeconfig === false) return dataDir.kubeconfig;
+  if (flags.kubeconfig === false) return { path: dataDir.kubeconfig };
   const path = typeof flags.kubeconfig === 'string' ? flags.kubeconfig : defaultKubeconfig();
   try {
-    await writeKubeconfig(path, connection);
+    return { path, replaced: await writeKubeconfig(path, connection) };
   } catch (error) {
     throw new Error(
       `${messageOf(error)} Name another with --kubeconfig, or leave it alone with --no-kubeconfig`,
     );
   }
-  return path;
 }
 
 /** Pods of the node in this process, through its shim. */

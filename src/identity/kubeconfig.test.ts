@@ -73,6 +73,17 @@ test('other clusters, users, contexts and comments in the file are kept', async 
   assert.deepEqual(await readKubeconfig(path), connection);
 });
 
+test('whoever writes hears which other cluster had the name', async (t) => {
+  const path = kubeconfigPath(t);
+  const other = { ...connection, server: 'https://127.0.0.1:7443', caPem: 'another' };
+  assert.equal(await writeKubeconfig(path, connection), undefined);
+  assert.equal(await writeKubeconfig(path, { ...connection, server: 'https://127.0.0.1:6444' }), undefined);
+  assert.equal(await writeKubeconfig(path, other), 'https://127.0.0.1:6444');
+  assert.equal(await writeKubeconfig(path, connection, 'mine'), undefined);
+  assert.equal(await writeKubeconfig(path, other), undefined);
+  assert.equal(await writeKubeconfig(path, connection), other.server);
+});
+
 test('files that a kubeconfig refers to are found beside it', async (t) => {
   const path = kubeconfigPath(t);
   await writeKubeconfig(path, connection);

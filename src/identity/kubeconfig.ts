@@ -26,12 +26,21 @@ interface Kubeconfig {
 
 /**
  * Writes `connection` into the kubeconfig at `path` as cluster, user and context `name`, and makes it current. What
- * else the file holds is kept. Mode 0600, replaced as a whole.
+ * else the file holds is kept. Mode 0600, replaced as a whole. Resolves to the server that the name stood for, if that
+ * was another cluster (one of another authority).
  */
-export async function writeKubeconfig(path: string, connection: Connection, name = 'selvage'): Promise<void> {
+export async function writeKubeconfig(
+  path: string,
+  connection: Connection,
+  name = 'selvage',
+): Promise<string | undefined> {
   const fresh = freshKubeconfig(connection, name);
   const existing = readIfExists(path)?.toString();
-  if (!existing?.trim() || parseFresh(existing)?.name === name) return writePrivateFile(path, fresh);
+  const before = existing === undefined ? undefined : parseFresh(existing);
+  if (!existing?.trim() || before?.name === name) {
+    writePrivateFile(path, fresh);
+    return before && before.connection.caPem !== connection.caPem ? before.connection.server : undefined;
+  }
   const { parseDocument, parse } = await import('yaml');
   const document = parseDocument(existing);
   const mine = parse(fresh) as Required<Kubeconfig>;
@@ -43,6 +52,9 @@ export async function writeKubeconfig(path: string, connection: Connection, name
   }
   document.set('current-context', name);
   writePrivateFile(path, document.toString({ lineWidth: 0 }));
+  const replaced = merged.clusters?.find((entry) => entry.name === name)?.cluster;
+  const isSame = replaced?.['certificate-authority-data'] === (connection.caPem && base64(connection.caPem));
+  return isSame ? undefined : replaced?.server;
 }
 
 /** Reads the current context; NotFound or Invalid say what is missing and what to do. */
