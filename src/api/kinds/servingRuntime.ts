@@ -29,7 +29,7 @@ export const runtimeColumns: Column<Pick<ServingRuntime, 'metadata' | 'spec'>>[]
   {
     name: 'Containers',
     doc: 'Its first container.',
-    value: ({ spec }) => spec?.containers[0]?.name ?? '',
+    value: ({ spec }) => spec?.containers?.[0]?.name ?? '',
   },
   ageColumn,
 ];

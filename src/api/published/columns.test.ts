@@ -19,6 +19,8 @@ const packageOf: Record<string, string> = {
 const elsewhere: Record<string, string> = {
   APIService: 'kube-aggregator prints it itself',
   InferenceService: 'a kind of KServe',
+  ServingRuntime: 'a kind of KServe',
+  ClusterServingRuntime: 'a kind of KServe',
   TrainingJob: 'a kind of our own',
   CustomResourceDefinition: 'apiextensions-apiserver prints it itself',
   Binding: 'never printed',
