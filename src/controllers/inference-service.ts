@@ -41,8 +41,8 @@ import { writeStatus } from './write-status.ts';
 
 /** How often a tag is looked up again. */
 export const tagLookMs = 5_000;
-/** How often pods that get other weights are asked whether these are live. */
-const swapLookMs = 500;
+/** How often pods that get other weights are asked whether these are live: many together less often. */
+const swapLookMs = (pods: number) => Math.min(1_000, 100 + 20 * pods);
 /** And when one of them could not load them: others' nodes may still fetch. */
 const refusedLookMs = 5_000;
 
@@ -131,6 +131,7 @@ export function run(context: Context): Running {
       latest && (await servedModel(inference, latest, { model, pods: podsOf(latest), questions }));
     const drift =
       takesWeights(inference) && latest ? await drifts.of(key, inference, podsOf(latest)) : undefined;
+    const seen = [...made.values()].flatMap(podsOf);
     const status = statusOf(inference, {
       plan: wanted,
       drift,
@@ -140,7 +141,7 @@ export function run(context: Context): Running {
       canary: made.get(beside),
       transformer: made.get(componentName(inference, 'transformer')),
       explainer: made.get(componentName(inference, 'explainer')),
-      pods: [...made.values()].flatMap(podsOf),
+      pods: seen,
       nowMs: clock.nowMs(),
     });
     await writeStatus(client, inferenceServiceKind, inference, status);
@@ -149,8 +150,8 @@ export function run(context: Context): Running {
       events.record(subjectOf(inferenceServiceKind, inference), type, reason, message);
     const isAsleep = made.get(name)?.spec?.replicas === 0;
     const looks = [
-      served?.isSwapping ? (served.failure ? refusedLookMs : swapLookMs) : undefined,
-      isStableSwapped ? undefined : swapLookMs,
+      served?.isSwapping ? (served.failure ? refusedLookMs : swapLookMs(seen.length)) : undefined,
+      isStableSwapped ? undefined : swapLookMs(seen.length),
       scaleSettingsOf(inference) && !isAsleep ? tickMs : undefined,
       // A tag may be pushed anew; a digest means the same for ever.
       reference && !reference.includes('@') ? tagLookMs : undefined,

@@ -18,9 +18,10 @@ const mountPath = '/mnt/models';
 const mounts = JSON.parse(process.env.SELVAGE_MOUNTS ?? '{}') as Record<string, string>;
 const options = readOptions(process.env);
 const metrics = new Metrics();
+const folder = folderAt(options.repository ?? mountPath);
 const repository = options.repository
-  ? openRepository({ folder: folderAt(options.repository), start })
-  : openSingle({ name: options.name, version: options.version, folder: folderAt(mountPath), start });
+  ? openRepository({ folder, start })
+  : openSingle({ name: options.name, version: options.version, folder, start });
 
 // All models of the folder are loaded; one that can't be is told by the index, and keeps none of the others.
 if (options.repository)
@@ -55,7 +56,13 @@ for (const listener of listeners)
   });
 
 if (options.watchMs > 0)
-  watchFolder({ repository, clock: systemClock, intervalMs: options.watchMs, onError: console.error });
+  watchFolder({
+    repository,
+    folder,
+    clock: systemClock,
+    intervalMs: options.watchMs,
+    onError: console.error,
+  });
 
 function folderAt(path: string): string {
   return mounts[path] ?? path;

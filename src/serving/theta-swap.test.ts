@@ -48,7 +48,7 @@ before(async () => {
   server = createModelServer({ models: [], repository, metrics, version: '0' });
   errors = [];
   const onError = (message: string) => errors.push(message);
-  endWatch = watchFolder({ repository, clock: systemClock, intervalMs: 20, onError });
+  endWatch = watchFolder({ repository, folder, clock: systemClock, intervalMs: 20, onError });
 });
 
 after(async () => {
@@ -128,6 +128,16 @@ test('weights that are cut short, or of another model, are told once, and the ol
   await put(weightsOf(5));
   await until(async () => (await answerOf()) === 5);
   assert.equal(await refused(), undefined);
+});
+
+test('what the system tells of is not waited for', async () => {
+  endWatch();
+  const onError = (message: string) => errors.push(message);
+  endWatch = watchFolder({ repository, folder, clock: systemClock, intervalMs: 3_600_000, onError });
+  for (const value of [6, 8]) {
+    await put(weightsOf(value));
+    await until(async () => (await answerOf()) === value);
+  }
 });
 
 test('a load request reads the folder at once', async () => {
