@@ -84,7 +84,17 @@ export class Call {
 
   list(name: string): number[] | undefined {
     const value = this.node.attributes.get(name);
-    return Array.isArray(value) ? value : undefined;
+    return isNumbers(value) ? value : undefined;
+  }
+
+  texts(name: string): string[] | undefined {
+    const value = this.node.attributes.get(name);
+    return Array.isArray(value) && !isNumbers(value) ? value : undefined;
+  }
+
+  /** Whether something takes this output of the node. */
+  wants(output: number): boolean {
+    return Boolean(this.node.outputs[output]);
   }
 
   text(name: string, otherwise: string): string {
@@ -102,6 +112,9 @@ export class Call {
     return given?.map((axis) => fromEnd(axis, rank));
   }
 }
+
+const isNumbers = (value: Attribute | undefined): value is number[] =>
+  Array.isArray(value) && typeof value[0] !== 'string';
 
 export function fromEnd(axis: number, rank: number): number {
   const positive = axis < 0 ? axis + rank : axis;

@@ -1,7 +1,7 @@
 /** Differentiable functions of each number, besides those of `ops/activations.ts`. */
 import { differentiable } from '../autodiff.ts';
 import type { Value } from '../graph.ts';
-import { larger, multiply, smaller } from '../ops/arithmetic.ts';
+import { add, larger, multiply, smaller } from '../ops/arithmetic.ts';
 import * as onnx from '../primitives.ts';
 
 export function exp(x: Value): Value {
@@ -45,4 +45,10 @@ export function erf(x: Value): Value {
 export function clip(x: Value, least: number, most: number): Value {
   const raised = least > -Infinity ? larger(x, x.graph.constant(least)) : x;
   return most < Infinity ? smaller(raised, x.graph.constant(most)) : raised;
+}
+
+/** alpha x + beta, kept between 0 and 1. */
+export function hardSigmoid(x: Value, alpha: number, beta: number): Value {
+  const line = add(multiply(x, x.graph.constant(alpha)), x.graph.constant(beta));
+  return clip(line, 0, 1);
 }

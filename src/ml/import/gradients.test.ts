@@ -16,6 +16,10 @@ interface Case {
   /** Constants after the inputs; undefined where one is left out. */
   constants?: (number[] | undefined)[];
   attributes?: Record<string, Attribute>;
+  /** Where one that is left out stands among the inputs. */
+  leavesOut?: number;
+  /** How many outputs the node has, one by default. */
+  outputs?: number;
   range?: readonly [number, number];
   /** onnxruntime has some operators for float32 only; the test is coarser then. */
   float?: 'float32';
@@ -81,9 +85,64 @@ const cases: Case[] = [
   { type: 'Flatten', inputs: [image] },
   { type: 'Gather', inputs: [['N', 5]], constants: [[3]], attributes: { axis: 1 } },
   { type: 'Gemm', inputs: [row, [3, 4], [3]], attributes: { transB: 1, alpha: 0.5, beta: 2 } },
+  {
+    type: 'GRU',
+    inputs: [
+      [3, 'N', 2],
+      [2, 9, 2],
+      [2, 9, 3],
+      [2, 18],
+    ],
+    attributes: { hidden_size: 3, direction: 'bidirectional', linear_before_reset: 1 },
+    outputs: 2,
+  },
+  {
+    type: 'GRU',
+    inputs: [
+      [3, 'N', 2],
+      [1, 9, 2],
+      [1, 9, 3],
+    ],
+    attributes: { hidden_size: 3, direction: 'reverse' },
+  },
   { type: 'GlobalAveragePool', inputs: [image] },
   { type: 'HardSigmoid', inputs: [row] },
   { type: 'HardSwish', inputs: [row] },
+  {
+    type: 'LSTM',
+    inputs: [
+      [3, 'N', 2],
+      [2, 12, 2],
+      [2, 12, 3],
+      [2, 24],
+    ],
+    attributes: { hidden_size: 3, direction: 'bidirectional' },
+    outputs: 3,
+  },
+  {
+    type: 'LSTM',
+    inputs: [
+      [34, 'N', 1],
+      [1, 8, 1],
+      [1, 8, 2],
+    ],
+    attributes: { hidden_size: 2 },
+    outputs: 3,
+  },
+  ...[3, 34].map((steps) => ({
+    type: 'LSTM',
+    inputs: [
+      [steps, 'N', 1],
+      [1, 8, 1],
+      [1, 8, 2],
+      [1, 16],
+      [1, 'N', 2],
+      [1, 1, 2],
+    ] as Shape[],
+    leavesOut: 4,
+    attributes: { hidden_size: 2, direction: 'reverse' },
+    outputs: steps === 3 ? 3 : 2,
+  })),
   { type: 'LeakyRelu', inputs: [row], attributes: { alpha: 0.3 } },
   { type: 'Log', inputs: [row], range: [0.5, 2] },
   {
@@ -107,6 +166,17 @@ const cases: Case[] = [
   { type: 'Pad', inputs: [['N', 3]], constants: [[0, 1, 0, 2]] },
   { type: 'Pow', inputs: [row], constants: [[1.5]], range: [0.5, 2] },
   { type: 'Pow', inputs: [row], constants: [[2]] },
+  {
+    type: 'RNN',
+    inputs: [
+      [3, 'N', 2],
+      [1, 3, 2],
+      [1, 3, 3],
+      [1, 6],
+    ],
+    attributes: { hidden_size: 3, activations: ['Elu'], activation_alpha: [0.5] },
+    outputs: 2,
+  },
   { type: 'ReduceMean', inputs: [image], attributes: { axes: [1, 3], keepdims: 0 } },
   { type: 'ReduceSum', inputs: [image], constants: [[-1]] },
   { type: 'Relu', inputs: [row] },
@@ -115,7 +185,7 @@ const cases: Case[] = [
   { type: 'Slice', inputs: [image], constants: [[1], [-1], [3]] },
   { type: 'Softmax', inputs: [image], attributes: { axis: 1 } },
   { type: 'Softplus', inputs: [row] },
-  { type: 'Split', inputs: [['N', 5]], constants: [[2, 3]], attributes: { axis: 1 } },
+  { type: 'Split', inputs: [['N', 5]], constants: [[2, 3]], attributes: { axis: 1 }, outputs: 2 },
   { type: 'Sqrt', inputs: [row], range: [0.5, 2] },
   { type: 'Squeeze', inputs: [['N', 1, 3]], constants: [[1]] },
   { type: 'Sub', inputs: [row, row] },
@@ -162,22 +232,26 @@ for (const [index, each] of cases.entries()) {
 }
 
 /** The sum of the outputs, weighed so that no two numbers count alike, and the gradients of the inputs. */
-function program({ type, inputs, constants = [], attributes = {} }: Case, float: 'float32' | 'float64') {
+function program(
+  { type, inputs, constants = [], attributes = {}, outputs: count = 1, leavesOut }: Case,
+  float: 'float32' | 'float64',
+) {
   const graph = new Graph({ float });
   const values = inputs.map((shape, index) => graph.input(`x${index}`, float, shape));
   const known = constants.map((numbers) => numbers && { ...integers(numbers), isFloat: false });
-  const operands: (Datum | undefined)[] = [...values, ...known];
+  const given: (Datum | undefined)[] = [...values, ...known];
+  const operands = leavesOut === undefined ? given : given.toSpliced(leavesOut, 0, undefined);
   const node = {
     name: 'it',
     type,
     inputs: operands.map((_, index) => `${index}`),
-    outputs: type === 'Split' ? ['a', 'b'] : ['y'],
+    outputs: Array.from({ length: count }, (_, index) => `y${index}`),
     attributes: new Map(Object.entries(attributes)),
   };
   const context = { graph, opset: 13, isInference: false, fixedBatch: undefined };
-  const outputs = [operators[type]!(new Call(node, operands, context))].flat();
+  const outputs = [operators[type]!(new Call(node, operands, context))].flat().slice(0, count);
   const parts = outputs.map((output, index) => {
-    assert.ok(!isConstant(output));
+    assert.ok(output && !isConstant(output));
     return weightedSum(output, graph.input(`weights${index}`, float, output.shape));
   });
   const total = parts.length === 1 ? parts[0]! : addAll(parts);

@@ -2,9 +2,8 @@ import { Graph, type Value } from '../graph.ts';
 import { defineLayer, type Layer, type Parameter } from '../layers/layer.ts';
 import { type Shape, sizeOf } from '../shape.ts';
 import { Call, type Datum, isConstant } from './datum.ts';
-import { operators } from './operators.ts';
+import { type Operator, operators } from './operators.ts';
 import type { ImportedGraph, ImportedNode } from './read-graph.ts';
-import type { Constant } from './read-tensor.ts';
 
 /** Numbers that one example may take in one place; a graph that claims more is damaged or hostile. */
 const elementsMax = 2 ** 28;
@@ -26,11 +25,26 @@ const learnedOperands: Record<string, readonly number[]> = {
   Add: [0, 1],
   BatchNormalization: [1, 2, 3, 4],
   Conv: [1, 2],
+  GRU: [1, 2, 3],
   Gemm: [1, 2],
+  LSTM: [1, 2, 3],
   MatMul: [0, 1],
   Mul: [0, 1],
   PRelu: [1],
+  RNN: [1, 2, 3],
 };
+
+/** Operators that only move their numbers about, so that who learns by the result learns by what went in. */
+const rearranging = new Set([
+  'Concat',
+  'Identity',
+  'Pad',
+  'Reshape',
+  'Slice',
+  'Squeeze',
+  'Transpose',
+  'Unsqueeze',
+]);
 
 /** The layer that computes a stretch of an imported graph; its parameters are the file's weights. */
 export function onnxLayer(stretch: Stretch, name: string): Layer {
@@ -54,17 +68,30 @@ export function onnxLayer(stretch: Stretch, name: string): Layer {
 /** Tensors that a node learns by, and whether training may change them: not what is frozen, nor statistics. */
 function learnedNames({ graph, nodes, frozen }: Stretch): Map<string, boolean> {
   const learned = new Map<string, boolean>();
+  const producers = new Map(nodes.flatMap((node) => node.outputs.map((output) => [output, node] as const)));
   for (const { type, inputs } of nodes) {
     for (const index of learnedOperands[type] ?? []) {
-      const name = inputs[index];
-      const constant = name ? graph.constants.get(name) : undefined;
-      if (!name || !constant?.isFloat || constant.shape.length === 0 || constant.numbers.length === 0)
-        continue;
-      const isStatistic = type === 'BatchNormalization' && index > 2;
-      learned.set(name, (learned.get(name) ?? true) && !isStatistic && !frozen.has(name));
+      for (const name of rearrangedFrom(inputs[index], producers)) {
+        const constant = graph.constants.get(name);
+        if (!constant?.isFloat || constant.shape.length === 0 || constant.numbers.length === 0) continue;
+        const isStatistic = type === 'BatchNormalization' && index > 2;
+        learned.set(name, (learned.get(name) ?? true) && !isStatistic && !frozen.has(name));
+      }
     }
   }
   return learned;
+}
+
+/** The values that a value's numbers come from, unchanged. */
+function rearrangedFrom(name: string | undefined, producers: ReadonlyMap<string, ImportedNode>): Set<string> {
+  const found = new Set(name ? [name] : []);
+  // A set also gives what is added while it is gone through.
+  for (const each of found) {
+    const node = producers.get(each);
+    if (!node || !rearranging.has(node.type)) continue;
+    for (const input of node.type === 'Concat' ? node.inputs : node.inputs.slice(0, 1)) found.add(input);
+  }
+  return found;
 }
 
 function toParameter({ graph }: Stretch, name: string, isTrainable: boolean): Parameter {
@@ -92,7 +119,9 @@ function evaluate(
   names.forEach((name, index) => {
     known.set(name, inputs[index]!);
   });
-  for (const node of nodes) {
+  const wanted = new Set([output, ...nodes.flatMap((node) => node.inputs)]);
+  for (const each of nodes) {
+    const node = { ...each, outputs: each.outputs.map((name) => (wanted.has(name) ? name : '')) };
     const operands = node.inputs.map((name) => (name ? known.get(name) : undefined));
     const context = { graph, opset: imported.opset, isInference, fixedBatch };
     const results = [build(node, new Call(node, operands, context))].flat();
@@ -105,9 +134,13 @@ function evaluate(
   return result;
 }
 
-function build(node: ImportedNode, call: Call): Datum | Datum[] {
+function build(node: ImportedNode, call: Call): ReturnType<Operator> {
   const place = `node "${node.name}" (${node.type})`;
   if (!Object.hasOwn(operators, node.type)) {
+    if (node.type === 'Scan')
+      throw new Error(
+        `${place}: loops are not read; of a model that was exported here load the .keras file, by loadModel`,
+      );
     throw new Error(
       `${place}: ${node.type} has no gradient here; supported are ${Object.keys(operators).sort().join(', ')}`,
     );
@@ -121,8 +154,8 @@ function build(node: ImportedNode, call: Call): Datum | Datum[] {
   }
 }
 
-function checkSize(datum: Datum | Constant): void {
-  if (isConstant(datum)) return;
+function checkSize(datum: Datum | undefined): void {
+  if (!datum || isConstant(datum)) return;
   const { coefficient } = sizeOf(datum.shape);
   if (coefficient >= 0 && coefficient <= elementsMax) return;
   throw new Error(`its output [${datum.shape.join(', ')}] is larger than ${elementsMax} numbers an example`);

@@ -7,11 +7,13 @@ import * as onnx from '../primitives.ts';
 import { type Call, type Datum, fixed, fromEnd, integers, isConstant } from './datum.ts';
 import * as elementwise from './elementwise.ts';
 import type { Constant } from './read-tensor.ts';
+import { recurrentOperator } from './recurrent-operators.ts';
 import { arithmeticOnConstants, shapeOperators } from './shape-operators.ts';
 import { sumOver, transpose } from './structure.ts';
 import { averagePoolOperator, convOperator, maxPoolOperator } from './window-operators.ts';
 
-export type Operator = (call: Call) => Datum | Datum[];
+/** The outputs; one that nothing takes may be left out. */
+export type Operator = (call: Call) => Datum | (Datum | undefined)[];
 
 const unary =
   (op: (x: Value) => Value): Operator =>
@@ -51,11 +53,16 @@ export const operators: Readonly<Record<string, Operator>> = {
   Elu: (call) => activation.elu(call.tensor(0), call.number('alpha', 1)),
   Erf: unary(elementwise.erf),
   Exp: unary(elementwise.exp),
+  GRU: recurrentOperator,
   Gemm: gemm,
   GlobalAveragePool: (call) => mean(call.tensor(0), [2, 3].slice(0, call.tensor(0).shape.length - 2)),
-  HardSigmoid: (call) => hardSigmoid(call.tensor(0), call.number('alpha', 0.2), call.number('beta', 0.5)),
-  HardSwish: unary((x) => multiply(x, hardSigmoid(x, 1 / 6, 0.5))),
+  // Its gradient is 0 wherever it has one.
+  Greater: (call) => onnx.greater(call.tensor(0), call.tensor(1)),
+  HardSigmoid: (call) =>
+    elementwise.hardSigmoid(call.tensor(0), call.number('alpha', 0.2), call.number('beta', 0.5)),
+  HardSwish: unary((x) => multiply(x, elementwise.hardSigmoid(x, 1 / 6, 0.5))),
   Identity: passed,
+  LSTM: recurrentOperator,
   LeakyRelu: (call) => activation.leakyRelu(call.tensor(0), call.number('alpha', 0.01)),
   Log: unary(elementwise.log),
   MatMul: matMul,
@@ -66,6 +73,7 @@ export const operators: Readonly<Record<string, Operator>> = {
   Neg: unary(elementwise.neg),
   PRelu: (call) => slopeBelowZero(call.tensor(0), call.tensor(1)),
   Pow: (call) => elementwise.power(call.tensor(0), single(call, 1)),
+  RNN: recurrentOperator,
   ReduceMean: (call) => reduce(call, mean),
   ReduceSum: (call) => reduce(call, sumOver),
   Relu: unary(activation.relu),
@@ -97,7 +105,7 @@ function castToFloat(call: Call): Datum {
   const [float32, float64] = [1, 11];
   const isFloat = [float32, float64].includes(call.number('to', 0));
   if (isConstant(datum)) return { ...datum, isFloat };
-  if (isFloat) return datum;
+  if (isFloat) return onnx.cast(datum, datum.dtype === 'bool' ? datum.graph.float : datum.dtype);
   throw new Error(`a cast to element type ${call.number('to', 0)} has no gradient`);
 }
 
@@ -112,11 +120,6 @@ function clip(call: Call): Value {
   const least = call.has(1) ? single(call, 1) : call.number('min', -Infinity);
   const most = call.has(2) ? single(call, 2) : call.number('max', Infinity);
   return elementwise.clip(call.tensor(0), least, most);
-}
-
-function hardSigmoid(x: Value, alpha: number, beta: number): Value {
-  const line = add(multiply(x, x.graph.constant(alpha)), x.graph.constant(beta));
-  return elementwise.clip(line, 0, 1);
 }
 
 function slopeBelowZero(x: Value, slope: Value): Value {

@@ -2,7 +2,7 @@ import { decodeModel } from '../onnx/codec.ts';
 import { type AttributeProto, attributeType, type NodeProto, type ValueInfoProto } from '../onnx/schema.ts';
 import { type Constant, readTensor } from './read-tensor.ts';
 
-export type Attribute = number | number[] | string | Constant;
+export type Attribute = number | number[] | string | string[] | Constant;
 
 export interface ImportedNode {
   /** The exporter's, or that of the first output. */
@@ -72,11 +72,12 @@ function readNode(
   return { name: title, type: opType, inputs: input, outputs: output, attributes };
 }
 
-function readAttribute({ type, f, i, s, t, floats, ints }: AttributeProto, what: string): Attribute {
+function readAttribute({ type, f, i, s, t, floats, ints, strings }: AttributeProto, what: string): Attribute {
   if (t) return readTensor(t, what);
   if (type === attributeType.float || f !== undefined) return f ?? 0;
   if (type === attributeType.int || i !== undefined) return i ?? 0;
   if (s) return new TextDecoder().decode(s);
+  if (strings?.length) return strings.map((text) => new TextDecoder().decode(text));
   // Absent is empty in Protocol Buffers. Sub-graphs have no meaning for any operator that is supported.
   return ints ?? floats ?? [];
 }

@@ -130,14 +130,16 @@ function unsqueeze(call: Call): Datum {
 
 function concatenate(call: Call): Datum {
   const parts = call.inputs.map((_, index) => call.datum(index));
-  if (parts.every(isConstant)) return integers(parts.flatMap((part) => Array.from(part.numbers)));
+  if (parts.every((part) => isConstant(part) && part.shape.length < 2))
+    return integers((parts as Constant[]).flatMap((part) => Array.from(part.numbers)));
   const values = call.tensors();
   return concat(values, fromEnd(call.number('axis', 0), values[0]!.shape.length));
 }
 
 /** Of constants any, of tensors one place along an axis. */
 function gather(call: Call): Datum {
-  const datum = call.datum(0);
+  const given = call.datum(0);
+  const datum = given.shape.length > 1 ? call.toTensor(given) : given;
   const axis = fromEnd(call.number('axis', 0), datum.shape.length);
   const indices = call.numbers(1);
   if (isConstant(datum)) {
@@ -162,13 +164,27 @@ function sliceOperator(call: Call): Datum {
   const steps = call.has(4) ? call.numbers(4) : [];
   if (steps.some((step) => step !== 1)) throw new Error('only steps of 1 are supported');
   return axes.reduce<Datum>((value, axis, index) => {
-    const length = isConstant(value) ? value.numbers.length : fixed(value.shape[axis]!);
+    const length = fixed(value.shape[axis]!);
     const clamp = (at: number) => Math.min(Math.max(at < 0 ? at + length : at, 0), length);
     const [start, end] = [clamp(starts[index]!), clamp(ends[index]!)];
-    if (isConstant(value)) return integers(Array.from(value.numbers).slice(start, end));
+    if (isConstant(value)) return sliceConstant(value, axis, start, end);
     if (start >= end) throw new Error(`it takes nothing: ${start} to ${end}`);
     return start === 0 && end === length ? value : slice(value, axis, start, end);
   }, datum);
+}
+
+function sliceConstant(
+  { isFloat, shape, numbers }: Constant,
+  axis: number,
+  start: number,
+  end: number,
+): Constant {
+  const inner = shape.slice(axis + 1).reduce((product, dim) => product * dim, 1);
+  const kept = Array.from(numbers).filter((_, index) => {
+    const at = Math.floor(index / inner) % shape[axis]!;
+    return at >= start && at < end;
+  });
+  return { isFloat, shape: shape.with(axis, Math.max(end - start, 0)), numbers: kept };
 }
 
 function split(call: Call): Datum[] {
@@ -198,16 +214,21 @@ function padOperator(call: Call): Value {
 }
 
 function constantOfShape(call: Call): Datum {
-  const shape = call.numbers(0);
-  const size = shape.reduce((product, dim) => product * dim, 1);
-  if (!(size >= 0 && size <= constantMax)) throw new Error(`a constant of ${size} numbers is too large`);
   const value = call.attribute('value');
   const filling =
     value && typeof value === 'object' && !Array.isArray(value) ? value : { isFloat: true, numbers: [0] };
-  return { isFloat: filling.isFloat, shape, numbers: new Array<Dim>(size).fill(filling.numbers[0] ?? 0) };
+  return filled(filling, call.dims(0));
 }
 
-/** Only where it changes nothing: other operators broadcast by themselves. */
+/** One row stands for the whole batch: whatever takes it spreads it. */
+function filled({ isFloat, numbers }: Pick<Constant, 'isFloat' | 'numbers'>, dims: readonly Dim[]): Constant {
+  const shape = dims.map((dim) => (typeof dim === 'number' ? dim : 1));
+  const size = shape.reduce((product, dim) => product * dim, 1);
+  if (!(size >= 0 && size <= constantMax)) throw new Error(`a constant of ${size} numbers is too large`);
+  return { isFloat, shape, numbers: new Array<Dim>(size).fill(numbers[0] ?? 0) };
+}
+
+/** Of one number, or where it changes nothing: other operators broadcast by themselves. */
 function expand(call: Call): Datum {
   const datum = call.datum(0);
   const target = call.dims(1);
@@ -217,5 +238,6 @@ function expand(call: Call): Datum {
       return dim === 1 || dim === datum.shape[index + datum.shape.length - target.length];
     });
   if (isSame) return datum;
+  if (isConstant(datum) && datum.numbers.length === 1) return filled(datum, target);
   throw new Error('Expand has no gradient here');
 }

@@ -1,6 +1,4 @@
-import { add, multiply } from '../ops/arithmetic.ts';
-import { linear } from '../ops/linear.ts';
-import { split } from '../ops/slice.ts';
+import { lstmCell } from '../ops/recurrent-cells.ts';
 import type { Activation } from './activation.ts';
 import type { Initializer } from './layer.ts';
 import { type Kind, type RecurrentLayer, type RecurrentOptions, recurrentLayer } from './recurrent.ts';
@@ -24,14 +22,8 @@ export function lstm(units: number, options: LSTMOptions = {}): RecurrentLayer {
       gates: [0, 3, 1, 2],
       activations: ['recurrentActivation', 'activation', 'activation'],
     },
-    cell:
-      ({ recurrentKernel }, { activation, recurrentActivation }) =>
-      (step, [h, c]) => {
-        const [input, forget, candidate, output] = split(add(step, linear(h!, recurrentKernel)), 4);
-        const kept = multiply(recurrentActivation(forget!), c!);
-        const next = add(kept, multiply(recurrentActivation(input!), activation(candidate!)));
-        return [multiply(recurrentActivation(output!), activation(next)), next];
-      },
+    cell: ({ recurrentKernel }, activations) =>
+      lstmCell(recurrentKernel, ['input', 'forget', 'candidate', 'output'], activations),
   };
   return recurrentLayer(kind, units, options, (other) => lstm(units, other));
 }

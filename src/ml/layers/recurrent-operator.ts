@@ -70,8 +70,7 @@ function biases({ gates }: RecurrentOperator, bias: Value, units: number): Value
   const width = gates.length * units;
   const ordered = inOrder(bias, gates, units);
   if (bias.shape.length === 2) return onnx.reshape(ordered, [1, 2 * width]);
-  const zeros = bias.graph.constant(new Array<number>(width).fill(0));
-  return onnx.reshape(onnx.concat([ordered, zeros], 0), [1, 2 * width]);
+  return onnx.reshape(onnx.pad(ordered, 0, 0, width), [1, 2 * width]);
 }
 
 function inOrder(weights: Value, gates: readonly number[], units: number): Value {

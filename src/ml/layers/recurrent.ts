@@ -3,9 +3,10 @@ import { addBias } from '../ops/bias.ts';
 import { dropout } from '../ops/dropout.ts';
 import { linear } from '../ops/linear.ts';
 import { type Cell, recurrent as run } from '../ops/recurrent.ts';
+import type { CellActivations } from '../ops/recurrent-cells.ts';
 import * as onnx from '../primitives.ts';
 import type { Shape } from '../shape.ts';
-import { type Activation, type ActivationFunction, activationOf } from './activation.ts';
+import { type Activation, activationOf } from './activation.ts';
 import { glorotUniform, orthogonal, zeros } from './initializers.ts';
 import type { KernelOptions } from './kernel.ts';
 import {
@@ -50,14 +51,9 @@ export interface Kind {
   biasInitializer?: Initializer;
   /** The bias that is added to all inputs at once, before the steps; the whole by default. */
   inputBias?(bias: Value): Value;
-  cell(weights: { recurrentKernel: Value; bias: Value | undefined }, activation: Activations): Cell;
+  cell(weights: { recurrentKernel: Value; bias: Value | undefined }, activations: CellActivations): Cell;
   /** Where nothing is trained. */
   operator: RecurrentOperator;
-}
-
-export interface Activations {
-  activation: ActivationFunction['forward'];
-  recurrentActivation: ActivationFunction['forward'];
 }
 
 /** A layer over the time steps of [N, T, channels]. `again` makes the same layer with other options. */

@@ -1,5 +1,4 @@
-import { add } from '../ops/arithmetic.ts';
-import { linear } from '../ops/linear.ts';
+import { simpleCell } from '../ops/recurrent-cells.ts';
 import { type Kind, type RecurrentLayer, type RecurrentOptions, recurrentLayer } from './recurrent.ts';
 
 export type SimpleRNNOptions = RecurrentOptions;
@@ -12,9 +11,7 @@ export function simpleRNN(units: number, options: SimpleRNNOptions = {}): Recurr
     gates: 1,
     parts: 1,
     operator: { opType: 'RNN', gates: [0], activations: ['activation'] },
-    cell:
-      ({ recurrentKernel }, { activation }) =>
-      (step, [h]) => [activation(add(step, linear(h!, recurrentKernel)))],
+    cell: ({ recurrentKernel }, { activation }) => simpleCell(recurrentKernel, activation),
   };
   return recurrentLayer(kind, units, options, (other) => simpleRNN(units, other));
 }

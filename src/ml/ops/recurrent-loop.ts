@@ -32,7 +32,7 @@ export function loopOver(x: Value, advance: Advance, options: LoopOptions): Valu
   });
   const after = results.slice(initial.length);
   const y = returnSequences ? after[0]! : results[0]!;
-  return differentiable([x, ...weights], y, (dy) => {
+  return differentiable([x, ...weights, ...initial], y, (dy) => {
     const before = after.map((states, part) => shifted(states, initial[part]!));
     return backward({ x, advance, options, weights, before, dy });
   });
@@ -48,7 +48,7 @@ interface Backward {
   dy: Value;
 }
 
-/** The gradients of x and of the weights. */
+/** The gradients of x, of the weights and of the first state. */
 function backward({ x, advance, options, weights, before, dy }: Backward): (Value | undefined)[] {
   const { initial, goBackwards, returnSequences } = options;
   const initialShapes = [...initial, ...weights].map(({ shape }) => shape);
@@ -80,7 +80,7 @@ function backward({ x, advance, options, weights, before, dy }: Backward): (Valu
     [dX],
     { inputs: scanned.map((_, index) => (index < inputs.length ? readingX : 1)), outputs: [readingX] },
   );
-  return [results.at(-1), ...results.slice(start.length, -1)];
+  return [results.at(-1), ...results.slice(start.length, -1), ...results.slice(0, start.length)];
 }
 
 /** A loop's body, with what it is given in each step: the state, x and the mask. */

@@ -17,6 +17,8 @@ export interface RecurrentOptions {
   returnSequences: boolean;
   /** [N, T]: at 0 a step is left out, and the state stays as it was. */
   mask: Value | undefined;
+  /** The state before the first step, [N, U] or [1, U]; zeros where it is not given. */
+  initial?: readonly (Value | undefined)[];
   /** Longer sequences are gone through by a loop: a graph grows with each unrolled step, and the time to load it faster. */
   unrolledStepsMax?: number;
 }
@@ -31,7 +33,7 @@ export function recurrent(x: Value, cell: Cell, options: RecurrentOptions): Valu
     return unrolled(x, cell, options);
   const y = loopOver(transpose(x, [1, 0, 2]), (step, state, isKept) => advance(cell, step, state, isKept), {
     ...options,
-    initial: zeroState(x, options),
+    initial: firstState(x, options),
     mask: options.mask && onnx.reshape(onnx.transpose(options.mask, [1, 0]), [x.shape[1]!, x.shape[0]!, 1]),
   });
   return options.returnSequences ? transpose(y, [1, 0, 2]) : y;
@@ -49,7 +51,7 @@ function unrolled(x: Value, cell: Cell, options: RecurrentOptions): Value {
   const inOrder = (values: Value[]) => (goBackwards ? values.toReversed() : values);
   const kept = mask && inOrder(columns(mask));
   const outputs: Value[] = [];
-  let state = zeroState(x, options);
+  let state = firstState(x, options);
   inOrder(unstack(x)).forEach((step, index) => {
     state = advance(cell, step, state, kept?.[index]);
     outputs.push(state[0]!);
@@ -64,11 +66,16 @@ const blend = (before: Value, after: Value, mask: Value): Value =>
 const columns = (mask: Value): Value[] =>
   Array.from({ length: mask.shape[1] as number }, (_, step) => onnx.slice(mask, 1, step, step + 1));
 
+function firstState(x: Value, options: RecurrentOptions): Value[] {
+  return zeroState(x, options).map((zeros, part) => {
+    const given = options.initial?.[part];
+    return given ? add(zeros, given) : zeros;
+  });
+}
+
 function zeroState(x: Value, { units, parts }: RecurrentOptions): Value[] {
-  const { graph } = x;
   const first = onnx.reshape(onnx.slice(onnx.slice(x, 1, 0, 1), 2, 0, 1), [x.shape[0]!, 1]);
   // The batch size is known only at run time; `x > x` is false, hence 0, even for NaN.
   const column = onnx.mask(onnx.greater(first, first));
-  const zeros = onnx.add(column, graph.constant(new Array<number>(units).fill(0), [1, units]));
-  return new Array<Value>(parts).fill(zeros);
+  return new Array<Value>(parts).fill(onnx.pad(column, 1, 0, units - 1));
 }
