@@ -38,6 +38,11 @@ export function exactlyOne(what: string, fields?: readonly string[]): Check<obje
   };
 }
 
+/** A path from the root. */
+export const absolutePath: Check<string> = (value, at, report) => {
+  if (!value.startsWith('/')) report.invalid(at, value, 'must be an absolute path');
+};
+
 /** A path inside a volume. */
 export const relativePath: Check<string> = (value, at, report) => {
   if (value.startsWith('/')) report.invalid(at, value, 'must be a relative path');

@@ -24,8 +24,8 @@ export class Report {
     );
   }
 
-  duplicate(at: Path, value: unknown): void {
-    this.#add(at, 'FieldValueDuplicate', `Duplicate value: ${goValue(value)}`);
+  duplicate(at: Path, value: unknown, detail = ''): void {
+    this.#add(at, 'FieldValueDuplicate', `Duplicate value: ${goValue(value)}`, detail);
   }
 
   forbidden(at: Path, detail: string): void {

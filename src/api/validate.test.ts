@@ -26,6 +26,11 @@ const containerWith = (fields: object) => podWith({ containers: [{ ...container,
 const deploymentWith = (spec: object) => ({ metadata, spec: { selector, template, ...spec } });
 const serviceWith = (spec: object) => ({ metadata, spec: { ports: [{ port: 80 }], ...spec } });
 
+const annotatedWith = (ranges: string) => ({
+  ...metadata,
+  annotations: { 'service.beta.kubernetes.io/load-balancer-source-ranges': ranges },
+});
+
 function messages<T extends KubeObject>(kind: KindDefinition<T>, object: Anything): string[] {
   return validate(kind, defaults(kind, object)).map(({ field, message }) => `${field}: ${message}`);
 }
@@ -302,6 +307,43 @@ test('what is wrong with other kinds is said in the words that Kubernetes uses',
       'spec.clusterIPs[0]: Invalid value: "10.0.0": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)',
     ],
     [service, serviceWith({ type: 'ExternalName' }), 'spec.externalName: Required value'],
+    [
+      service,
+      serviceWith({ loadBalancerSourceRanges: ['10.0.0.0/8'] }),
+      "spec.LoadBalancerSourceRanges: Forbidden: may only be used when `type` is 'LoadBalancer'",
+    ],
+    [
+      service,
+      serviceWith({ type: 'LoadBalancer', loadBalancerSourceRanges: [' 10.0.0.0/8 ', '10.0.0.0/33'] }),
+      'spec.LoadBalancerSourceRanges[1]: Invalid value: "10.0.0.0/33": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)',
+    ],
+    [
+      service,
+      { ...serviceWith({ type: 'LoadBalancer' }), metadata: annotatedWith('10.0.0.0/8, x') },
+      'metadata.annotations[service.beta.kubernetes.io/load-balancer-source-ranges]: Invalid value: "x": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)',
+    ],
+    [
+      service,
+      serviceWith({ loadBalancerClass: 'a' }),
+      "spec.loadBalancerClass: Forbidden: may only be used when `type` is 'LoadBalancer'",
+    ],
+    [
+      service,
+      serviceWith({ ports: [{ port: 80, nodePort: 30080 }] }),
+      "spec.ports[0].nodePort: Forbidden: may not be used when `type` is 'ClusterIP'",
+    ],
+    [service, serviceWith({ ports: [{ port: 80, appProtocol: 'a b' }] }), /^spec\.ports\[0\]\.appProtocol: /],
+    [
+      service,
+      serviceWith({ externalIPs: ['127.0.0.1'] }),
+      'spec.externalIPs[0]: Invalid value: "127.0.0.1": may not be in the loopback range (127.0.0.0/8, ::1/128)',
+    ],
+    [
+      service,
+      serviceWith({ ipFamilies: ['IPv4', 'IPv5'] }),
+      'spec.ipFamilies[1]: Unsupported value: "IPv5": supported values: "IPv4", "IPv6"',
+    ],
+    [service, serviceWith({ ipFamilies: ['IPv4', 'IPv4'] }), 'spec.ipFamilies[1]: Duplicate value: "IPv4"'],
     [
       configMap,
       { metadata, data: { 'a b': '' } },

@@ -1,7 +1,12 @@
 import { follows } from '../checks.ts';
 import { nodeColumns } from '../columns/node.ts';
+import { isEqualJson } from '../equal.ts';
 import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
 import { labelValue, qualifiedName } from '../names.ts';
+import { addressFamily, checkRange, readRange } from '../network-address.ts';
+import type { Path } from '../path.ts';
+import { compareQuantities } from '../quantity.ts';
+import type { Report } from '../report.ts';
 import {
   boolean,
   integer,
@@ -24,7 +29,9 @@ export const taint = object(
   {
     key: required(string({ doc: 'The name that tolerations use.', check: follows(qualifiedName) })),
     value: string({ doc: 'The value that tolerations compare with.', check: follows(labelValue) }),
-    effect: required(oneOf(['NoSchedule', 'PreferNoSchedule', 'NoExecute'], { doc: 'What it keeps away.' })),
+    effect: required(
+      oneOf(['NoSchedule', 'PreferNoSchedule', 'NoExecute'], { doc: 'What it keeps away.', inOrder: true }),
+    ),
     timeAdded: time({ doc: 'When it was added.' }),
   },
   { doc: 'Keeps pods away that do not tolerate it.' },
@@ -46,18 +53,27 @@ export const nodeConfigSource = object('io.k8s.api.core.v1.NodeConfigSource', {
 export type NodeConfigSource = TypeOf<typeof nodeConfigSource>;
 
 function setOnce(...[next, previous, at, report]: Parameters<UpdateCheck<string>>): void {
-  if (previous && next !== previous) report.forbidden(at, 'node updates may not change it once it is set');
+  const why = 'node updates may not change providerID except from "" to valid';
+  if (previous && next !== previous) report.forbidden(at, why);
 }
 
-export const nodeSpec = object('io.k8s.api.core.v1.NodeSpec', {
-  configSource: nodeConfigSource,
-  externalID: string({ doc: 'No longer used.' }),
-  podCIDR: string({ doc: 'The addresses of its pods.', checkUpdate: setOnce }),
-  podCIDRs: setList(string(), { doc: 'The addresses of its pods.' }),
-  providerID: string({ doc: 'What its provider calls it.', checkUpdate: setOnce }),
-  taints: list(taint, { doc: 'What keeps pods away.' }),
-  unschedulable: boolean({ doc: 'Whether it takes no new pods.' }),
-});
+export const nodeSpec = object(
+  'io.k8s.api.core.v1.NodeSpec',
+  {
+    configSource: nodeConfigSource,
+    externalID: string({ doc: 'No longer used.' }),
+    podCIDR: string({ doc: 'The addresses of its pods; the first of podCIDRs.' }),
+    podCIDRs: setList(string(), {
+      doc: 'The addresses of its pods: one range, or one of IPv4 and one of IPv6.',
+      check: checkRanges,
+      checkUpdate: keepRanges,
+    }),
+    providerID: string({ doc: 'What its provider calls it.', checkUpdate: setOnce }),
+    taints: list(taint, { doc: 'What keeps pods away.' }),
+    unschedulable: boolean({ doc: 'Whether it takes no new pods.' }),
+  },
+  { complete: completeRanges },
+);
 export type NodeSpec = TypeOf<typeof nodeSpec>;
 
 export const attachedVolume = object('io.k8s.api.core.v1.AttachedVolume', {
@@ -180,4 +196,55 @@ export const node = defineKind<Node>({
   statusWritesMetadata: true,
   keepsStatusOnCreate: true,
   countsGenerations: false,
+  check: checkNode,
 });
+
+// The two say the same; what podCIDR says counts.
+function completeRanges(spec: { podCIDR?: string; podCIDRs?: string[] }): void {
+  const { podCIDR, podCIDRs = [] } = spec;
+  if (podCIDR && podCIDR !== podCIDRs[0]) spec.podCIDRs = [podCIDR];
+  else if (!podCIDR && podCIDRs[0]) spec.podCIDR = podCIDRs[0];
+}
+
+const familiesMax = 2;
+
+function checkRanges(texts: string[], at: Path, report: Report): void {
+  for (const [index, text] of texts.entries()) checkRange(text, at.index(index), report);
+  const families = new Set(texts.map((text) => addressFamily(text.split('/')[0]!)));
+  const isDual = texts.length === familiesMax && families.size === familiesMax && texts.every(readRange);
+  if (texts.length > 1 && !isDual)
+    report.invalid(at, texts, 'may specify no more than one CIDR for each IP family');
+  for (const [index, text] of texts.entries())
+    if (texts.indexOf(text) < index) report.duplicate(at.index(index), text);
+}
+
+function keepRanges(...[next = [], previous = [], at, report]: Parameters<UpdateCheck<string[]>>): void {
+  if (previous.length === 0 || isEqualJson(next, previous)) return;
+  report.forbidden(at, 'node updates may not change podCIDR except from "" to valid');
+}
+
+function checkNode({ spec, status }: Node, report: Report, root: Path): void {
+  // Kubernetes names this place for them.
+  checkTaints(spec?.taints ?? [], root.child('metadata').child('taints'), report);
+  for (const field of ['capacity', 'allocatable'] as const) {
+    for (const [name, amount] of Object.entries(status?.[field] ?? {})) {
+      if (compareQuantities(amount, 0) >= 0) continue;
+      report.invalid(
+        root.child('status').child(field).child(name),
+        amount,
+        'must be greater than or equal to 0',
+      );
+    }
+  }
+}
+
+function checkTaints(taints: Taint[], at: Path, report: Report): void {
+  const seen = new Set<string>();
+  for (const [index, { key, effect }] of taints.entries()) {
+    const pair = `${key}:${effect}`;
+    if (seen.has(pair)) {
+      report.duplicate(at.index(index), taints[index], 'taints must be unique by key and effect pair');
+    }
+    seen.add(pair);
+  }
+}

@@ -8,9 +8,9 @@ import { nodeSelector } from '../parts/affinity.ts';
 import { objectReference } from '../parts/meta.ts';
 import { persistentVolumeSources } from '../parts/persistentVolumeSource.ts';
 import { checkAccessModes, volumeMode } from '../parts/volumeClaim.ts';
-import { Path } from '../path.ts';
-import { compareQuantities } from '../quantity.ts';
-import type { Report } from '../report.ts';
+import type { Path } from '../path.ts';
+import { compareQuantities, quantityValue } from '../quantity.ts';
+import { GoText, type Report } from '../report.ts';
 import { list, map, object, oneOf, quantity, refine, string, type TypeOf, time } from '../schema.ts';
 
 export const volumeNodeAffinity = object(
@@ -90,28 +90,30 @@ function checkSpec(spec: PersistentVolumeSpec, at: Path, report: Report): void {
   const modesAt = at.child('accessModes');
   if (!spec.accessModes?.length) report.required(modesAt);
   checkAccessModes(spec.accessModes ?? [], modesAt, report);
-  checkCapacity(spec.capacity ?? {}, at.child('capacity'), report);
+  checkCapacity(spec.capacity, at.child('capacity'), report);
   const sources = sourceNames.filter((name) => spec[name] !== undefined);
   if (sources.length === 0) report.required(at, 'must specify a volume type');
   for (const source of sources.slice(1)) {
     report.forbidden(at.child(source), 'may not specify more than 1 volume type');
   }
   if (spec.local && !spec.nodeAffinity) {
-    // Where it was said in older versions, and where Kubernetes still looks for it in its message.
-    report.required(new Path('metadata.annotations'), 'Local volume requires node affinity');
+    report.required(at.child('nodeAffinity'), 'Local volume requires node affinity');
   }
   checkHostPath(spec, at, report);
 }
 
-function checkCapacity(capacity: Record<string, string>, at: Path, report: Report): void {
-  if (Object.keys(capacity).length === 0) {
+function checkCapacity(capacity: Record<string, string> | undefined, at: Path, report: Report): void {
+  if (capacity === undefined || Object.keys(capacity).length === 0) {
     report.required(at);
+    report.unsupported(at, new GoText(`core.ResourceList${capacity ? '{}' : '(nil)'}`), ['storage']);
     return;
   }
   if (capacity.storage === undefined || Object.keys(capacity).length > 1) {
     report.unsupported(at, capacity, ['storage']);
   }
   for (const [name, amount] of Object.entries(capacity)) {
+    const whole = quantityValue(amount);
+    if (whole < 0) report.invalid(at.key(name), whole, 'must be a valid resource quantity');
     if (compareQuantities(amount, 0) <= 0) report.invalid(at.key(name), amount, 'must be greater than zero');
   }
 }
@@ -122,9 +124,6 @@ function checkHostPath(
   report: Report,
 ) {
   if (!hostPath) return;
-  if (hostPath.path.split('/').includes('..')) {
-    report.invalid(at.child('hostPath').child('path'), hostPath.path, "must not contain '..'");
-  }
   if (hostPath.path === '/' && persistentVolumeReclaimPolicy === 'Recycle') {
     const why = "may not be 'recycle' for a hostPath mount of '/'";
     report.forbidden(at.child('persistentVolumeReclaimPolicy'), why);

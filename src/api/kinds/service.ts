@@ -2,7 +2,8 @@ import { isIP } from 'node:net';
 import { distinct, follows, portNumberOrName } from '../checks.ts';
 import { serviceColumns } from '../columns/service.ts';
 import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
-import { dns1035Label, dns1123Label, dns1123Subdomain } from '../names.ts';
+import { dns1035Label, dns1123Label, dns1123Subdomain, qualifiedName } from '../names.ts';
+import { checkOrdinaryAddress, checkRange } from '../network-address.ts';
 import { condition } from '../parts/meta.ts';
 import type { Path } from '../path.ts';
 import type { Report } from '../report.ts';
@@ -28,7 +29,7 @@ export const servicePort = object(
   {
     name: string({ doc: 'A name; needed when there are several ports.', check: follows(dns1123Label) }),
     protocol: oneOf(['TCP', 'UDP', 'SCTP'], { doc: 'TCP, UDP or SCTP.', default: 'TCP' }),
-    appProtocol: string({ doc: 'What is spoken on it, e.g. http.' }),
+    appProtocol: string({ doc: 'What is spoken on it, e.g. http.', check: follows(qualifiedName) }),
     port: required(integer({ doc: 'The port of the service.', min: 1, max: 65535 })),
     targetPort: intOrString({
       doc: 'The port of the pods, by number or name.',
@@ -97,13 +98,13 @@ export const serviceSpec = object(
     sessionAffinityConfig: refine(sessionAffinityConfig, {
       default: ({ sessionAffinity }) => (sessionAffinity === 'ClientIP' ? {} : undefined),
     }),
-    ipFamilies: list(string(), { doc: 'IPv4 or IPv6.' }),
+    ipFamilies: list(string(), { doc: 'IPv4 or IPv6.', check: checkFamilies }),
     ipFamilyPolicy: oneOf(['SingleStack', 'PreferDualStack', 'RequireDualStack']),
     allocateLoadBalancerNodePorts: boolean({
       doc: 'Whether a load balancer gets node ports too.',
       default: ({ type }) => (type === 'LoadBalancer' ? true : undefined),
     }),
-    loadBalancerClass: string(),
+    loadBalancerClass: string({ check: follows(qualifiedName) }),
     loadBalancerIP: string({ doc: 'The address that is asked for.' }),
     loadBalancerSourceRanges: list(string()),
     healthCheckNodePort: integer({ min: 0, max: 65535 }),
@@ -165,6 +166,13 @@ export const service = defineKind<Service>({
   countsGenerations: false,
   nameRule: dns1035Label,
   schema,
+  check: checkSourceRanges,
+  checkCreate({ spec }, report, root) {
+    const { clusterIP, clusterIPs } = spec ?? {};
+    if (!clusterIP || !clusterIPs?.length || clusterIPs[0] === clusterIP) return;
+    const at = root.child('spec').child('clusterIPs');
+    report.invalid(at, clusterIPs, 'first value must match `clusterIP`');
+  },
   checkUpdate: (...update) => {
     checkAddress(...update);
     checkHealthCheckPort(...update);
@@ -196,6 +204,7 @@ interface CheckedSpec {
   ports?: ServicePort[];
   externalTrafficPolicy?: string;
   allocateLoadBalancerNodePorts?: boolean;
+  loadBalancerClass?: string;
   healthCheckNodePort?: number;
 }
 
@@ -221,7 +230,34 @@ function checkServiceSpec(spec: CheckedSpec, at: Path, report: Report): void {
   if (clusterIP !== '' && !isHeadless && isIP(clusterIP) === 0)
     report.invalid(at.child('clusterIPs').index(0), clusterIP, badAddress);
   for (const [index, address] of (spec.externalIPs ?? []).entries()) {
-    if (isIP(address) === 0) report.invalid(at.child('externalIPs').index(index), address, badAddress);
+    const addressAt = at.child('externalIPs').index(index);
+    if (isIP(address) === 0) report.invalid(addressAt, address, badAddress);
+    else checkOrdinaryAddress(address, addressAt, report);
+  }
+}
+
+const onlyForBalancers = "may only be used when `type` is 'LoadBalancer'";
+const rangesAnnotation = 'service.beta.kubernetes.io/load-balancer-source-ranges';
+
+/** They were an annotation once, where they could be padded; the field has the precedence, and may be so too. */
+function checkSourceRanges({ spec, metadata }: Service, report: Report, root: Path): void {
+  const ranges = spec?.loadBalancerSourceRanges ?? [];
+  const annotated = metadata?.annotations?.[rangesAnnotation];
+  if (ranges.length === 0 && annotated === undefined) return;
+  const at =
+    ranges.length > 0
+      ? root.child('spec').child('LoadBalancerSourceRanges')
+      : root.child('metadata').child('annotations').key(rangesAnnotation);
+  if (spec?.type !== 'LoadBalancer') report.forbidden(at, onlyForBalancers);
+  for (const [index, range] of ranges.entries()) checkRange(range.trim(), at.index(index), report);
+  if (ranges.length > 0 || !annotated?.trim()) return;
+  for (const range of annotated.split(',')) checkRange(range.trim(), at, report);
+}
+
+function checkFamilies(families: string[], at: Path, report: Report): void {
+  for (const [index, family] of families.entries()) {
+    if (family !== 'IPv4' && family !== 'IPv6') report.unsupported(at.index(index), family, ['IPv4', 'IPv6']);
+    else if (families.indexOf(family) < index) report.duplicate(at.index(index), family);
   }
 }
 
@@ -237,8 +273,15 @@ function checkOutside(spec: CheckedSpec, at: Path, report: Report): void {
     report.invalid(at.child('healthCheckNodePort'), port, why);
   }
   if (spec.allocateLoadBalancerNodePorts !== undefined && type !== 'LoadBalancer') {
-    const why = "may only be used when `type` is 'LoadBalancer'";
-    report.forbidden(at.child('allocateLoadBalancerNodePorts'), why);
+    report.forbidden(at.child('allocateLoadBalancerNodePorts'), onlyForBalancers);
+  }
+  if (spec.loadBalancerClass !== undefined && type !== 'LoadBalancer') {
+    report.forbidden(at.child('loadBalancerClass'), onlyForBalancers);
+  }
+  for (const [index, { nodePort }] of (spec.ports ?? []).entries()) {
+    if (!nodePort || type !== 'ClusterIP') continue;
+    const why = "may not be used when `type` is 'ClusterIP'";
+    report.forbidden(at.child('ports').index(index).child('nodePort'), why);
   }
 }
 

@@ -36,7 +36,21 @@ test('what is wrong with a volume is said as Kubernetes says it', () => {
     'spec.accessModes: Forbidden: may not use ReadWriteOncePod with other access modes',
   ]);
   assert.match(wrong({ accessModes: ['Often'] })[0]!, /^spec\.accessModes: Unsupported value: "Often": supp/);
-  assert.deepEqual(wrong({ capacity: {} }), ['spec.capacity: Required value']);
+  assert.deepEqual(wrong({ capacity: {} }), [
+    'spec.capacity: Required value',
+    'spec.capacity: Unsupported value: core.ResourceList{}: supported values: "storage"',
+  ]);
+  assert.deepEqual(wrong({ capacity: { storage: '-1' } }), [
+    'spec.capacity[storage]: Invalid value: -1: must be a valid resource quantity',
+    'spec.capacity[storage]: Invalid value: "-1": must be greater than zero',
+  ]);
+  assert.deepEqual(wrong({ hostPath: { path: '../a' } }), [
+    `spec.hostPath.path: Invalid value: "../a": must not contain '..'`,
+  ]);
+  assert.match(
+    wrong({ hostPath: { path: '/a', type: 'X' as 'File' } })[0]!,
+    /^spec\.hostPath\.type: Unsupp.*"", "Block/,
+  );
   assert.match(wrong({ capacity: { storage: '0' } })[0]!, /capacity\[storage\]: .*must be greater than zero/);
   assert.deepEqual(wrong({ nfs: { path: '/', server: 's' } }), [
     'spec.nfs: Forbidden: may not specify more than 1 volume type',
@@ -47,7 +61,16 @@ test('what is wrong with a volume is said as Kubernetes says it', () => {
   ]);
   assert.deepEqual(
     said(validate(persistentVolume, { ...volume(), spec: { ...bare, local: { path: '/l' } } })),
-    ['metadata.annotations: Required value: Local volume requires node affinity'],
+    ['spec.nodeAffinity: Required value: Local volume requires node affinity'],
+  );
+  const ofDriver = { ...bare, csi: { driver: 'a b', volumeHandle: 'v' }, nfs: { path: 'x', server: 's' } };
+  assert.deepEqual(
+    said(validate(persistentVolume, { ...volume(), spec: ofDriver })).map((each) => each.slice(0, 45)),
+    [
+      'spec.csi.driver: Invalid value: "a b": a lower',
+      'spec.nfs.path: Invalid value: "x": must be an ',
+      'spec.nfs: Forbidden: may not specify more than',
+    ].map((each) => each.slice(0, 45)),
   );
   const moved = volume({ hostPath: { path: '/else' } });
   assert.match(

@@ -55,7 +55,9 @@ export type NodeSelectorTerm = TypeOf<typeof nodeSelectorTerm>;
 export const nodeSelector = object(
   'io.k8s.api.core.v1.NodeSelector',
   {
-    nodeSelectorTerms: required(list(nodeSelectorTerm)),
+    nodeSelectorTerms: required(
+      list(nodeSelectorTerm, { absent: 'must have at least one node selector term' }),
+    ),
   },
   { listType: 'atomic' },
 );

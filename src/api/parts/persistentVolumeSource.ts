@@ -1,4 +1,16 @@
-import { boolean, integer, list, map, object, refine, required, string, type TypeOf } from '../schema.ts';
+import { dns1123Subdomain } from '../names.ts';
+import {
+  boolean,
+  type Check,
+  integer,
+  list,
+  map,
+  object,
+  refine,
+  required,
+  string,
+  type TypeOf,
+} from '../schema.ts';
 import { objectReference } from './meta.ts';
 import {
   awsElasticBlockStoreVolumeSource,
@@ -56,10 +68,14 @@ const cinder = object('io.k8s.api.core.v1.CinderPersistentVolumeSource', {
   volumeID: required(string()),
 });
 
+const checkDriverName: Check<string> = (name, at, report) => {
+  for (const wrong of dns1123Subdomain(name.toLowerCase())) report.invalid(at, name, wrong);
+};
+
 const csi = object('io.k8s.api.core.v1.CSIPersistentVolumeSource', {
   controllerExpandSecretRef: secretReference,
   controllerPublishSecretRef: secretReference,
-  driver: required(string({ doc: 'The driver that provides it.' })),
+  driver: required(string({ doc: 'The driver that provides it.', check: checkDriverName })),
   fsType: string(),
   nodeExpandSecretRef: secretReference,
   nodePublishSecretRef: secretReference,

@@ -1,4 +1,4 @@
-import { follows, relativePath } from '../checks.ts';
+import { absolutePath, follows, relativePath } from '../checks.ts';
 import { dns1123Label } from '../names.ts';
 import {
   boolean,
@@ -75,6 +75,10 @@ export const emptyDirVolumeSource = object('io.k8s.api.core.v1.EmptyDirVolumeSou
 });
 export type EmptyDirVolumeSource = TypeOf<typeof emptyDirVolumeSource>;
 
+const hostPathTypes = [
+  ...['', 'BlockDevice', 'CharDevice', 'Directory', 'DirectoryOrCreate', 'File', 'FileOrCreate', 'Socket'],
+] as const;
+
 export const hostPathVolumeSource = object('io.k8s.api.core.v1.HostPathVolumeSource', {
   path: required(
     string({
@@ -84,7 +88,7 @@ export const hostPathVolumeSource = object('io.k8s.api.core.v1.HostPathVolumeSou
       },
     }),
   ),
-  type: string({ doc: 'What must be there, e.g. Directory.', default: '' }),
+  type: oneOf(hostPathTypes, { doc: 'What must be there, e.g. Directory.', default: '' }),
 });
 export type HostPathVolumeSource = TypeOf<typeof hostPathVolumeSource>;
 
@@ -171,7 +175,7 @@ export const projectedVolumeSource = object('io.k8s.api.core.v1.ProjectedVolumeS
 export type ProjectedVolumeSource = TypeOf<typeof projectedVolumeSource>;
 
 export const nfsVolumeSource = object('io.k8s.api.core.v1.NFSVolumeSource', {
-  path: required(string({ doc: 'The exported path.' })),
+  path: required(string({ doc: 'The exported path.', check: absolutePath })),
   readOnly: boolean(),
   server: required(string()),
 });

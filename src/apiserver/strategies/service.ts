@@ -84,13 +84,21 @@ function nodePortsOf(service: Service): number[] {
 /** What the Service's type no longer has, and its writer left as it was, goes. */
 function dropUnused({ spec: next }: Service, { spec: previous }: Service): void {
   if (!next || !previous) return;
-  const drop = (field: 'externalTrafficPolicy' | 'healthCheckNodePort' | 'allocateLoadBalancerNodePorts') => {
+  const drop = (
+    field:
+      | 'externalTrafficPolicy'
+      | 'healthCheckNodePort'
+      | 'allocateLoadBalancerNodePorts'
+      | 'loadBalancerClass',
+  ) => {
     if (next[field] === previous[field]) delete next[field];
   };
   if (!isExposed(next)) drop('externalTrafficPolicy');
   if (!hasHealthCheck(next)) drop('healthCheckNodePort');
   else if (hasHealthCheck(previous)) next.healthCheckNodePort ||= previous.healthCheckNodePort!;
-  if (next.type !== 'LoadBalancer') drop('allocateLoadBalancerNodePorts');
+  if (next.type === 'LoadBalancer') return;
+  drop('allocateLoadBalancerNodePorts');
+  drop('loadBalancerClass');
 }
 
 /** A client that sends a Service without its address or node ports keeps them, as with kubectl replace. */
