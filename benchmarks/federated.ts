@@ -32,9 +32,9 @@ const { values } = parseArgs({
     clients: { type: 'string', default: '10' },
     drop: { type: 'string', default: '0.3' },
     rounds: { type: 'string', default: '20' },
-    // Of a client in a round: with 2, ten clients have not learned all they can after 20 rounds; 10 give no more.
+    // Of a client in a round: with 2, ten clients have not learned all they can after 20 rounds.
     epochs: { type: 'string', default: '5' },
-    // More of them learn the records by heart, and the test images no better.
+    // Chosen without a search.
     'central-epochs': { type: 'string', default: '40' },
     staleness: { type: 'string', default: '0' },
     mu: { type: 'string' },
