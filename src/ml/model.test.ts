@@ -52,7 +52,10 @@ test('a model of several inputs and outputs predicts what its exported file comp
       [4, 1],
     ],
   );
-  await assert.rejects(network.predict([words, numbers]), /has 2 outputs: use predictAll\(\)/);
+  await assert.rejects(
+    network.predict([words, numbers]),
+    /has 2 outputs: use predictAll\(\) or predictByName\(\)/,
+  );
 
   const { graph, weights, metadata } = exportModel(network);
   assert.deepEqual(metadata.inputs, [

@@ -143,6 +143,7 @@ const cases: Case[] = [
     attributes: { hidden_size: 2, direction: 'reverse' },
     outputs: steps === 3 ? 3 : 2,
   })),
+  { type: 'LayerNormalization', inputs: [['N', 3, 4], [4], [4]] },
   { type: 'LeakyRelu', inputs: [row], attributes: { alpha: 0.3 } },
   { type: 'Log', inputs: [row], range: [0.5, 2] },
   {
@@ -150,6 +151,13 @@ const cases: Case[] = [
     inputs: [
       ['N', 3, 4],
       [4, 2],
+    ],
+  },
+  {
+    type: 'MatMul',
+    inputs: [
+      ['N', 2, 3, 4],
+      ['N', 2, 4, 2],
     ],
   },
   { type: 'Max', inputs: [row, row] },

@@ -141,6 +141,19 @@ const refused: [string, GraphProto, RegExp][] = [
     },
     /node "product" \(MatMul\): Gemm needs \[M, K\] and \[K, O\], got \[N, 2\] and \[3, 1\]/,
   ],
+  [
+    'parts that do not fit',
+    {
+      node: [
+        node('Concat', ['x', 'w'], ['y'], {
+          name: 'join',
+          attribute: [{ name: 'axis', type: 2, i: 1 }],
+        }),
+      ],
+      initializer: [floats('w', [3, 1], [1, 2, 3])],
+    },
+    /node "join" \(Concat\): its inputs \[N, 2\], \[3, 1\] do not fit along axis 1/,
+  ],
   ['a missing operand', { node: [node('Add', ['x'], ['y'])] }, /node "y" \(Add\): input 1 is missing/],
   [
     'an output that is constant',

@@ -28,6 +28,7 @@ const learnedOperands: Record<string, readonly number[]> = {
   GRU: [1, 2, 3],
   Gemm: [1, 2],
   LSTM: [1, 2, 3],
+  LayerNormalization: [1, 2],
   MatMul: [0, 1],
   Mul: [0, 1],
   PRelu: [1],

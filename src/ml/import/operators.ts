@@ -1,8 +1,12 @@
 import type { Value } from '../graph.ts';
 import * as activation from '../ops/activations.ts';
 import { add, divide, larger, multiply, smaller, subtract } from '../ops/arithmetic.ts';
+import { batchMatMul } from '../ops/batch-mat-mul.ts';
+import { addBias } from '../ops/bias.ts';
+import { multiplyGain } from '../ops/gain.ts';
 import { linear } from '../ops/linear.ts';
 import { reshape } from '../ops/reshape.ts';
+import { standardize } from '../ops/standardize.ts';
 import * as onnx from '../primitives.ts';
 import { type Call, type Datum, fixed, fromEnd, integers, isConstant } from './datum.ts';
 import * as elementwise from './elementwise.ts';
@@ -63,6 +67,7 @@ export const operators: Readonly<Record<string, Operator>> = {
   HardSwish: unary((x) => multiply(x, elementwise.hardSigmoid(x, 1 / 6, 0.5))),
   Identity: passed,
   LSTM: recurrentOperator,
+  LayerNormalization: normalizeLayer,
   LeakyRelu: (call) => activation.leakyRelu(call.tensor(0), call.number('alpha', 0.01)),
   Log: unary(elementwise.log),
   MatMul: matMul,
@@ -137,10 +142,12 @@ function gemm(call: Call): Value {
   return call.has(2) ? add(product, scaled(call.tensor(2), call.number('beta', 1))) : product;
 }
 
-/** Rows of any number of leading axes, by a matrix. */
+/** Rows of any number of leading axes, by a matrix, or by a matrix for each place on the same leading axes. */
 function matMul(call: Call): Value {
   const [a, b] = [call.tensor(0), call.tensor(1)];
-  if (b.shape.length !== 2) throw new Error('the second factor must be a matrix');
+  if (b.shape.length > 2 && b.shape.length === a.shape.length) return batchMatMul(a, b);
+  if (b.shape.length !== 2)
+    throw new Error('the second factor must be a matrix, or have the leading axes of the first');
   if (a.shape.length === 2) return linear(a, b);
   return reshape(linear(reshape(a, onnx.toRows(a).shape), b), [...a.shape.slice(0, -1), b.shape[1]!]);
 }
@@ -176,6 +183,18 @@ function softmax(call: Call): Value {
   }
   const perm = x.shape.map((_, index) => (index === axis ? rank - 1 : index === rank - 1 ? axis : index));
   return transpose(activation.softmax(transpose(x, perm)), perm);
+}
+
+function normalizeLayer(call: Call): Value {
+  const [x, gain] = [call.tensor(0), call.tensor(1)];
+  const last = x.shape.length - 1;
+  if (fromEnd(call.number('axis', -1), x.shape.length) !== last || gain.shape.join() !== `${x.shape[last]}`)
+    throw new Error('only the last axis can be normalized, with a gain for each place on it');
+  const epsilon = call.number('epsilon', 1e-5);
+  const offset = call.has(2) ? call.tensor(2) : undefined;
+  if (call.isInference) return onnx.layerNormalization(x, gain, offset, epsilon);
+  const scaled = multiplyGain(standardize(x, last, epsilon).y, gain);
+  return offset ? addBias(scaled, offset) : scaled;
 }
 
 /** By the statistics in the file, as when a model is served; they are kept while it is trained. */

@@ -133,7 +133,13 @@ function concatenate(call: Call): Datum {
   if (parts.every((part) => isConstant(part) && part.shape.length < 2))
     return integers((parts as Constant[]).flatMap((part) => Array.from(part.numbers)));
   const values = call.tensors();
-  return concat(values, fromEnd(call.number('axis', 0), values[0]!.shape.length));
+  const axis = fromEnd(call.number('axis', 0), values[0]!.shape.length);
+  const shapes = values.map(({ shape }) => shape);
+  if (new Set(shapes.map((shape) => shape.toSpliced(axis, 1).join())).size > 1) {
+    const shown = shapes.map((shape) => `[${shape.join(', ')}]`).join(', ');
+    throw new Error(`its inputs ${shown} do not fit along axis ${axis}`);
+  }
+  return concat(values, axis);
 }
 
 /** Of constants any, of tensors one place along an axis. */

@@ -123,6 +123,7 @@ test('a data set of named inputs and targets trains as the arrays do', async () 
   assertSame(model, history, keras.cases['by name']!);
   const predicted = await model.predictAll(examples.batch(4));
   const asked = await model.predictAll(x);
+  assert.deepEqual(await model.predictByName(x), { kind: asked[0], size: asked[1] });
   predicted.forEach(({ data }, index) => {
     assertClose(data as Float32Array, [...(asked[index]!.data as Float32Array)], `output ${index}`);
   });

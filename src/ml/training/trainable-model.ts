@@ -252,7 +252,7 @@ export class TrainableModel {
   async predict(x: Inputs | BatchSource<NamedBatch>, options: { batchSize?: number } = {}): Promise<Tensor> {
     const [first, ...others] = await this.predictAll(x, options);
     if (others.length === 0) return first!;
-    throw new TypeError(`${this.name} has ${others.length + 1} outputs: use predictAll()`);
+    throw new TypeError(`${this.name} has ${others.length + 1} outputs: use predictAll() or predictByName()`);
   }
 
   /** The same of a model with several outputs, one tensor for each. */
@@ -267,6 +267,16 @@ export class TrainableModel {
     const inputs = isSource(x) ? checkedInputs(this.architecture, x, 'predict') : x;
     const job = { program: this.#predict, weights: this.weights, x: inputs, batchSize };
     return unpackOutputs(this.architecture, await this.#engine.predict(job));
+  }
+
+  /** The same by the outputs' names. */
+  async predictByName(
+    x: Inputs | BatchSource<NamedBatch>,
+    options: { batchSize?: number } = {},
+  ): Promise<Record<string, Tensor>> {
+    const { outputs } = this.architecture;
+    const predicted = await this.predictAll(x, options);
+    return Object.fromEntries(outputs.map(({ name }, index) => [name, predicted[index]!]));
   }
 
   #packed(x: Inputs | BatchSource<NamedBatch>, method: string): Tensor | BatchSource<NamedBatch> {
