@@ -21,6 +21,8 @@ export interface Traits<T> {
   mayBeEmpty?: boolean;
   /** What is said of a required field that is not there, beside that it is required. */
   absent?: string;
+  /** Of what is inside, nothing is checked but its types. */
+  insideUnchecked?: true;
   /** Integers and numbers: inclusive bounds. Kubernetes has its own words for 0..∞, 1..∞ and ports. */
   min?: number;
   max?: number;
@@ -56,6 +58,7 @@ export interface SchemaNode {
   readonly complete?: (value: any) => void;
   readonly mayBeEmpty?: boolean;
   readonly absent?: string;
+  readonly insideUnchecked?: true;
   readonly min?: number;
   readonly max?: number;
   // biome-ignore lint/suspicious/noExplicitAny: a check takes the field's type, which the node erases.

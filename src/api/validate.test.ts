@@ -10,6 +10,7 @@ import { namespace } from './kinds/namespace.ts';
 import { pod } from './kinds/pod.ts';
 import { secret } from './kinds/secret.ts';
 import { service } from './kinds/service.ts';
+import { statefulSet } from './kinds/statefulSet.ts';
 import type { KubeObject } from './object.ts';
 import { validate, validateUpdate } from './validate.ts';
 
@@ -18,6 +19,7 @@ type Anything = any;
 
 const metadata = { name: 'web', namespace: 'default' };
 const container = { name: 'web', image: 'nginx:1.27' };
+const mount = { name: 'v', mountPath: '/v' };
 const template = { metadata: { labels: { app: 'web' } }, spec: { containers: [container] } };
 const selector = { matchLabels: { app: 'web' } };
 
@@ -66,6 +68,102 @@ test('what is wrong with a pod is said in the words that Kubernetes uses', () =>
       'spec.containers[0].image: Invalid value: " x": must not have leading or trailing whitespace',
     ],
     [containerWith({ name: '' }), 'spec.containers[0].name: Required value'],
+    [
+      containerWith({ securityContext: { privileged: true, allowPrivilegeEscalation: false } }),
+      /^spec\.containers\[0\]\.securityContext: .*: cannot set `allowPrivilegeEscalation` to false and `privileged` to true$/,
+    ],
+    [
+      containerWith({
+        securityContext: { capabilities: { add: ['CAP_SYS_ADMIN'] }, allowPrivilegeEscalation: false },
+      }),
+      /: cannot set `allowPrivilegeEscalation` to false and `capabilities\.Add` CAP_SYS_ADMIN$/,
+    ],
+    [
+      containerWith({ securityContext: { seccompProfile: { type: 'Localhost' } } }),
+      'spec.containers[0].securityContext.seccompProfile.localhostProfile: Required value: must be set when seccomp type is Localhost',
+    ],
+    [
+      podWith({ securityContext: { seccompProfile: { type: 'RuntimeDefault', localhostProfile: 'a' } } }),
+      'spec.securityContext.seccompProfile.localhostProfile: Invalid value: "a": can only be set when seccomp type is Localhost',
+    ],
+    [
+      containerWith({ securityContext: { appArmorProfile: { type: 'Localhost', localhostProfile: '' } } }),
+      'spec.containers[0].securityContext.appArmorProfile.localhostProfile: Required value: must be set when AppArmor type is Localhost',
+    ],
+    [
+      containerWith({ securityContext: { appArmorProfile: { type: 'Localhost', localhostProfile: ' a' } } }),
+      'spec.containers[0].securityContext.appArmorProfile.localhostProfile: Invalid value: " a": must not be padded with whitespace',
+    ],
+    [
+      containerWith({ securityContext: { appArmorProfile: { type: 'Unconfined', localhostProfile: 'a' } } }),
+      'spec.containers[0].securityContext.appArmorProfile.localhostProfile: Invalid value: "a": can only be set when AppArmor type is Localhost',
+    ],
+    [
+      containerWith({ restartPolicy: 'Always' }),
+      'spec.containers[0].restartPolicy: Forbidden: may not be set for non-init containers',
+    ],
+    [
+      podWith({
+        volumes: [{ name: 'v', emptyDir: {} }],
+        containers: [{ ...container, volumeMounts: [{ ...mount, mountPropagation: 'Bidirectional' }] }],
+      }),
+      'spec.containers[0].volumeMounts.mountPropagation: Forbidden: Bidirectional mount propagation is available only to privileged containers',
+    ],
+    [
+      podWith({ hostPID: true, shareProcessNamespace: true }),
+      'spec.securityContext.shareProcessNamespace: Invalid value: true: ShareProcessNamespace and HostPID cannot both be enabled',
+    ],
+    [
+      podWith({ hostNetwork: true, securityContext: { sysctls: [{ name: 'net/core.x', value: '' }] } }),
+      `spec.securityContext.sysctls[0].name: Invalid value: "net/core.x": may not be specified when 'hostNetwork' is true`,
+    ],
+    [
+      podWith({ hostIPC: true, securityContext: { sysctls: [{ name: 'kernel.shmall', value: '1' }] } }),
+      `spec.securityContext.sysctls[0].name: Invalid value: "kernel.shmall": may not be specified when 'hostIPC' is true`,
+    ],
+    [
+      podWith({ securityContext: { sysctls: [{ name: 'A b', value: '1' }] } }),
+      'spec.securityContext.sysctls[0].name: Invalid value: "A b": must have at most 253 characters and match regex ^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$',
+    ],
+    [
+      podWith({
+        securityContext: {
+          sysctls: [
+            { name: 'a.b', value: '1' },
+            { name: 'a.b', value: '2' },
+          ],
+        },
+      }),
+      'spec.securityContext.sysctls[1].name: Duplicate value: "a.b"',
+    ],
+    [
+      podWith({ securityContext: { supplementalGroups: [-1] } }),
+      'spec.securityContext.supplementalGroups[0]: Invalid value: -1: must be between 0 and 2147483647, inclusive',
+    ],
+    [
+      podWith({ dnsConfig: { nameservers: ['1.1.1.1', '1.1.1.2', '1.1.1.3', '::1'] } }),
+      /^spec\.dnsConfig\.nameservers: .*: must not have more than 3 nameservers$/,
+    ],
+    [
+      podWith({ dnsConfig: { nameservers: ['x'] } }),
+      'spec.dnsConfig.nameservers[0]: Invalid value: "x": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)',
+    ],
+    [
+      podWith({ dnsConfig: { searches: ['a.b.', '_a.b'] } }),
+      /^spec\.dnsConfig\.searches\[1\]: .*"_a\.b": a low/,
+    ],
+    [
+      podWith({ dnsConfig: { searches: Array.from({ length: 33 }, () => 'a') } }),
+      /^spec\.dnsConfig\.searches: .*: must not have more than 32 search paths$/,
+    ],
+    [
+      podWith({ dnsConfig: { searches: Array.from({ length: 16 }, () => 'a.'.repeat(70)) } }),
+      /^spec\.dnsConfig\.searches: .*: must not have more than 2048 characters \(including spaces\) in the search list$/,
+    ],
+    [
+      podWith({ dnsConfig: { options: [{ value: 'a' }] } }),
+      'spec.dnsConfig.options[0]: Required value: must not be empty',
+    ],
     [
       containerWith({ name: 'Web' }),
       new RegExp(`^spec.containers\\[0\\].name: Invalid value: "Web": ${label}`),
@@ -421,6 +519,54 @@ test('fields that may not change are refused on an update', () => {
     validateUpdate(pod, defaults(pod, image as Anything), defaults(pod, podWith({}) as Anything)),
     [],
   );
+});
+
+test('of the template of a StatefulSet only the metadata and the restart are checked, and of its claims nothing', () => {
+  const setWith = (spec: object, labels: object = template.metadata.labels) => ({
+    metadata,
+    spec: { selector, serviceName: 'web', template: { metadata: { labels }, spec } },
+  });
+  for (const spec of [{ containers: [{ name: 'web' }] }, { containers: [{ name: 'A b', image: ' ' }] }, {}])
+    assert.deepEqual(messages(statefulSet, setWith(spec)), []);
+  const claims = { ...setWith({}), spec: { ...setWith({}).spec, volumeClaimTemplates: [{ spec: {} }] } };
+  assert.deepEqual(messages(statefulSet, claims), []);
+  expectOne(
+    statefulSet,
+    setWith({}, { app: 'web', 'a b': 'c' }),
+    /^spec\.template\.labels: Invalid value: "a b"/,
+  );
+  expectOne(
+    statefulSet,
+    setWith({ restartPolicy: 'Never' }),
+    'spec.template.spec.restartPolicy: Unsupported value: "Never": supported values: "Always"',
+  );
+  expectOne(
+    statefulSet,
+    setWith({ activeDeadlineSeconds: 1 }),
+    'spec.template.spec.activeDeadlineSeconds: Forbidden: activeDeadlineSeconds in StatefulSet is not Supported',
+  );
+});
+
+test('space around an image is refused in a pod, and let through in a template', () => {
+  const padded = { ...template, spec: { containers: [{ ...container, image: ' nginx' }] } };
+  assert.deepEqual(messages(deployment, deploymentWith({ template: padded })), []);
+  expectOne(
+    pod,
+    podWith({ initContainers: [{ name: 'a', image: 'a ' }] }),
+    'spec.initContainers[0].image: Invalid value: "a ": must not have leading or trailing whitespace',
+  );
+});
+
+test('a Secret with a login has what is needed for it', () => {
+  const wrong = (type: string, data: object) =>
+    messages(secret, { metadata, type: `kubernetes.io/${type}`, data });
+  assert.deepEqual(wrong('basic-auth', {}), [
+    'data[username]: Required value',
+    'data[password]: Required value',
+  ]);
+  assert.deepEqual(wrong('basic-auth', { password: 'YQ==' }), []);
+  assert.deepEqual(wrong('ssh-auth', { 'ssh-privatekey': '' }), ['data[ssh-privatekey]: Required value']);
+  assert.deepEqual(wrong('ssh-auth', { 'ssh-privatekey': 'YQ==' }), []);
 });
 
 test('one cause stands alone in the message, several in brackets, and details carry all', () => {

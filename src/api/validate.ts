@@ -67,6 +67,11 @@ function validateNode(schema: SchemaNode, value: unknown, at: Path, report: Repo
     return;
   }
   if (typeof value === 'number') validateRange(schema, value, at, report);
+  if (!schema.insideUnchecked) validateInside(schema, value, at, report);
+  schema.check?.(value, at, report);
+}
+
+function validateInside(schema: SchemaNode, value: unknown, at: Path, report: Report): void {
   if (schema.type === 'object') {
     for (const [name, field] of checked.fieldsOf(schema)) {
       const member = (value as Record<string, unknown>)[name];
@@ -81,7 +86,6 @@ function validateNode(schema: SchemaNode, value: unknown, at: Path, report: Repo
       validateNode(schema.item!, item, at.key(key), report);
     }
   }
-  schema.check?.(value, at, report);
 }
 
 // Go has no absent text or list: what is required may not be empty either.

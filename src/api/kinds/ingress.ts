@@ -47,13 +47,15 @@ export const ingressBackend = object(
 );
 export type IngressBackend = TypeOf<typeof ingressBackend>;
 
+const pathTypes = ['Exact', 'ImplementationSpecific', 'Prefix'] as const;
+
 export const httpIngressPath = object(
   name('HTTPIngressPath'),
   {
     backend: required(refine(ingressBackend, { doc: 'Who answers.', default: {} })),
     path: string({ doc: 'The beginning of the path, or the whole of it.' }),
     pathType: required(
-      oneOf(['Exact', 'ImplementationSpecific', 'Prefix'], {
+      oneOf(pathTypes, {
         doc: 'Exact, Prefix (by parts between slashes), or as the controller likes.',
         absent: 'pathType must be specified',
       }),
@@ -211,7 +213,7 @@ function checkPath(
   const at = pathAt.child('path');
   const mayBeAbsent = pathType === 'ImplementationSpecific';
   if (!path.startsWith('/') && !(mayBeAbsent && path === '')) {
-    if (pathType !== undefined) report.invalid(at, path, 'must be an absolute path');
+    if (pathTypes.some((known) => known === pathType)) report.invalid(at, path, 'must be an absolute path');
   }
   if (mayBeAbsent) return;
   for (const sequence of refusedSequences) {

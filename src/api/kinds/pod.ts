@@ -46,6 +46,7 @@ export const pod = defineKind<Pod>({
   countsGenerations: false,
   check({ spec }, report, root) {
     if (spec === undefined) report.required(root.child('spec').child('containers'));
+    else checkImages(spec, root.child('spec'), report);
   },
   checkCreate({ spec }, report, root) {
     const at = root.child('spec').child('ephemeralContainers');
@@ -53,6 +54,17 @@ export const pod = defineKind<Pod>({
   },
   checkUpdate: checkPodUpdate,
 });
+
+/** Of a template, where it may be an old mistake, Kubernetes lets it through. */
+function checkImages(spec: PodSpec, at: Path, report: Report): void {
+  for (const field of ['containers', 'initContainers', 'ephemeralContainers'] as const) {
+    for (const [index, { image }] of (spec[field] ?? []).entries()) {
+      if (!image || image === image.trim()) continue;
+      const why = 'must not have leading or trailing whitespace';
+      report.invalid(at.child(field).index(index).child('image'), image, why);
+    }
+  }
+}
 
 // Only a pod gets these; in a template they stay as they were written.
 function completePodSpec(spec: PodSpec): void {

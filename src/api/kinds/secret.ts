@@ -1,6 +1,8 @@
 import { immutable } from '../immutable.ts';
 import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
 import { checkFrozen, checkSecretEntries } from '../parts/entries.ts';
+import type { Path } from '../path.ts';
+import type { Report } from '../report.ts';
 import { boolean, bytes, map, string } from '../schema.ts';
 import { ageColumn, nameColumn } from '../table.ts';
 
@@ -54,6 +56,7 @@ export const secret = defineKind<Secret>({
     for (const key of keysOfType[secret.type ?? ''] ?? []) {
       if (secret.data?.[key] === undefined) report.required(root.child('data').key(key));
     }
+    checkLogin(secret, report, root.child('data'));
   },
   checkUpdate: checkFrozen('data'),
   columns: [
@@ -68,3 +71,12 @@ export const secret = defineKind<Secret>({
   ],
   selectableFields: { type: (secret) => secret.type ?? '' },
 });
+
+/** One of user and password is enough; a key is no key when it is empty. */
+function checkLogin({ type, data = {} }: Secret, report: Report, at: Path): void {
+  const keys = ['username', 'password'];
+  if (type === 'kubernetes.io/basic-auth' && keys.every((key) => data[key] === undefined)) {
+    for (const key of keys) report.required(at.key(key));
+  }
+  if (type === 'kubernetes.io/ssh-auth' && !data['ssh-privatekey']) report.required(at.key('ssh-privatekey'));
+}

@@ -2,7 +2,7 @@ import { templateColumns } from '../columns/workload.ts';
 import { isEqualSemantically } from '../equal.ts';
 import { defineKind, kindSchema, type ObjectOf } from '../kind.ts';
 import { labelSelector } from '../parts/meta.ts';
-import { podTemplateWithClaims } from '../parts/podSpec.ts';
+import { uncheckedPodTemplate } from '../parts/podSpec.ts';
 import { checkWorkload, replicaScale } from '../parts/workload.ts';
 import type { Path } from '../path.ts';
 import type { Report } from '../report.ts';
@@ -82,11 +82,14 @@ const fields = object('io.k8s.api.apps.v1.StatefulSetSpec', {
   }),
   selector: required(refine(labelSelector, { doc: 'Which pods belong to it.' })),
   serviceName: string({ doc: 'The headless Service under which its pods have names.' }),
-  template: required(refine(podTemplateWithClaims, { default: {} })),
+  template: required(refine(uncheckedPodTemplate, { default: {} })),
   updateStrategy: refine(statefulSetUpdateStrategy, { default: {} }),
-  volumeClaimTemplates: list(refine(persistentVolumeClaimObject, { complete: sayKind }), {
-    doc: 'Claims that each pod gets of its own, and finds again.',
-  }),
+  volumeClaimTemplates: list(
+    refine(persistentVolumeClaimObject, { complete: sayKind, insideUnchecked: true }),
+    {
+      doc: 'Claims that each pod gets of its own, and finds again.',
+    },
+  ),
 });
 export type StatefulSetSpec = TypeOf<typeof fields>;
 

@@ -125,7 +125,7 @@ export const container = object(
     ...fields,
     restartPolicy: oneOf(['Always'], { doc: 'Always makes an init container a sidecar.' }),
   },
-  { doc: 'A program that runs in a pod.', check: checkImage },
+  { doc: 'A program that runs in a pod.', check: checkContainer },
 );
 export type Container = TypeOf<typeof container>;
 
@@ -136,15 +136,25 @@ export const ephemeralContainer = object(
     restartPolicy: string(),
     targetContainerName: string({ doc: 'The container whose processes it sees.' }),
   },
-  { doc: 'A container that is added to a running pod to look into it.', check: checkImage },
+  { doc: 'A container that is added to a running pod to look into it.', check: checkContainer },
 );
 export type EphemeralContainer = TypeOf<typeof ephemeralContainer>;
 
-function checkImage(...[{ image }, at, report]: Parameters<Check<{ image?: string }>>): void {
-  if (!image) report.required(at.child('image'));
-  else if (image !== image.trim()) {
-    report.invalid(at.child('image'), image, 'must not have leading or trailing whitespace');
+interface Checked {
+  image?: string;
+  securityContext?: { privileged?: boolean };
+  volumeMounts?: VolumeMount[];
+}
+
+function checkContainer(...[container, at, report]: Parameters<Check<Checked>>): void {
+  const { image, securityContext: { privileged } = {}, volumeMounts = [] } = container;
+  for (const { mountPropagation } of volumeMounts) {
+    if (mountPropagation !== 'Bidirectional' || privileged) continue;
+    const why = 'Bidirectional mount propagation is available only to privileged containers';
+    report.forbidden(at.child('volumeMounts').child('mountPropagation'), why);
   }
+
+  if (!image) report.required(at.child('image'));
 }
 
 function checkMountPaths(...[mounts, at, report]: Parameters<Check<VolumeMount[]>>): void {

@@ -1,5 +1,6 @@
 import { distinct, follows } from '../checks.ts';
 import { dns1123Label, dns1123Subdomain } from '../names.ts';
+import { checkAddress } from '../network-address.ts';
 import type { Path } from '../path.ts';
 import type { Report } from '../report.ts';
 import {
@@ -22,19 +23,42 @@ import { affinity, toleration, topologySpreadConstraint } from './affinity.ts';
 import { type Container, container, type EphemeralContainer, ephemeralContainer } from './container.ts';
 import { localObjectReference, objectMeta } from './meta.ts';
 import { resourceRequirements } from './resources.ts';
-import { podSecurityContext } from './securityContext.ts';
+import { type PodSecurityContext, podSecurityContext } from './securityContext.ts';
 import { type Volume, volume } from './volume.ts';
 
-export const podDNSConfigOption = object('io.k8s.api.core.v1.PodDNSConfigOption', {
-  name: string(),
-  value: string(),
-});
+export const podDNSConfigOption = object(
+  'io.k8s.api.core.v1.PodDNSConfigOption',
+  {
+    name: string(),
+    value: string(),
+  },
+  {
+    check({ name }, at, report) {
+      if (!name) report.required(at, 'must not be empty');
+    },
+  },
+);
 export type PodDNSConfigOption = TypeOf<typeof podDNSConfigOption>;
 
+const nameserversMax = 3;
+const searchesMax = 32;
+const searchesLengthMax = 2048;
+
 export const podDNSConfig = object('io.k8s.api.core.v1.PodDNSConfig', {
-  nameservers: list(string(), { doc: 'DNS servers.' }),
+  nameservers: list(string({ check: checkAddress }), {
+    doc: 'DNS servers, at most 3.',
+    check(servers, at, report) {
+      const why = `must not have more than ${nameserversMax} nameservers`;
+      if (servers.length > nameserversMax) report.invalid(at, servers, why);
+    },
+  }),
   options: list(podDNSConfigOption, { doc: 'Resolver options.' }),
-  searches: list(string(), { doc: 'Search domains.' }),
+  searches: list(
+    string({
+      check: (domain, at, report) => follows(dns1123Subdomain)(domain.replace(/\.$/, ''), at, report),
+    }),
+    { doc: 'Search domains, at most 32.', check: checkSearches },
+  ),
 });
 export type PodDNSConfig = TypeOf<typeof podDNSConfig>;
 
@@ -169,16 +193,19 @@ const podTemplateWith = (spec: Schema<PodSpec, false>) =>
     {
       doc: 'What new pods look like.',
       check({ metadata, spec: podSpec }, at, report) {
-        validateLabels(metadata?.labels, at.child('metadata').child('labels'), report);
-        validateAnnotations(metadata?.annotations, at.child('metadata').child('annotations'), report);
+        // Kubernetes leaves out that they are in the metadata.
+        validateLabels(metadata?.labels, at.child('labels'), report);
+        validateAnnotations(metadata?.annotations, at.child('annotations'), report);
         if (podSpec === undefined) report.required(at.child('spec').child('containers'));
       },
     },
   );
 
 export const podTemplateSpec = podTemplateWith(podSpec);
-/** A template whose pods get volumes that it does not name itself: those of a StatefulSet's claims. */
-export const podTemplateWithClaims = podTemplateWith(refine(podSpec, { check: checkPodSpecButMounts }));
+/** That of a StatefulSet: what is wrong with its pods shows only when one is made. */
+export const uncheckedPodTemplate = podTemplateWith(
+  refine(podSpec, { insideUnchecked: true, check: () => undefined }),
+);
 export type PodTemplateSpec = TypeOf<typeof podTemplateSpec>;
 
 // The two names mean the same; both are kept in step.
@@ -187,6 +214,16 @@ function completeServiceAccount(spec: { serviceAccountName?: string; serviceAcco
   if (!name) return;
   spec.serviceAccountName = name;
   spec.serviceAccount = name;
+}
+
+function checkSearches(domains: string[], at: Path, report: Report): void {
+  if (domains.length > searchesMax) {
+    report.invalid(at, domains, `must not have more than ${searchesMax} search paths`);
+  }
+  if (domains.join(' ').length > searchesLengthMax) {
+    const why = `must not have more than ${searchesLengthMax} characters (including spaces) in the search list`;
+    report.invalid(at, domains, why);
+  }
 }
 
 const containerFields = ['containers', 'initContainers', 'ephemeralContainers'] as const;
@@ -198,12 +235,23 @@ interface Checked {
   volumes?: Volume[];
   dnsPolicy?: string;
   hostNetwork?: boolean;
+  hostPID?: boolean;
+  hostIPC?: boolean;
+  shareProcessNamespace?: boolean;
+  securityContext?: PodSecurityContext;
   dnsConfig?: PodDNSConfig;
 }
 
 function checkPodSpec(spec: Checked, at: Path, report: Report): void {
   checkMounts(spec, at, report);
-  checkPodSpecButMounts(spec, at, report);
+  checkContainers(spec, at, report);
+  checkHost(spec, at, report);
+  if (spec.dnsPolicy === 'None' && !spec.dnsConfig?.nameservers?.length) {
+    report.required(
+      at.child('dnsConfig').child('nameservers'),
+      'must provide at least one DNS nameserver when `dnsPolicy` is None',
+    );
+  }
 }
 
 function checkMounts(spec: Checked, at: Path, report: Report): void {
@@ -218,7 +266,7 @@ function checkMounts(spec: Checked, at: Path, report: Report): void {
   }
 }
 
-function checkPodSpecButMounts(spec: Checked, at: Path, report: Report): void {
+function checkContainers(spec: Checked, at: Path, report: Report): void {
   const names = new Set((spec.containers ?? []).map((each) => each.name));
   for (const field of ['initContainers', 'ephemeralContainers'] as const) {
     for (const [index, { name }] of (spec[field] ?? []).entries()) {
@@ -228,13 +276,34 @@ function checkPodSpecButMounts(spec: Checked, at: Path, report: Report): void {
   }
   for (const [index, container] of (spec.initContainers ?? []).entries())
     checkInitContainer(container, at.child('initContainers').index(index), report);
-  if (spec.hostNetwork) checkHostPorts(spec, at, report);
-  if (spec.dnsPolicy === 'None' && !spec.dnsConfig?.nameservers?.length) {
-    report.required(
-      at.child('dnsConfig').child('nameservers'),
-      'must provide at least one DNS nameserver when `dnsPolicy` is None',
-    );
+  for (const [index, { restartPolicy }] of (spec.containers ?? []).entries()) {
+    if (restartPolicy === undefined) continue;
+    const why = 'may not be set for non-init containers';
+    report.forbidden(at.child('containers').index(index).child('restartPolicy'), why);
   }
+}
+
+/** What a pod cannot have as long as it shares it with the node. */
+function checkHost(spec: Checked, at: Path, report: Report): void {
+  const securityAt = at.child('securityContext');
+  if (spec.hostNetwork) checkHostPorts(spec, at, report);
+  if (spec.hostPID && spec.shareProcessNamespace) {
+    const why = 'ShareProcessNamespace and HostPID cannot both be enabled';
+    report.invalid(securityAt.child('shareProcessNamespace'), true, why);
+  }
+  for (const [index, { name }] of (spec.securityContext?.sysctls ?? []).entries()) {
+    const shared = sharedBySysctl(name.replaceAll('/', '.'));
+    if (!shared || !spec[shared]) continue;
+    const why = `may not be specified when '${shared}' is true`;
+    report.invalid(securityAt.child('sysctls').index(index).child('name'), name, why);
+  }
+}
+
+const ofIpc = /^(kernel\.(sem|shm|shm(all|max|mni|_rmid_forced)|msg(max|mnb|mni))$|fs\.mqueue\.)/;
+
+function sharedBySysctl(name: string): 'hostNetwork' | 'hostIPC' | undefined {
+  if (name.startsWith('net.')) return 'hostNetwork';
+  return ofIpc.test(name) ? 'hostIPC' : undefined;
 }
 
 /** What waits for a container or watches over it is for those that go on beside the others. */

@@ -35,10 +35,9 @@ export function checkWorkload(
     report.unsupported(specAt.child('restartPolicy'), restartPolicy, ['Always']);
   }
   if (activeDeadlineSeconds !== undefined) {
-    report.forbidden(
-      specAt.child('activeDeadlineSeconds'),
-      'activeDeadlineSeconds in ReplicaSet is not Supported',
-    );
+    const kind = what === 'statefulset' ? 'StatefulSet' : 'ReplicaSet';
+    const why = `activeDeadlineSeconds in ${kind} is not Supported`;
+    report.forbidden(specAt.child('activeDeadlineSeconds'), why);
   }
 }
 
