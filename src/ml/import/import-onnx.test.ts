@@ -53,6 +53,7 @@ for (const [file, numbers] of [
   ['torch-fixed', 'torch'],
   ['torch-mlp', 'torch-mlp'],
   ['tf2onnx', 'tf2onnx'],
+  ['tf2onnx-lstm', 'tf2onnx-lstm'],
 ]) {
   test(`the imported ${file}.onnx predicts its exporter's numbers, and so does its own export`, async () => {
     const { images, output } = await numbersOf(numbers!);

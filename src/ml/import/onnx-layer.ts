@@ -47,8 +47,15 @@ const rearranging = new Set([
   'Unsqueeze',
 ]);
 
+const loops = new Set(['Loop', 'Scan']);
+
 /** The layer that computes a stretch of an imported graph; its parameters are the file's weights. */
 export function onnxLayer(stretch: Stretch, name: string): Layer {
+  const loop = stretch.nodes.find(({ type }) => loops.has(type));
+  if (loop)
+    throw new Error(
+      `node "${loop.name}" (${loop.type}): loops are not read; of a model that was exported here load the .keras file, by loadModel`,
+    );
   const learned = learnedNames(stretch);
   const parameters = [...learned].map(([name, isTrainable]) => toParameter(stretch, name, isTrainable));
   const names = parameters.map((parameter) => parameter.name);
@@ -138,10 +145,6 @@ function evaluate(
 function build(node: ImportedNode, call: Call): ReturnType<Operator> {
   const place = `node "${node.name}" (${node.type})`;
   if (!Object.hasOwn(operators, node.type)) {
-    if (node.type === 'Scan')
-      throw new Error(
-        `${place}: loops are not read; of a model that was exported here load the .keras file, by loadModel`,
-      );
     throw new Error(
       `${place}: ${node.type} has no gradient here; supported are ${Object.keys(operators).sort().join(', ')}`,
     );
