@@ -72,7 +72,7 @@ export const coreExamples: Example[] = [
     change: { template: { metadata: { labels: { app: 'y' } } } },
     invalid: [
       [{ template: { spec: { containers: [] } } }, ['template.spec.containers: Required value']],
-      [{ template: { metadata: { labels: { a: '-' } } } }, ['template.metadata.labels: Invalid value: "-"']],
+      [{ template: { metadata: { labels: { a: '-' } } } }, ['template.labels: Invalid value: "-"']],
     ],
   },
   {
