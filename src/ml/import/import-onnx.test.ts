@@ -54,6 +54,8 @@ for (const [file, numbers] of [
   ['torch-mlp', 'torch-mlp'],
   ['tf2onnx', 'tf2onnx'],
   ['tf2onnx-lstm', 'tf2onnx-lstm'],
+  ['torch-recurrent', 'torch-recurrent'],
+  ['torch-recurrent-fixed', 'torch-recurrent'],
 ]) {
   test(`the imported ${file}.onnx predicts its exporter's numbers, and so does its own export`, async () => {
     const { images, output } = await numbersOf(numbers!);

@@ -234,7 +234,7 @@ function filled({ isFloat, numbers }: Pick<Constant, 'isFloat' | 'numbers'>, dim
   return { isFloat, shape, numbers: new Array<Dim>(size).fill(numbers[0] ?? 0) };
 }
 
-/** Of one number, or where it changes nothing: other operators broadcast by themselves. */
+/** Of one number, if repeated, or where it changes nothing: other operators broadcast by themselves. */
 function expand(call: Call): Datum {
   const datum = call.datum(0);
   const target = call.dims(1);
@@ -244,6 +244,6 @@ function expand(call: Call): Datum {
       return dim === 1 || dim === datum.shape[index + datum.shape.length - target.length];
     });
   if (isSame) return datum;
-  if (isConstant(datum) && datum.numbers.length === 1) return filled(datum, target);
+  if (isConstant(datum) && new Set(Array.from(datum.numbers)).size === 1) return filled(datum, target);
   throw new Error('Expand has no gradient here');
 }
