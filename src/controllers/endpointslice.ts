@@ -46,14 +46,7 @@ export function run(context: Context): Running {
     return [key];
   };
   const keysForNode = (change: Change<Node>): string[] => {
-    const zoneOf = ({ metadata }: Node) => metadata?.labels?.[zoneLabel];
-    if (change.type === 'modified' && zoneOf(change.previous) === zoneOf(change.object)) return [];
-    return [...new Set(pods.byIndex('node', change.key).flatMap(servicesOf))];
-  };
-
-  const keysForMeshAddress = (change: Change<Node>): string[] => {
-    const addressOf = ({ metadata }: Node) => metadata?.annotations?.[meshAddressAnnotation];
-    if (change.type !== 'modified' || addressOf(change.previous) === addressOf(change.object)) return [];
+    if (change.type === 'modified' && !isReachedOtherwise(change.previous, change.object)) return [];
     return [...new Set(pods.byIndex('node', change.key).flatMap(servicesOf))];
   };
 
@@ -103,7 +96,6 @@ export function run(context: Context): Running {
       source(serviceKind, ({ key }) => [key]),
       source(podKind, keysForPod),
       source(nodeKind, keysForNode),
-      source(nodeKind, keysForMeshAddress),
       source(endpointSliceKind, keysForSlice),
     ],
     reconcile,
@@ -131,4 +123,12 @@ function relevant(pod: Pod) {
     phase: status?.phase,
     ready: conditionOf(pod, 'Ready')?.status,
   };
+}
+
+/** Whether slices say something else of the node now. */
+function isReachedOtherwise({ metadata: before }: Node, { metadata: after }: Node): boolean {
+  return (
+    before?.labels?.[zoneLabel] !== after?.labels?.[zoneLabel] ||
+    before?.annotations?.[meshAddressAnnotation] !== after?.annotations?.[meshAddressAnnotation]
+  );
 }

@@ -5,12 +5,12 @@ import {
 import { type Pod, pod as podKind } from '../api/kinds/pod.ts';
 import type { Volume } from '../api/parts/volume.ts';
 import { claimNameOf } from '../api/pod-claims.ts';
+import { hasPodEnded } from '../api/pod-ended.ts';
 import { isStatus, messageOf } from '../base/errors.ts';
 import type { Running } from '../base/lifecycle.ts';
 import { subjectOf } from '../client/events.ts';
 import { type Context, runController, source } from './controller.ts';
 import { controllerOf, controllerReference, isControlledBy } from './owner.ts';
-import { hasPodEnded } from './pods.ts';
 
 /** Makes the claims of pods' ephemeral volumes; they are the pods' and go with them. */
 export function run(context: Context): Running {

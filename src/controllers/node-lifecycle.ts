@@ -2,6 +2,7 @@ import { conditionOf } from '../api/conditions.ts';
 import { type Lease, lease as leaseKind } from '../api/kinds/lease.ts';
 import { type Node, node as nodeKind } from '../api/kinds/node.ts';
 import { type Pod, pod as podKind } from '../api/kinds/pod.ts';
+import { hasPodEnded } from '../api/pod-ended.ts';
 import { toTime } from '../base/clock.ts';
 import { isStatus } from '../base/errors.ts';
 import type { Running } from '../base/lifecycle.ts';
@@ -13,7 +14,7 @@ import { Heartbeats } from './node-lifecycle/heartbeats.ts';
 import { isGivenUp, isLost, silentConditions, taintsFor } from './node-lifecycle/plan.ts';
 import { type Standing, Zones } from './node-lifecycle/zones.ts';
 import { keyOfMeta } from './owner.ts';
-import { hasPodEnded, isPodReady } from './pods.ts';
+import { isPodReady } from './pods.ts';
 
 const leaseNamespace = 'kube-node-lease';
 /** How often this process looks whether it stood still itself. */

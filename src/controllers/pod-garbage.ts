@@ -1,6 +1,7 @@
 import { type Node, node as nodeKind } from '../api/kinds/node.ts';
 import { type Pod, pod as podKind } from '../api/kinds/pod.ts';
 import type { PodCondition } from '../api/parts/podStatus.ts';
+import { hasPodEnded } from '../api/pod-ended.ts';
 import { toTime } from '../base/clock.ts';
 import { isStatus } from '../base/errors.ts';
 import type { Running } from '../base/lifecycle.ts';
@@ -8,7 +9,6 @@ import { type Change, keyOf } from '../client/cache.ts';
 import { isReady } from '../scheduler/taints.ts';
 import { type Context, runController, source } from './controller.ts';
 import { keyOfMeta } from './owner.ts';
-import { hasPodEnded } from './pods.ts';
 
 /** A node that is deleted may be registering anew; its pods wait this long before they are given up. */
 export const quarantineMs = 40_000;

@@ -1,13 +1,10 @@
 import { conditionOf, isConditionTrue } from '../api/conditions.ts';
 import type { Pod } from '../api/kinds/pod.ts';
+import { hasPodEnded } from '../api/pod-ended.ts';
 
 /** Neither ended nor being deleted. */
 export function isPodActive(pod: Pod): boolean {
   return !hasPodEnded(pod) && !pod.metadata?.deletionTimestamp;
-}
-
-export function hasPodEnded({ status }: Pod): boolean {
-  return status?.phase === 'Succeeded' || status?.phase === 'Failed';
 }
 
 export function isPodReady(pod: Pod): boolean {

@@ -3,6 +3,7 @@ import type { KindDefinition } from '../api/kind.ts';
 import type { Pod } from '../api/kinds/pod.ts';
 import { resourceQuota as quotaKind, type ResourceQuota } from '../api/kinds/resourceQuota.ts';
 import type { KindAddress, KubeObject } from '../api/object.ts';
+import { hasPodEnded } from '../api/pod-ended.ts';
 import { addQuantities } from '../api/quantity.ts';
 import { isInScope } from '../api/quota/scopes.ts';
 import { type Amounts, isNameOf, usageOf } from '../api/quota/usage.ts';
@@ -93,10 +94,7 @@ function needsCount(change: Change<ResourceQuota>): boolean {
 function frees(kind: KindAddress, change: Change<KubeObject>): boolean {
   if (change.type === 'deleted') return true;
   if (change.type !== 'modified' || kind.group !== '') return false;
-  if (kind.plural === 'pods') return hasEnded(change.object) && !hasEnded(change.previous);
+  if (kind.plural === 'pods')
+    return hasPodEnded(change.object as Pod) && !hasPodEnded(change.previous as Pod);
   return kind.plural === 'services' || kind.plural === 'persistentvolumeclaims';
-}
-
-function hasEnded(pod: Pod): boolean {
-  return pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
 }

@@ -10,13 +10,13 @@ import { type Pod, pod as podKind } from '../api/kinds/pod.ts';
 import { type StatefulSet, statefulSet as statefulSetKind } from '../api/kinds/statefulSet.ts';
 import { labelSelector } from '../api/label-selector.ts';
 import type { PodTemplateSpec } from '../api/parts/podSpec.ts';
+import { hasPodEnded } from '../api/pod-ended.ts';
 import { isStatus, messageOf } from '../base/errors.ts';
 import type { Running } from '../base/lifecycle.ts';
 import { type Change, keyOf } from '../client/cache.ts';
 import { subjectOf } from '../client/events.ts';
 import { type Context, runController, source } from './controller.ts';
 import { claim, controllerOf, isControlledBy, keyOfMeta } from './owner.ts';
-import { hasPodEnded } from './pods.ts';
 import {
   keepRevision,
   ownedRevisions,

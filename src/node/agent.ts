@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { node as nodeKind } from '../api/addresses.ts';
 import type { Node } from '../api/kinds/node.ts';
+import { hasPodEnded } from '../api/pod-ended.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { Lifecycle, type Running } from '../base/lifecycle.ts';
 import type { Log } from '../base/log.ts';
@@ -268,7 +269,7 @@ async function start(options: AgentOptions, running: Lifecycle): Promise<Agent> 
     description.isShuttingDown = true;
     registration.refresh();
     workers.refusePods();
-    const active = records().filter(({ status }) => !isOver(status?.phase));
+    const active = records().filter((record) => !hasPodEnded(record));
     const end = (record: PodRecord, seconds: number) => workers.terminate(record, seconds);
     await endInOrder({ periods, records: active, clock, end });
   };
@@ -294,10 +295,6 @@ async function start(options: AgentOptions, running: Lifecycle): Promise<Agent> 
       });
     },
   };
-}
-
-function isOver(phase: string | undefined): boolean {
-  return phase === 'Succeeded' || phase === 'Failed';
 }
 
 /** The real shim; its code is loaded when the first pod needs it. */

@@ -1,6 +1,7 @@
 import type { Node } from '../api/kinds/node.ts';
 import type { Pod } from '../api/kinds/pod.ts';
 import type { Requirement } from '../api/label-selector.ts';
+import { hasPodEnded } from '../api/pod-ended.ts';
 import { keyOf } from '../client/cache.ts';
 import { NodeState, type PlacedPod, placedPod } from './node-state.ts';
 import type { NamespaceLabels } from './pod-affinity-term.ts';
@@ -107,8 +108,7 @@ export class ClusterState implements Cluster {
   /** Takes in a pod; one that has ended, or has no node and is not being bound, holds nothing. */
   putPod(pod: Pod): void {
     const key = keyOf(pod);
-    const hasEnded = pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
-    if (hasEnded) this.removePod(key);
+    if (hasPodEnded(pod)) this.removePod(key);
     else if (pod.spec?.nodeName) this.#place(pod, pod.spec.nodeName);
   }
 

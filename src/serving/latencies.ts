@@ -23,6 +23,18 @@ export interface Totals extends Took {
   lastTimeMs: number;
 }
 
+/** Of a model that nobody has asked. */
+export const noTotals: Totals = {
+  count: 0,
+  rows: 0,
+  inputMs: 0,
+  inferMs: 0,
+  outputMs: 0,
+  failed: 0,
+  failedMs: 0,
+  lastTimeMs: 0,
+};
+
 interface Recent extends Totals {
   ms: Float64Array;
   observe: (seconds: number) => void;
@@ -77,15 +89,8 @@ export class Latencies {
     if (!recent) {
       if (this.#recent.size >= modelsMax) this.#recent.delete(this.#recent.keys().next().value!);
       recent = {
+        ...noTotals,
         ms: new Float64Array(recentMax),
-        count: 0,
-        rows: 0,
-        inputMs: 0,
-        inferMs: 0,
-        outputMs: 0,
-        failed: 0,
-        failedMs: 0,
-        lastTimeMs: 0,
         observe: this.#duration.of({ model }),
         increment: this.#requests.of({ model, outcome: 'ok' }),
       };

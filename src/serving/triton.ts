@@ -1,4 +1,4 @@
-import type { Latencies, Totals } from './latencies.ts';
+import { type Latencies, noTotals } from './latencies.ts';
 import { outputsOf, type ServedModel } from './served-model.ts';
 
 /** Triton's names of the protocol's datatypes in a model configuration. Source: model_config.proto, `DataType`. */
@@ -73,14 +73,3 @@ function statisticsOf({ name, version, session }: ServedModel, latencies: Latenc
     parameters: { latency_p50_ms: p50Ms, latency_p99_ms: p99Ms },
   };
 }
-
-const noTotals: Totals = {
-  count: 0,
-  rows: 0,
-  inputMs: 0,
-  inferMs: 0,
-  outputMs: 0,
-  failed: 0,
-  failedMs: 0,
-  lastTimeMs: 0,
-};

@@ -4,6 +4,7 @@ import type { Column } from '../kind.ts';
 import type { Pod } from '../kinds/pod.ts';
 import type { Container } from '../parts/container.ts';
 import type { ContainerStatus } from '../parts/podStatus.ts';
+import { hasPodEnded } from '../pod-ended.ts';
 import { ageColumn, nameColumn } from '../table.ts';
 
 /** What `kubectl get pods` shows; the rules are those of Kubernetes' own printer (`printPod`). */
@@ -64,8 +65,7 @@ export function podSummary(pod: Pod, nowMs: number): { ready: string; status: st
 function finalReason(pod: Pod, reason: string): string {
   if (!pod.metadata?.deletionTimestamp) return reason;
   if (pod.status?.reason === 'NodeLost') return 'Unknown';
-  const isOver = pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
-  return isOver ? reason : 'Terminating';
+  return hasPodEnded(pod) ? reason : 'Terminating';
 }
 
 function initSummary(pod: Pod) {

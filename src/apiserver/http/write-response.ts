@@ -99,12 +99,14 @@ async function send(
   const headers: Record<string, string | number> = { ...answer.headers };
   // A text goes to the socket in one piece with its head.
   let sent = body;
-  if (Buffer.byteLength(body) >= gzipBytesMin && takesGzip(exchange)) {
+  let bytes = Buffer.byteLength(body);
+  if (bytes >= gzipBytesMin && takesGzip(exchange)) {
     sent = await gzip(body, { level: constants.Z_BEST_SPEED });
+    bytes = sent.length;
     headers['content-encoding'] = 'gzip';
     headers.vary = headers.vary ? `${headers.vary}, Accept-Encoding` : 'Accept-Encoding';
   }
-  if (answer.code !== 304) headers['content-length'] = Buffer.byteLength(sent);
+  if (answer.code !== 304) headers['content-length'] = bytes;
   response.writeHead(answer.code, headers);
   response.end(request.method === 'HEAD' || answer.code === 304 ? undefined : sent);
 }

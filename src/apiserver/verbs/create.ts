@@ -51,13 +51,12 @@ export async function createObject(
   // What admission and the server itself fill in is nobody's, so who owns what is settled before.
   let owned = managedFields;
   if (admission?.mutates) {
-    admission.object = defaults(kind, object);
-    strategy.presume?.(admission.object);
+    admission.object = asSent(call, object);
     owned ??= ownedByMaker(context, call, admission.object) ?? [];
     await admission.mutate();
     object = admission.object;
   } else if (isFilledIn(strategy)) {
-    owned ??= isMadeUntracked(call) ? [] : ownedAsSent(context, call, object);
+    owned ??= isMadeUntracked(call) ? [] : (ownedByMaker(context, call, asSent(call, object)) ?? []);
   }
   const metadata = { ...object.metadata };
   object.metadata = metadata;
@@ -107,10 +106,11 @@ function isFilledIn({ prepareCreate, admit, allocate }: Call['resource']['strate
   return prepareCreate !== undefined || admit !== undefined || allocate !== undefined;
 }
 
-function ownedAsSent(context: Context, call: Call, object: KubeObject): unknown[] {
-  const sent = defaults(call.resource.kind, object);
-  call.resource.strategy.presume?.(sent);
-  return ownedByMaker(context, call, sent) ?? [];
+/** What its maker is taken to have said: with defaults, and without what the server adds. */
+function asSent({ resource: { kind, strategy } }: Call, object: KubeObject): KubeObject {
+  const sent = defaults(kind, object);
+  strategy.presume?.(sent);
+  return sent;
 }
 
 /** The managedFields of a new object. Its first status is the server's. */

@@ -2,7 +2,8 @@ import { scaledValue } from '../../api/int-or-string.ts';
 import type { DaemonSet, DaemonSetStatus } from '../../api/kinds/daemonSet.ts';
 import type { Node } from '../../api/kinds/node.ts';
 import type { Pod } from '../../api/kinds/pod.ts';
-import { hasPodEnded, isPodAvailable, isPodReady } from '../pods.ts';
+import { hasPodEnded } from '../../api/pod-ended.ts';
+import { isPodAvailable, isPodReady } from '../pods.ts';
 import { revisionHashLabel } from '../revisions.ts';
 import { eligibility, isCurrent, nodeOf } from './pod.ts';
 

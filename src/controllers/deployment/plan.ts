@@ -2,7 +2,7 @@ import { isEqualSemantically } from '../../api/equal.ts';
 import type { Deployment, DeploymentStatus } from '../../api/kinds/deployment.ts';
 import type { Pod } from '../../api/kinds/pod.ts';
 import type { ReplicaSet } from '../../api/kinds/replicaSet.ts';
-import { hasPodEnded } from '../pods.ts';
+import { hasPodEnded } from '../../api/pod-ended.ts';
 import { isScaling, scaleStep } from './proportional.ts';
 import {
   desiredReplicas,

@@ -7,9 +7,10 @@ import type {
 } from '../../api/kinds/endpoints.ts';
 import type { Pod } from '../../api/kinds/pod.ts';
 import type { Service } from '../../api/kinds/service.ts';
+import { hasPodEnded } from '../../api/pod-ended.ts';
 import { portsFor } from '../endpointslice/endpoint.ts';
 import { withTriggerTime } from '../endpointslice/trigger-times.ts';
-import { hasPodEnded, isPodReady } from '../pods.ts';
+import { isPodReady } from '../pods.ts';
 
 /** More addresses than this are not listed; an annotation says so. EndpointSlices have them all. */
 export const addressesMax = 1000;

@@ -2,7 +2,8 @@ import type { Endpoint, EndpointPort } from '../../api/kinds/endpointSlice.ts';
 import type { Node } from '../../api/kinds/node.ts';
 import type { Pod } from '../../api/kinds/pod.ts';
 import type { Service } from '../../api/kinds/service.ts';
-import { hasPodEnded, isPodReady } from '../pods.ts';
+import { hasPodEnded } from '../../api/pod-ended.ts';
+import { isPodReady } from '../pods.ts';
 
 const zoneLabel = 'topology.kubernetes.io/zone';
 

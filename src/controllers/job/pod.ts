@@ -1,8 +1,8 @@
 import { type Job, job as jobKind } from '../../api/kinds/job.ts';
 import type { Pod } from '../../api/kinds/pod.ts';
 import type { Container } from '../../api/parts/container.ts';
+import { hasPodEnded } from '../../api/pod-ended.ts';
 import { controllerReference } from '../owner.ts';
-import { hasPodEnded } from '../pods.ts';
 
 /** Keeps an ended pod until it is in the Job's counts. */
 export const trackingFinalizer = 'batch.kubernetes.io/job-tracking';

@@ -1,6 +1,7 @@
 import type { Pod } from '../../api/kinds/pod.ts';
 import type { StatefulSet, StatefulSetStatus } from '../../api/kinds/statefulSet.ts';
-import { hasPodEnded, isPodAvailable, isPodReady } from '../pods.ts';
+import { hasPodEnded } from '../../api/pod-ended.ts';
+import { isPodAvailable, isPodReady } from '../pods.ts';
 import { ordinalOf, revisionOf } from './pod.ts';
 
 /** Pods created or deleted in one go; the rest follows when these are seen. */
